@@ -1,0 +1,1 @@
+//! orderd keeps orders and announces what happened to them.

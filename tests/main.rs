@@ -1,0 +1,1 @@
+//! The real daemon, driven from outside: one file a promise or command.
