@@ -1,4 +1,5 @@
 //! orderd keeps orders and announces what happened to them.
 
+pub mod cli;
 pub mod contracts;
 pub mod domain;

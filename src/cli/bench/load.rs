@@ -1,0 +1,278 @@
+//! The load run itself: one thread, one epoll set, no work a command that could be done once.
+//!
+//! The run shares its processors with the server it measures. So it is one loop over all connections, it reads the
+//! clock once a wake-up instead of once a command, and it sends nothing that it has to compute from an answer.
+
+use super::connection::{Connection, Flushed, Mix};
+use super::dialect::{Dialect, Verdict};
+use super::orders::OrderNames;
+use super::pace::Pace;
+use super::report::{Report, Tally};
+use rustix::event::epoll;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What to do to the server.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// Connections, each with its own orders.
+    pub connections: usize,
+    /// Commands a connection has sent and not yet heard of, at most.
+    pub in_flight: usize,
+    /// What the commands are.
+    pub mix: Mix,
+    /// Commands a second over all connections, sent on time; without it, as many as the answers allow.
+    pub rate: Option<f64>,
+    /// Not measured, at the start.
+    pub warmup: Duration,
+    /// When to stop.
+    pub end: End,
+    /// The orders' names.
+    pub names: OrderNames,
+}
+
+/// When a run is over.
+#[derive(Debug, Clone, Copy)]
+pub enum End {
+    /// After this long, counted from the end of the warm-up.
+    After(Duration),
+    /// After this many commands.
+    Commands(u64),
+}
+
+/// Why a run came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Nobody answers there.
+    #[error("cannot connect to {socket}: {source}")]
+    Connect {
+        /// Where.
+        socket: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A socket call failed.
+    #[error("cannot {verb} the connection: {source}")]
+    Socket {
+        /// What was tried.
+        verb: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The server hung up.
+    #[error("the server closed the connection with commands unanswered")]
+    Closed,
+    /// An answer that is none.
+    #[error("wrong answer: {0}")]
+    Wrong(String),
+    /// There is nothing to count with.
+    #[error("cannot make a histogram: {0}")]
+    Histogram(#[from] hdrhistogram::CreationError),
+    /// The server says nothing any more.
+    #[error("no answer for {} s with {in_flight} commands in flight", SILENCE_MAX.as_secs())]
+    Silent {
+        /// Commands that wait.
+        in_flight: usize,
+    },
+}
+
+impl LoadError {
+    /// Turns an I/O error into `Socket` with this verb.
+    pub fn socket<E: Into<io::Error>>(verb: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Socket { verb, source: source.into() }
+    }
+}
+
+/// What a run looks like from the outside while it goes on.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Since the start, warm-up included.
+    pub elapsed: Duration,
+    /// Answered commands since the start.
+    pub answered: u64,
+}
+
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+const PROGRESS_EVERY_NS: u64 = 200_000_000;
+const EVENTS_MAX: usize = 256;
+
+/// Runs the load against the server behind `socket`; `watch` is called a few times a second.
+pub fn drive<D: Dialect>(
+    load: &Load,
+    socket: &Path,
+    dialect: &mut D,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Report, LoadError> {
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(LoadError::socket("watch"))?;
+    let mut connections = Vec::with_capacity(load.connections);
+    for index in 0..load.connections {
+        let connection = Connection::open(socket, load.mix)?;
+        epoll::add(&epoll, &connection, token(index), epoll::EventFlags::IN).map_err(LoadError::socket("watch"))?;
+        connections.push(connection);
+    }
+    let start = Instant::now();
+    let mut run = Run {
+        load,
+        dialect,
+        epoll,
+        connections,
+        start,
+        pace: load.rate.map(|rate| Pace::new(rate, load.connections)),
+        tally: Tally::new(
+            nanos(load.warmup),
+            match load.end {
+                End::After(time) => nanos(load.warmup.saturating_add(time)),
+                End::Commands(_) => u64::MAX,
+            },
+        )?,
+        sent: 0,
+        blocked: vec![false; load.connections],
+    };
+    run.go(watch)?;
+    Ok(run.tally.report(load))
+}
+
+struct Run<'a, D> {
+    load: &'a Load,
+    dialect: &'a mut D,
+    epoll: rustix::fd::OwnedFd,
+    connections: Vec<Connection>,
+    start: Instant,
+    pace: Option<Pace>,
+    tally: Tally,
+    sent: u64,
+    /// By connection: its socket is full, and epoll tells when it is not.
+    blocked: Vec<bool>,
+}
+
+impl<D: Dialect> Run<'_, D> {
+    fn go(&mut self, watch: &mut dyn FnMut(Progress)) -> Result<(), LoadError> {
+        let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS_MAX);
+        let (mut heard_ns, mut shown_ns) = (0, 0);
+        for index in 0..self.connections.len() {
+            self.send_from(index, self.now_ns())?;
+        }
+        loop {
+            let in_flight: usize = self.connections.iter().map(Connection::in_flight).sum();
+            let sending = self.sending(self.now_ns());
+            if !sending && in_flight == 0 {
+                return Ok(());
+            }
+            events.clear();
+            let wait = self.wait(sending);
+            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&wait)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(LoadError::socket("watch")(error)),
+            }
+            let now_ns = self.now_ns();
+            for event in &events {
+                let epoll::Event { flags, data, .. } = *event;
+                let index = usize::try_from(data.u64()).unwrap_or(usize::MAX);
+                if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR) {
+                    self.receive_at(index, now_ns)?;
+                    heard_ns = now_ns;
+                }
+                self.send_from(index, now_ns)?;
+            }
+            if self.pace.is_some() {
+                for index in 0..self.connections.len() {
+                    self.send_from(index, now_ns)?;
+                }
+            }
+            if in_flight == 0 {
+                heard_ns = now_ns;
+            } else if now_ns.saturating_sub(heard_ns) > nanos(SILENCE_MAX) {
+                return Err(LoadError::Silent { in_flight });
+            }
+            if now_ns.saturating_sub(shown_ns) > PROGRESS_EVERY_NS {
+                shown_ns = now_ns;
+                watch(Progress { elapsed: Duration::from_nanos(now_ns), answered: self.tally.answered() });
+            }
+        }
+    }
+
+    /// Whether more commands are to be sent.
+    fn sending(&self, now_ns: u64) -> bool {
+        match self.load.end {
+            End::After(_) => now_ns < self.tally.end_ns(),
+            End::Commands(count) => self.sent < count,
+        }
+    }
+
+    fn wait(&self, sending: bool) -> rustix::time::Timespec {
+        let due_in_ns = match &self.pace {
+            Some(pace) if sending => pace.next_due_ns().saturating_sub(self.now_ns()).max(Pace::TICK_NS),
+            Some(_) | None => PROGRESS_EVERY_NS,
+        };
+        let wait_ns = due_in_ns.min(PROGRESS_EVERY_NS);
+        rustix::time::Timespec { tv_sec: 0, tv_nsec: i64::try_from(wait_ns).unwrap_or(0) }
+    }
+
+    fn receive_at(&mut self, index: usize, now_ns: u64) -> Result<(), LoadError> {
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+        let tally = &mut self.tally;
+        let bytes = connection.receive(self.dialect, |answered| match answered.verdict {
+            Verdict::Done => {
+                tally.done(answered.sent_ns, now_ns);
+                Ok(())
+            }
+            Verdict::Refused(kind) => {
+                tally.refused(kind, now_ns);
+                Ok(())
+            }
+            Verdict::Wrong(what) => Err(LoadError::Wrong(what)),
+        })?;
+        tally.received(bytes, now_ns);
+        Ok(())
+    }
+
+    /// Fills the connection's window, as far as the pace allows, and writes.
+    fn send_from(&mut self, index: usize, now_ns: u64) -> Result<(), LoadError> {
+        let Some(connection) = self.connections.get(index) else { return Ok(()) };
+        let mut room = self.load.in_flight.saturating_sub(connection.in_flight());
+        while room > 0 && self.sending(now_ns) {
+            let sent_ns = match &mut self.pace {
+                None => now_ns,
+                Some(pace) => match pace.take(index, now_ns) {
+                    Some(due_ns) => due_ns,
+                    None => break,
+                },
+            };
+            if let Some(connection) = self.connections.get_mut(index) {
+                connection.send(self.sent, sent_ns, self.load.names, self.dialect);
+            }
+            self.sent = self.sent.saturating_add(1);
+            room = room.saturating_sub(1);
+        }
+        self.flush(index, now_ns)
+    }
+
+    fn flush(&mut self, index: usize, now_ns: u64) -> Result<(), LoadError> {
+        let Some((connection, blocked)) = self.connections.get_mut(index).zip(self.blocked.get_mut(index)) else {
+            return Ok(());
+        };
+        let (flushed, bytes) = connection.flush()?;
+        self.tally.sent(bytes, now_ns);
+        let full = flushed == Flushed::Rest;
+        if full != *blocked {
+            *blocked = full;
+            let mut flags = epoll::EventFlags::IN;
+            flags.set(epoll::EventFlags::OUT, full);
+            epoll::modify(&self.epoll, &*connection, token(index), flags).map_err(LoadError::socket("watch"))?;
+        }
+        Ok(())
+    }
+
+    fn now_ns(&self) -> u64 {
+        nanos(self.start.elapsed())
+    }
+}
+
+fn token(index: usize) -> epoll::EventData {
+    epoll::EventData::new_u64(u64::try_from(index).unwrap_or(u64::MAX))
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
