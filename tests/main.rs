@@ -8,3 +8,15 @@
 )]
 
 mod support;
+
+mod envelope;
+mod idempotency;
+mod line_limits;
+mod notifications;
+mod params;
+mod parse_errors;
+mod pipelining;
+mod published_events;
+mod status;
+mod times;
+mod transitions;

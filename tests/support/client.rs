@@ -53,6 +53,11 @@ impl Client {
         self.writer.write_all(bytes.as_ref())
     }
 
+    /// A second handle to send with, for a thread that sends while this one reads.
+    pub fn sender(&self) -> UnixStream {
+        self.writer.try_clone().expect("a second handle")
+    }
+
     /// Says that nothing more will be sent; answers can still be read.
     pub fn finish(&self) {
         self.writer
@@ -219,4 +224,24 @@ pub fn assert_error(error: &Value, code: i64, kind: &str) {
         Some(3),
         "code, message and data alone: {error}"
     );
+}
+
+/// Sends each line and holds its answer to the id and the error given.
+#[track_caller]
+pub fn refuses(client: &mut Client, (code, kind): (i64, &str), cases: &[(&[u8], Value)]) {
+    for (line, id) in cases {
+        let text = String::from_utf8_lossy(line);
+        client.send_raw(line);
+        client.send_raw("\n");
+        let answer = client.read_answer();
+        assert_eq!(
+            &answer["id"], id,
+            "the id of the answer to {text}: {answer}"
+        );
+        assert!(
+            answer.get("error").is_some(),
+            "{text} was not refused: {answer}"
+        );
+        assert_error(&answer["error"], code, kind);
+    }
 }

@@ -13,7 +13,7 @@ mod store;
 use std::time::{Duration, Instant};
 
 pub use cli::{Cli, Run, orderd};
-pub use client::{Client, assert_error, error_kind, place_params, request};
+pub use client::{Client, assert_error, error_kind, place_params, refuses, request};
 pub use daemon::Daemon;
 pub use events::{events, events_of, lines};
 pub use store::Store;
@@ -54,4 +54,17 @@ pub fn pause(step: Duration) {
 /// A fresh random id in the form that the wire speaks.
 pub fn uuid() -> String {
     uuid::Uuid::now_v7().to_string()
+}
+
+/// The keys of a JSON object, sorted.
+#[track_caller]
+pub fn keys(object: &serde_json::Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = object
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
+    keys.sort_unstable();
+    keys
 }
