@@ -1,0 +1,11 @@
+//! SCHEMA.sql in a real PostgreSQL that these tests start themselves: what it refuses, what it keeps in order, and
+//! that its statements read what they should.
+//!
+//! Needs the server's programs (`apt-get install postgresql-15`); without them the tests fail and say so.
+
+mod consuming;
+mod plans;
+mod relaying;
+mod server;
+mod session;
+mod storing;

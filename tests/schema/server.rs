@@ -1,0 +1,151 @@
+//! A PostgreSQL server that lives as long as the tests that use it.
+
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tempfile::TempDir;
+
+/// Where Debian puts the server's programs, a folder a version; they are not on the PATH.
+const DEBIAN_VERSIONS: &str = "/usr/lib/postgresql";
+
+/// Stops before its folder is removed.
+pub struct Server {
+    programs: Programs,
+    dir: TempDir,
+}
+
+/// The installed programs and who may run them: `initdb` and `postgres` refuse to run as root.
+struct Programs {
+    bin: PathBuf,
+    user: Option<(u32, u32)>,
+}
+
+impl Server {
+    /// One server for all tests that run at the same time; the last one stops it.
+    pub fn shared() -> Arc<Server> {
+        static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Server::start());
+            *shared = Arc::downgrade(&server);
+            server
+        })
+    }
+
+    /// Its folder, which is also its socket's.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// `psql`, quiet and without the caller's settings, told where this server is.
+    pub fn psql(&self) -> Command {
+        let mut psql = Command::new(self.programs.bin.join("psql"));
+        psql.args(["-X", "-q", "-U", "orderd", "-h"]).arg(self.dir()).env("PGCONNECT_TIMEOUT", "30");
+        psql
+    }
+
+    fn start() -> Server {
+        let programs = Programs::find();
+        // Not TMPDIR: a socket's path has at most 107 bytes, and the server's user must be able to enter the folder.
+        let dir = tempfile::Builder::new().prefix("orderd-pg-").tempdir_in("/tmp").expect("a temporary folder");
+        if let Some((uid, gid)) = programs.user {
+            chown(dir.path(), Some(uid), Some(gid)).expect("the folder is given to the server's user");
+        }
+        let data = dir.path().join("data");
+        programs.run(
+            dir.path(),
+            "initdb",
+            &["-U", "orderd", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D", text(&data)],
+        );
+        // fsync and autovacuum off: these tests are about the schema, and want the same plans every time.
+        let options = format!(
+            "-c listen_addresses= -c unix_socket_directories={} -c fsync=off -c autovacuum=off -c max_connections=64",
+            text(dir.path())
+        );
+        let log = dir.path().join("log");
+        programs.run(
+            dir.path(),
+            "pg_ctl",
+            &["start", "-w", "-t", "60", "-D", text(&data), "-l", text(&log), "-o", &options],
+        );
+        Server { programs, dir }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let data = self.dir.path().join("data");
+        let stop = ["stop", "-m", "immediate", "-w", "-D", text(&data)];
+        self.programs.command(self.dir.path(), "pg_ctl").args(stop).output().ok();
+    }
+}
+
+impl Programs {
+    fn find() -> Programs {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let installed = |bin: &PathBuf| ["initdb", "pg_ctl", "psql"].iter().all(|name| bin.join(name).is_file());
+        let bin = debian_bins()
+            .into_iter()
+            .chain(std::env::split_paths(&path))
+            .chain(pg_config_bindir())
+            .find(installed)
+            .expect("this test needs PostgreSQL 15's programs: apt-get install postgresql-15");
+        let user = rustix::process::geteuid().is_root().then(|| {
+            ["postgres", "nobody"]
+                .into_iter()
+                .find_map(|name| Some((id("-u", name)?, id("-g", name)?)))
+                .expect("run as root, this test needs a user 'postgres' or 'nobody' for the server")
+        });
+        let programs = Programs { bin, user };
+        let version = programs.run(Path::new("/"), "postgres", &["--version"]);
+        let major = version.split_whitespace().find_map(|word| word.split('.').next()?.parse::<u32>().ok());
+        assert!(
+            major >= Some(15),
+            "this test needs PostgreSQL 15 or later (apt-get install postgresql-15), not {version}"
+        );
+        programs
+    }
+
+    fn command(&self, dir: &Path, program: &str) -> Command {
+        let mut command = Command::new(self.bin.join(program));
+        command.current_dir(dir).stdin(Stdio::null());
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+
+    fn run(&self, dir: &Path, program: &str, args: &[&str]) -> String {
+        let said = self.command(dir, program).args(args).output().expect("PostgreSQL's programs run");
+        let log = std::fs::read_to_string(dir.join("log")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&said.stderr);
+        assert!(said.status.success(), "{program} {args:?}: {}: {words}{log}", said.status);
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    }
+}
+
+/// Oldest version first: 15 where it is installed, since it is what SCHEMA.sql promises to run on.
+fn debian_bins() -> Vec<PathBuf> {
+    let versions = std::fs::read_dir(DEBIAN_VERSIONS).into_iter().flatten().flatten();
+    let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let mut bins: Vec<_> = versions.map(|entry| entry.path()).filter(|path| number(path) >= Some(15)).collect();
+    bins.sort_by_key(number);
+    bins.into_iter().map(|path| path.join("bin")).collect()
+}
+
+fn pg_config_bindir() -> Option<PathBuf> {
+    let said = Command::new("pg_config").arg("--bindir").output().ok()?;
+    Some(PathBuf::from(String::from_utf8(said.stdout).ok()?.trim()))
+}
+
+fn id(what: &str, user: &str) -> Option<u32> {
+    let said = Command::new("id").args([what, user]).output().ok()?;
+    String::from_utf8(said.stdout).ok()?.trim().parse().ok()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a temporary path is UTF-8")
+}
