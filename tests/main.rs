@@ -7,7 +7,6 @@
     clippy::wildcard_enum_match_arm
 )]
 
-mod schema;
 mod support;
 
 mod envelope;

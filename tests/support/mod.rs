@@ -43,7 +43,10 @@ pub fn poll<T>(deadline: Duration, mut look: impl FnMut() -> Option<T>) -> Optio
 }
 
 /// The one place that sleeps: the step between two looks of a poll.
-#[allow(clippy::disallowed_methods, reason = "a test has no stop to hear; every use is bounded by a deadline")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test has no stop to hear; every use is bounded by a deadline"
+)]
 pub fn pause(step: Duration) {
     std::thread::sleep(step);
 }
@@ -56,7 +59,12 @@ pub fn uuid() -> String {
 /// The keys of a JSON object, sorted.
 #[track_caller]
 pub fn keys(object: &serde_json::Value) -> Vec<&str> {
-    let mut keys: Vec<&str> = object.as_object().expect("an object").keys().map(String::as_str).collect();
+    let mut keys: Vec<&str> = object
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
     keys.sort_unstable();
     keys
 }
