@@ -7,6 +7,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod history;
 mod support;
 
 mod envelope;
