@@ -30,52 +30,22 @@ fn json_that_is_no_request_is_an_invalid_request_and_keeps_a_readable_id() {
             (b"{}", Value::Null),
             // The version of the protocol.
             (br#"{"id":1,"method":"daemon.status"}"#, json!(1)),
-            (
-                br#"{"jsonrpc":"1.0","id":2,"method":"daemon.status"}"#,
-                json!(2),
-            ),
-            (
-                br#"{"jsonrpc":2.0,"id":3,"method":"daemon.status"}"#,
-                json!(3),
-            ),
-            (
-                br#"{"jsonrpc":null,"id":"four","method":"daemon.status"}"#,
-                json!("four"),
-            ),
-            (
-                br#"{"jsonrpc":"2.0 ","id":5,"method":"daemon.status"}"#,
-                json!(5),
-            ),
+            (br#"{"jsonrpc":"1.0","id":2,"method":"daemon.status"}"#, json!(2)),
+            (br#"{"jsonrpc":2.0,"id":3,"method":"daemon.status"}"#, json!(3)),
+            (br#"{"jsonrpc":null,"id":"four","method":"daemon.status"}"#, json!("four")),
+            (br#"{"jsonrpc":"2.0 ","id":5,"method":"daemon.status"}"#, json!(5)),
             // The method.
             (br#"{"jsonrpc":"2.0","id":6}"#, json!(6)),
             (br#"{"jsonrpc":"2.0","id":7,"method":7}"#, json!(7)),
             (br#"{"jsonrpc":"2.0","id":8,"method":null}"#, json!(8)),
-            (
-                br#"{"jsonrpc":"2.0","id":9,"method":["daemon.status"]}"#,
-                json!(9),
-            ),
+            (br#"{"jsonrpc":"2.0","id":9,"method":["daemon.status"]}"#, json!(9)),
             // Ids that are neither string nor number nor null.
-            (
-                br#"{"jsonrpc":"2.0","id":{"a":1},"method":"daemon.status"}"#,
-                Value::Null,
-            ),
-            (
-                br#"{"jsonrpc":"2.0","id":[1],"method":"daemon.status"}"#,
-                Value::Null,
-            ),
-            (
-                br#"{"jsonrpc":"2.0","id":true,"method":"daemon.status"}"#,
-                Value::Null,
-            ),
+            (br#"{"jsonrpc":"2.0","id":{"a":1},"method":"daemon.status"}"#, Value::Null),
+            (br#"{"jsonrpc":"2.0","id":[1],"method":"daemon.status"}"#, Value::Null),
+            (br#"{"jsonrpc":"2.0","id":true,"method":"daemon.status"}"#, Value::Null),
             // Members that no request has.
-            (
-                br#"{"jsonrpc":"2.0","id":10,"method":"daemon.status","meta":{}}"#,
-                json!(10),
-            ),
-            (
-                br#"{"jsonrpc":"2.0","id":11,"method":"daemon.status","ID":11}"#,
-                json!(11),
-            ),
+            (br#"{"jsonrpc":"2.0","id":10,"method":"daemon.status","meta":{}}"#, json!(10)),
+            (br#"{"jsonrpc":"2.0","id":11,"method":"daemon.status","ID":11}"#, json!(11)),
             // Without an id and not a request: not a notification either.
             (br#"{"method":"daemon.status"}"#, Value::Null),
             (br#"{"jsonrpc":"2.0"}"#, Value::Null),
@@ -91,27 +61,17 @@ fn a_key_given_twice_is_an_invalid_request_and_changes_nothing() {
     let mut client = Client::connect(&store);
     let params = place_params(5);
     let cases = [
-        format!(
-            r#"{{"jsonrpc":"2.0","jsonrpc":"2.0","id":1,"method":"order.place","params":{params}}}"#
-        ),
-        format!(
-            r#"{{"jsonrpc":"2.0","id":1,"method":"order.place","method":"order.place","params":{params}}}"#
-        ),
-        format!(
-            r#"{{"jsonrpc":"2.0","id":1,"method":"order.place","params":{params},"params":{params}}}"#
-        ),
+        format!(r#"{{"jsonrpc":"2.0","jsonrpc":"2.0","id":1,"method":"order.place","params":{params}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"order.place","method":"order.place","params":{params}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"order.place","params":{params},"params":{params}}}"#),
         // The same key in another spelling is the same key.
-        format!(
-            r#"{{"jsonrpc":"2.0","id":1,"method":"order.place","params":{params},"par\u0061ms":{params}}}"#
-        ),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"order.place","params":{params},"par\u0061ms":{params}}}"#),
     ];
     for line in &cases {
         refuses(&mut client, INVALID_REQUEST, &[(line.as_bytes(), json!(1))]);
     }
     // Which of two ids would be the one? The code is what counts here.
-    let answer = client.ask(&format!(
-        r#"{{"jsonrpc":"2.0","id":1,"id":2,"method":"order.place","params":{params}}}"#
-    ));
+    let answer = client.ask(&format!(r#"{{"jsonrpc":"2.0","id":1,"id":2,"method":"order.place","params":{params}}}"#));
     assert_error(&answer["error"], INVALID_REQUEST.0, INVALID_REQUEST.1);
     assert_eq!(client.status()["orders"]["count"], 0);
 }
@@ -121,22 +81,9 @@ fn an_unknown_method_is_not_found() {
     let store = Store::new();
     let _daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
-    for method in [
-        "",
-        "order",
-        "order.Place",
-        "order.place ",
-        "order.delete",
-        "rpc.discover",
-        "daemon.stop",
-        "é",
-    ] {
+    for method in ["", "order", "order.Place", "order.place ", "order.delete", "rpc.discover", "daemon.stop", "é"] {
         let line = request(&json!("m"), method, &json!({}));
-        refuses(
-            &mut client,
-            METHOD_NOT_FOUND,
-            &[(line.as_bytes(), json!("m"))],
-        );
+        refuses(&mut client, METHOD_NOT_FOUND, &[(line.as_bytes(), json!("m"))]);
     }
 }
 
@@ -147,22 +94,8 @@ fn params_are_an_object() {
     let mut client = Client::connect(&store);
     let (customer, order) = (uuid(), client.place(1));
     let by_position = json!([customer, 100]);
-    for params in [
-        json!([]),
-        by_position,
-        json!([{}]),
-        json!(5),
-        json!("x"),
-        json!(true),
-        Value::Null,
-    ] {
-        for method in [
-            "order.place",
-            "order.complete",
-            "order.cancel",
-            "order.get",
-            "daemon.status",
-        ] {
+    for params in [json!([]), by_position, json!([{}]), json!(5), json!("x"), json!(true), Value::Null] {
+        for method in ["order.place", "order.complete", "order.cancel", "order.get", "daemon.status"] {
             let line = request(&json!(1), method, &params);
             refuses(&mut client, INVALID_PARAMS, &[(line.as_bytes(), json!(1))]);
         }
@@ -171,10 +104,7 @@ fn params_are_an_object() {
         let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
         refuses(&mut client, INVALID_PARAMS, &[(line.as_bytes(), json!(1))]);
     }
-    assert_eq!(
-        client.result("order.get", json!({"order_id": order}))["order"]["version"],
-        1
-    );
+    assert_eq!(client.result("order.get", json!({"order_id": order}))["order"]["version"], 1);
     assert_eq!(client.status()["orders"]["count"], 1);
 }
 
@@ -199,14 +129,9 @@ fn ids_come_back_as_they_were_sent() {
         r#""\ud83e\udd80""#,
     ];
     for id in ids {
-        client.send_line(&format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"method":"daemon.status"}}"#
-        ));
+        client.send_line(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"daemon.status"}}"#));
         let text = client.read_line();
-        assert!(
-            text.contains(&format!(r#""id":{id}"#)),
-            "the id {id} is not in {text}"
-        );
+        assert!(text.contains(&format!(r#""id":{id}"#)), "the id {id} is not in {text}");
         let answer: Value = serde_json::from_str(&text).unwrap();
         assert!(answer.get("result").is_some(), "{id}: {text}");
     }
@@ -225,10 +150,6 @@ fn white_space_and_the_order_of_members_do_not_matter() {
     ];
     for line in lines {
         let answer = client.ask(line);
-        assert_eq!(
-            (&answer["id"], &answer["result"]["state"]),
-            (&json!(1), &json!("ready")),
-            "{line}: {answer}"
-        );
+        assert_eq!((&answer["id"], &answer["result"]["state"]), (&json!(1), &json!("ready")), "{line}: {answer}");
     }
 }

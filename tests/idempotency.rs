@@ -15,23 +15,11 @@ fn as_duplicate(first: &Value) -> Value {
 fn one_of_each(client: &mut Client) -> Vec<(&'static str, Value, Value)> {
     let order = uuid();
     let commands = [
-        (
-            "order.place",
-            json!({"order_id": order, "customer_id": uuid(), "total_amount": 9, "command_id": uuid()}),
-        ),
-        (
-            "order.complete",
-            json!({"order_id": order, "command_id": uuid()}),
-        ),
-        (
-            "order.cancel",
-            json!({"order_id": order, "reason": "späť", "command_id": uuid()}),
-        ),
+        ("order.place", json!({"order_id": order, "customer_id": uuid(), "total_amount": 9, "command_id": uuid()})),
+        ("order.complete", json!({"order_id": order, "command_id": uuid()})),
+        ("order.cancel", json!({"order_id": order, "reason": "späť", "command_id": uuid()})),
         // The generated order id is part of the answer to remember.
-        (
-            "order.place",
-            json!({"customer_id": uuid(), "total_amount": 0, "command_id": uuid()}),
-        ),
+        ("order.place", json!({"customer_id": uuid(), "total_amount": 0, "command_id": uuid()})),
     ];
     commands
         .into_iter()
@@ -48,19 +36,12 @@ fn repeats_are_answered_alike(client: &mut Client, commands: &[(&'static str, Va
     let before = client.status();
     for (method, params, first) in commands {
         for _ in 0..2 {
-            assert_eq!(
-                &client.result(method, params.clone()),
-                &as_duplicate(first),
-                "{method} {params}"
-            );
+            assert_eq!(&client.result(method, params.clone()), &as_duplicate(first), "{method} {params}");
         }
     }
     let after = client.status();
     assert_eq!(after["orders"], before["orders"]);
-    assert_eq!(
-        after["outbox"], before["outbox"],
-        "a repeat raises no event"
-    );
+    assert_eq!(after["outbox"], before["outbox"], "a repeat raises no event");
 }
 
 #[test]
@@ -94,9 +75,7 @@ fn a_repeat_within_one_pipeline_is_a_repeat() {
     let _daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
     let params = json!({"customer_id": uuid(), "total_amount": 3, "command_id": uuid()});
-    let lines: Vec<String> = (0..50)
-        .map(|id| request(&json!(id), "order.place", &params))
-        .collect();
+    let lines: Vec<String> = (0..50).map(|id| request(&json!(id), "order.place", &params)).collect();
     let answers = client.pipeline(&lines);
     assert_eq!(answers[0]["result"]["duplicate"], false);
     let expected = as_duplicate(&answers[0]["result"]);
@@ -133,67 +112,26 @@ fn an_id_with_other_content_is_a_conflict_also_after_a_restart() {
     let (order, other) = (client.place(1), client.place(2));
     let (place, complete, cancel) = (uuid(), uuid(), uuid());
     let customer = uuid();
-    client.result(
-        "order.place",
-        json!({"customer_id": customer, "total_amount": 5, "command_id": place}),
-    );
-    client.result(
-        "order.complete",
-        json!({"order_id": order, "command_id": complete}),
-    );
-    client.result(
-        "order.cancel",
-        json!({"order_id": order, "reason": "a", "command_id": cancel}),
-    );
+    client.result("order.place", json!({"customer_id": customer, "total_amount": 5, "command_id": place}));
+    client.result("order.complete", json!({"order_id": order, "command_id": complete}));
+    client.result("order.cancel", json!({"order_id": order, "reason": "a", "command_id": cancel}));
     let conflicts = [
-        (
-            "order.place",
-            json!({"customer_id": customer, "total_amount": 6, "command_id": place}),
-        ),
-        (
-            "order.place",
-            json!({"customer_id": uuid(), "total_amount": 5, "command_id": place}),
-        ),
-        (
-            "order.place",
-            json!({"customer_id": customer, "total_amount": 5, "order_id": uuid(), "command_id": place}),
-        ),
-        (
-            "order.complete",
-            json!({"order_id": other, "command_id": complete}),
-        ),
-        (
-            "order.cancel",
-            json!({"order_id": order, "command_id": complete}),
-        ),
-        (
-            "order.complete",
-            json!({"order_id": order, "command_id": cancel}),
-        ),
-        (
-            "order.cancel",
-            json!({"order_id": order, "reason": "b", "command_id": cancel}),
-        ),
-        (
-            "order.cancel",
-            json!({"order_id": order, "command_id": cancel}),
-        ),
-        (
-            "order.cancel",
-            json!({"order_id": other, "reason": "a", "command_id": cancel}),
-        ),
+        ("order.place", json!({"customer_id": customer, "total_amount": 6, "command_id": place})),
+        ("order.place", json!({"customer_id": uuid(), "total_amount": 5, "command_id": place})),
+        ("order.place", json!({"customer_id": customer, "total_amount": 5, "order_id": uuid(), "command_id": place})),
+        ("order.complete", json!({"order_id": other, "command_id": complete})),
+        ("order.cancel", json!({"order_id": order, "command_id": complete})),
+        ("order.complete", json!({"order_id": order, "command_id": cancel})),
+        ("order.cancel", json!({"order_id": order, "reason": "b", "command_id": cancel})),
+        ("order.cancel", json!({"order_id": order, "command_id": cancel})),
+        ("order.cancel", json!({"order_id": other, "reason": "a", "command_id": cancel})),
         // A conflict is told before the order is looked at.
-        (
-            "order.complete",
-            json!({"order_id": uuid(), "command_id": place}),
-        ),
+        ("order.complete", json!({"order_id": uuid(), "command_id": place})),
     ];
     for _ in 0..2 {
         let before = client.status()["outbox"].clone();
         for (method, params) in &conflicts {
-            let error = client
-                .call(method, params.clone())
-                .expect_err(&params.to_string());
+            let error = client.call(method, params.clone()).expect_err(&params.to_string());
             assert_error(&error, 1004, "command_id_conflict");
         }
         assert_eq!(client.status()["outbox"], before);
@@ -224,30 +162,16 @@ fn a_refused_command_is_not_remembered() {
     let mut client = Client::connect(&store);
     let (order, command) = (uuid(), uuid());
     let complete = json!({"order_id": order, "command_id": command});
-    assert_error(
-        &client.call("order.complete", complete.clone()).unwrap_err(),
-        1001,
-        "order_not_found",
-    );
-    client.result(
-        "order.place",
-        json!({"order_id": order, "customer_id": uuid(), "total_amount": 5}),
-    );
+    assert_error(&client.call("order.complete", complete.clone()).unwrap_err(), 1001, "order_not_found");
+    client.result("order.place", json!({"order_id": order, "customer_id": uuid(), "total_amount": 5}));
     let completed = client.result("order.complete", complete);
     assert_eq!(completed["duplicate"], false);
 
     // Refused as invalid, then used for something else: no conflict.
     let command = uuid();
     let refused = json!({"order_id": order, "command_id": command});
-    assert_error(
-        &client.call("order.complete", refused).unwrap_err(),
-        1003,
-        "invalid_transition",
-    );
-    let cancelled = client.result(
-        "order.cancel",
-        json!({"order_id": order, "command_id": command}),
-    );
+    assert_error(&client.call("order.complete", refused).unwrap_err(), 1003, "invalid_transition");
+    let cancelled = client.result("order.cancel", json!({"order_id": order, "command_id": command}));
     assert_eq!(cancelled["duplicate"], false);
 }
 
@@ -258,10 +182,7 @@ fn without_a_command_id_nothing_is_a_repeat() {
     let mut client = Client::connect(&store);
     let params = json!({"customer_id": uuid(), "total_amount": 5});
     for count in 1..=3 {
-        assert_eq!(
-            client.result("order.place", params.clone())["duplicate"],
-            false
-        );
+        assert_eq!(client.result("order.place", params.clone())["duplicate"], false);
         assert_eq!(client.status()["orders"]["count"], count);
     }
 }
@@ -275,10 +196,7 @@ fn the_last_command_ids_are_remembered_and_older_ones_forgotten() {
     let commands: Vec<Value> = (0..REMEMBERED + 20)
         .map(|amount| json!({"customer_id": uuid(), "total_amount": amount, "command_id": uuid()}))
         .collect();
-    let firsts: Vec<Value> = commands
-        .iter()
-        .map(|params| client.result("order.place", params.clone()))
-        .collect();
+    let firsts: Vec<Value> = commands.iter().map(|params| client.result("order.place", params.clone())).collect();
     for restart in [false, true] {
         if restart {
             daemon.kill9();
@@ -286,10 +204,7 @@ fn the_last_command_ids_are_remembered_and_older_ones_forgotten() {
             client = Client::connect(&store);
         }
         for (params, first) in commands.iter().zip(&firsts).skip(20) {
-            assert_eq!(
-                client.result("order.place", params.clone()),
-                as_duplicate(first)
-            );
+            assert_eq!(client.result("order.place", params.clone()), as_duplicate(first));
         }
     }
     // The oldest is forgotten: the same command is a new one. (It pushes out the next oldest in turn.)

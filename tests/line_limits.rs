@@ -17,10 +17,7 @@ fn is_too_long_and_closes(client: &mut Client) {
     let answer = client.read_answer();
     assert_eq!(answer["id"], Value::Null);
     assert_error(&answer["error"], 1105, "line_too_long");
-    assert!(
-        client.is_closed(),
-        "the connection closes after line_too_long"
-    );
+    assert!(client.is_closed(), "the connection closes after line_too_long");
 }
 
 #[track_caller]
@@ -28,15 +25,9 @@ fn holds_the_limit(store: &Store, limit: usize) {
     let _daemon = Daemon::start(store);
     let mut client = Client::connect(store);
     for bytes in [limit - 1, limit] {
-        assert_eq!(
-            client.ask(&line_of(bytes))["result"]["state"],
-            "ready",
-            "a line of {bytes} bytes"
-        );
+        assert_eq!(client.ask(&line_of(bytes))["result"]["state"], "ready", "a line of {bytes} bytes");
     }
-    client
-        .try_send_raw(format!("{}\n", line_of(limit + 1)))
-        .ok();
+    client.try_send_raw(format!("{}\n", line_of(limit + 1))).ok();
     is_too_long_and_closes(&mut client);
 
     // A line without an end is refused as soon as it is too long, not when it ends.
@@ -63,35 +54,15 @@ fn what_came_before_a_line_too_long_is_answered_and_what_comes_after_is_not_exec
     let mut client = Client::connect(&store);
     let (before, after) = (uuid(), uuid());
     let place = |id: u32, order: &str| {
-        request(
-            &json!(id),
-            "order.place",
-            &json!({"order_id": order, "customer_id": uuid(), "total_amount": 1}),
-        )
+        request(&json!(id), "order.place", &json!({"order_id": order, "customer_id": uuid(), "total_amount": 1}))
     };
-    client
-        .try_send_raw(format!(
-            "{}\n{}\n{}\n",
-            place(1, &before),
-            line_of(5000),
-            place(2, &after)
-        ))
-        .ok();
+    client.try_send_raw(format!("{}\n{}\n{}\n", place(1, &before), line_of(5000), place(2, &after))).ok();
     let first = client.read_answer();
-    assert_eq!(
-        (&first["id"], &first["result"]["order"]["order_id"]),
-        (&json!(1), &json!(before))
-    );
+    assert_eq!((&first["id"], &first["result"]["order"]["order_id"]), (&json!(1), &json!(before)));
     is_too_long_and_closes(&mut client);
     let mut client = Client::connect(&store);
     assert_eq!(client.status()["orders"]["count"], 1);
-    assert_error(
-        &client
-            .call("order.get", json!({"order_id": after}))
-            .unwrap_err(),
-        1001,
-        "order_not_found",
-    );
+    assert_error(&client.call("order.get", json!({"order_id": after})).unwrap_err(), 1001, "order_not_found");
 }
 
 #[test]
@@ -101,27 +72,14 @@ fn a_last_line_without_its_end_is_not_executed() {
     let mut client = Client::connect(&store);
     let (whole, cut) = (uuid(), uuid());
     let place = |order: &str| {
-        request(
-            &json!(1),
-            "order.place",
-            &json!({"order_id": order, "customer_id": uuid(), "total_amount": 1}),
-        )
+        request(&json!(1), "order.place", &json!({"order_id": order, "customer_id": uuid(), "total_amount": 1}))
     };
     client.send_raw(format!("{}\n{}", place(&whole), place(&cut)));
     client.finish();
     assert_eq!(client.read_answer()["result"]["order"]["order_id"], whole);
-    assert!(
-        client.is_closed(),
-        "nothing is said about half a line, and the connection ends"
-    );
+    assert!(client.is_closed(), "nothing is said about half a line, and the connection ends");
     let mut client = Client::connect(&store);
-    assert_error(
-        &client
-            .call("order.get", json!({"order_id": cut}))
-            .unwrap_err(),
-        1001,
-        "order_not_found",
-    );
+    assert_error(&client.call("order.get", json!({"order_id": cut})).unwrap_err(), 1001, "order_not_found");
     assert_eq!(client.status()["orders"]["count"], 1);
 }
 
@@ -131,22 +89,13 @@ fn a_client_that_has_finished_sending_still_gets_every_answer() {
     let _daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
     let lines: Vec<String> = (0..500)
-        .map(|id| {
-            request(
-                &json!(id),
-                "order.place",
-                &json!({"customer_id": uuid(), "total_amount": id}),
-            )
-        })
+        .map(|id| request(&json!(id), "order.place", &json!({"customer_id": uuid(), "total_amount": id})))
         .collect();
     client.send_raw(format!("{}\n", lines.join("\n")));
     client.finish();
     for id in 0..500 {
         let answer = client.read_answer();
-        assert_eq!(
-            (&answer["id"], &answer["result"]["order"]["total_amount"]),
-            (&json!(id), &json!(id))
-        );
+        assert_eq!((&answer["id"], &answer["result"]["order"]["total_amount"]), (&json!(id), &json!(id)));
     }
     assert!(client.is_closed());
 }
@@ -160,11 +109,7 @@ fn half_a_line_may_not_wait_for_ever() {
     let start = Instant::now();
     half.send_raw(r#"{"jsonrpc":"2.0","#);
     half.try_read_line().ok();
-    assert!(
-        start.elapsed() >= Duration::from_millis(250),
-        "closed after {:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() >= Duration::from_millis(250), "closed after {:?}", start.elapsed());
     assert!(half.is_closed());
     // A connection that has said nothing has not said half a line.
     assert_eq!(patient.status()["state"], "ready");
@@ -178,12 +123,6 @@ fn a_connection_that_says_nothing_is_closed_in_time() {
     assert_eq!(client.status()["state"], "ready");
     let start = Instant::now();
     client.try_read_line().ok();
-    assert!(
-        start.elapsed() >= Duration::from_millis(250),
-        "closed after {:?}",
-        start.elapsed()
-    );
-    eventually(DEADLINE, "only the asking connection is left", || {
-        Client::connect(&store).status()["connections"] == 1
-    });
+    assert!(start.elapsed() >= Duration::from_millis(250), "closed after {:?}", start.elapsed());
+    eventually(DEADLINE, "only the asking connection is left", || Client::connect(&store).status()["connections"] == 1);
 }

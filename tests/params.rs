@@ -9,20 +9,12 @@ const UUID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 /// Sends params as text, because some of them no JSON library would write.
 #[track_caller]
 fn refused(client: &mut Client, method: &str, params: &str, names: &str) {
-    let answer = client.ask(&format!(
-        r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#
-    ));
+    let answer = client.ask(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#));
     assert_eq!(answer["id"], 1, "{method} {params}: {answer}");
-    assert!(
-        answer.get("error").is_some(),
-        "{method} {params} was not refused: {answer}"
-    );
+    assert!(answer.get("error").is_some(), "{method} {params} was not refused: {answer}");
     assert_error(&answer["error"], -32602, "invalid_params");
     let message = answer["error"]["message"].as_str().unwrap();
-    assert!(
-        message.contains(names),
-        "{method} {params}: the message does not name {names}: {message}"
-    );
+    assert!(message.contains(names), "{method} {params}: the message does not name {names}: {message}");
 }
 
 /// A store with one placed order, to see that a refusal leaves it alone.
@@ -39,10 +31,7 @@ fn nothing_happened(client: &mut Client, order: &str) {
     let status = client.status();
     assert_eq!(status["orders"]["count"], 1, "{status}");
     assert_eq!(status["outbox"]["last_sequence"], 1, "{status}");
-    assert_eq!(
-        client.result("order.get", json!({"order_id": order}))["order"]["status"],
-        "placed"
-    );
+    assert_eq!(client.result("order.get", json!({"order_id": order}))["order"]["status"], "placed");
 }
 
 #[test]
@@ -74,23 +63,15 @@ fn an_amount_is_a_whole_number_of_cents_within_bounds() {
         let params = format!(r#"{{"customer_id":"{UUID}","total_amount":{amount}}}"#);
         if amount == "1e400" {
             // A number beyond every range may already be no JSON number to the reader.
-            let answer = client.ask(&format!(
-                r#"{{"jsonrpc":"2.0","id":1,"method":"order.place","params":{params}}}"#
-            ));
-            assert!(
-                matches!(answer["error"]["code"].as_i64(), Some(-32602 | -32700)),
-                "{answer}"
-            );
+            let answer = client.ask(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"order.place","params":{params}}}"#));
+            assert!(matches!(answer["error"]["code"].as_i64(), Some(-32602 | -32700)), "{answer}");
             continue;
         }
         refused(&mut client, "order.place", &params, "total_amount");
     }
     nothing_happened(&mut client, &order);
     for amount in [0, 1, 9_007_199_254_740_990_u64, 9_007_199_254_740_991] {
-        let placed = client.result(
-            "order.place",
-            json!({"customer_id": UUID, "total_amount": amount}),
-        );
+        let placed = client.result("order.place", json!({"customer_id": UUID, "total_amount": amount}));
         assert_eq!(placed["order"]["total_amount"], amount);
     }
 }
@@ -119,38 +100,16 @@ fn ids_are_hyphenated_uuids() {
         "false",
     ];
     for form in forms {
-        refused(
-            &mut client,
-            "order.place",
-            &format!(r#"{{"customer_id":{form},"total_amount":1}}"#),
-            "customer_id",
-        );
-        let with_order =
-            format!(r#"{{"customer_id":"{UUID}","total_amount":1,"order_id":{form}}}"#);
+        refused(&mut client, "order.place", &format!(r#"{{"customer_id":{form},"total_amount":1}}"#), "customer_id");
+        let with_order = format!(r#"{{"customer_id":"{UUID}","total_amount":1,"order_id":{form}}}"#);
         refused(&mut client, "order.place", &with_order, "order_id");
-        let with_command =
-            format!(r#"{{"customer_id":"{UUID}","total_amount":1,"command_id":{form}}}"#);
+        let with_command = format!(r#"{{"customer_id":"{UUID}","total_amount":1,"command_id":{form}}}"#);
         refused(&mut client, "order.place", &with_command, "command_id");
         for method in ["order.complete", "order.cancel"] {
-            refused(
-                &mut client,
-                method,
-                &format!(r#"{{"order_id":{form}}}"#),
-                "order_id",
-            );
-            refused(
-                &mut client,
-                method,
-                &format!(r#"{{"order_id":"{order}","command_id":{form}}}"#),
-                "command_id",
-            );
+            refused(&mut client, method, &format!(r#"{{"order_id":{form}}}"#), "order_id");
+            refused(&mut client, method, &format!(r#"{{"order_id":"{order}","command_id":{form}}}"#), "command_id");
         }
-        refused(
-            &mut client,
-            "order.get",
-            &format!(r#"{{"order_id":{form}}}"#),
-            "order_id",
-        );
+        refused(&mut client, "order.get", &format!(r#"{{"order_id":{form}}}"#), "order_id");
     }
     nothing_happened(&mut client, &order);
 }
@@ -172,18 +131,8 @@ fn ids_are_taken_in_any_case_and_given_in_lower_case() {
 #[test]
 fn required_params_are_required_and_named_when_missing() {
     let (_store, _daemon, mut client, order) = started();
-    refused(
-        &mut client,
-        "order.place",
-        r#"{"total_amount":1}"#,
-        "customer_id",
-    );
-    refused(
-        &mut client,
-        "order.place",
-        &format!(r#"{{"customer_id":"{UUID}"}}"#),
-        "total_amount",
-    );
+    refused(&mut client, "order.place", r#"{"total_amount":1}"#, "customer_id");
+    refused(&mut client, "order.place", &format!(r#"{{"customer_id":"{UUID}"}}"#), "total_amount");
     for method in ["order.complete", "order.cancel", "order.get"] {
         refused(&mut client, method, "{}", "order_id");
     }
@@ -194,12 +143,7 @@ fn required_params_are_required_and_named_when_missing() {
 fn unknown_params_are_refused_and_named() {
     let (_store, _daemon, mut client, order) = started();
     let id = format!(r#""order_id":"{order}""#);
-    refused(
-        &mut client,
-        "order.place",
-        &format!(r#"{{"customer_id":"{UUID}","total_amount":1,"note":"x"}}"#),
-        "note",
-    );
+    refused(&mut client, "order.place", &format!(r#"{{"customer_id":"{UUID}","total_amount":1,"note":"x"}}"#), "note");
     refused(
         &mut client,
         "order.place",
@@ -212,36 +156,11 @@ fn unknown_params_are_refused_and_named() {
         &format!(r#"{{"customer_id":"{UUID}","total_amount":1,"reason":"x"}}"#),
         "reason",
     );
-    refused(
-        &mut client,
-        "order.complete",
-        &format!(r#"{{{id},"reason":"x"}}"#),
-        "reason",
-    );
-    refused(
-        &mut client,
-        "order.complete",
-        &format!(r#"{{{id},"now":"2020-01-01T00:00:00Z"}}"#),
-        "now",
-    );
-    refused(
-        &mut client,
-        "order.cancel",
-        &format!(r#"{{{id},"total_amount":1}}"#),
-        "total_amount",
-    );
-    refused(
-        &mut client,
-        "order.get",
-        &format!(r#"{{{id},"command_id":"{UUID}"}}"#),
-        "command_id",
-    );
-    refused(
-        &mut client,
-        "daemon.status",
-        r#"{"verbose":true}"#,
-        "verbose",
-    );
+    refused(&mut client, "order.complete", &format!(r#"{{{id},"reason":"x"}}"#), "reason");
+    refused(&mut client, "order.complete", &format!(r#"{{{id},"now":"2020-01-01T00:00:00Z"}}"#), "now");
+    refused(&mut client, "order.cancel", &format!(r#"{{{id},"total_amount":1}}"#), "total_amount");
+    refused(&mut client, "order.get", &format!(r#"{{{id},"command_id":"{UUID}"}}"#), "command_id");
+    refused(&mut client, "daemon.status", r#"{"verbose":true}"#, "verbose");
     nothing_happened(&mut client, &order);
 }
 
@@ -257,12 +176,7 @@ fn a_param_given_twice_is_refused() {
     for method in ["order.complete", "order.cancel", "order.get"] {
         refused(&mut client, method, &format!("{{{id},{id}}}"), "order_id");
     }
-    refused(
-        &mut client,
-        "order.cancel",
-        &format!(r#"{{{id},"reason":"a","reason":"a"}}"#),
-        "reason",
-    );
+    refused(&mut client, "order.cancel", &format!(r#"{{{id},"reason":"a","reason":"a"}}"#), "reason");
     nothing_happened(&mut client, &order);
 }
 
@@ -271,28 +185,17 @@ fn a_reason_has_at_most_500_characters_whatever_their_bytes() {
     let (_store, _daemon, mut client, order) = started();
     for character in ["x", "é", "漢", "🦀"] {
         let reason = json!(character.repeat(501)).to_string();
-        refused(
-            &mut client,
-            "order.cancel",
-            &format!(r#"{{"order_id":"{order}","reason":{reason}}}"#),
-            "reason",
-        );
+        refused(&mut client, "order.cancel", &format!(r#"{{"order_id":"{order}","reason":{reason}}}"#), "reason");
     }
     for reason in ["null", "5", "true", "[]", "{}"] {
-        refused(
-            &mut client,
-            "order.cancel",
-            &format!(r#"{{"order_id":"{order}","reason":{reason}}}"#),
-            "reason",
-        );
+        refused(&mut client, "order.cancel", &format!(r#"{{"order_id":"{order}","reason":{reason}}}"#), "reason");
     }
     nothing_happened(&mut client, &order);
     for character in ["x", "é", "漢", "🦀"] {
         for length in [499, 500] {
             let order = client.place(1);
             let reason = character.repeat(length);
-            let cancelled =
-                client.result("order.cancel", json!({"order_id": order, "reason": reason}));
+            let cancelled = client.result("order.cancel", json!({"order_id": order, "reason": reason}));
             assert_eq!(cancelled["order"]["status"], "cancelled");
         }
     }

@@ -18,10 +18,8 @@ fn text_that_is_not_one_json_value_is_a_parse_error_and_changes_nothing() {
     let after_comma = format!("{place},");
     let cut = &place[..place.len() - 1];
     let marked = format!("\u{feff}{place}");
-    let deep = format!(
-        "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"order.place\",\"params\":{}",
-        "{\"a\":".repeat(40_000)
-    );
+    let deep =
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"order.place\",\"params\":{}", "{\"a\":".repeat(40_000));
     refuses(
         &mut client,
         PARSE_ERROR,
@@ -30,38 +28,14 @@ fn text_that_is_not_one_json_value_is_a_parse_error_and_changes_nothing() {
             (b"{", Value::Null),
             (b"}", Value::Null),
             (cut.as_bytes(), Value::Null),
-            (
-                b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"daemon.status\",}",
-                Value::Null,
-            ),
-            (
-                b"{'jsonrpc':'2.0','id':1,'method':'daemon.status'}",
-                Value::Null,
-            ),
-            (
-                b"{\"jsonrpc\":\"2.0\",\"id\":01,\"method\":\"daemon.status\"}",
-                Value::Null,
-            ),
-            (
-                b"{\"jsonrpc\":\"2.0\",\"id\":NaN,\"method\":\"daemon.status\"}",
-                Value::Null,
-            ),
-            (
-                b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"daemon.status\"} // why",
-                Value::Null,
-            ),
-            (
-                b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"daemon\tstatus\"}",
-                Value::Null,
-            ),
-            (
-                b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"daemon\\xstatus\"}",
-                Value::Null,
-            ),
-            (
-                b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"daemon.status\"}\0",
-                Value::Null,
-            ),
+            (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"daemon.status\",}", Value::Null),
+            (b"{'jsonrpc':'2.0','id':1,'method':'daemon.status'}", Value::Null),
+            (b"{\"jsonrpc\":\"2.0\",\"id\":01,\"method\":\"daemon.status\"}", Value::Null),
+            (b"{\"jsonrpc\":\"2.0\",\"id\":NaN,\"method\":\"daemon.status\"}", Value::Null),
+            (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"daemon.status\"} // why", Value::Null),
+            (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"daemon\tstatus\"}", Value::Null),
+            (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"daemon\\xstatus\"}", Value::Null),
+            (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"daemon.status\"}\0", Value::Null),
             (b"\0\0\0", Value::Null),
             (twice.as_bytes(), Value::Null),
             (glued.as_bytes(), Value::Null),
@@ -87,13 +61,7 @@ fn bad_utf8_anywhere_is_a_parse_error_and_changes_nothing() {
         [head.as_bytes(), reason, b"\"}}"].concat()
     };
     // A lone continuation, a cut sequence, an overlong slash, a surrogate half, a byte that UTF-8 never has.
-    for bytes in [
-        &b"\x80"[..],
-        b"\xe2\x82",
-        b"\xc0\xaf",
-        b"\xed\xa0\x80",
-        b"\xff",
-    ] {
+    for bytes in [&b"\x80"[..], b"\xe2\x82", b"\xc0\xaf", b"\xed\xa0\x80", b"\xff"] {
         refuses(&mut client, PARSE_ERROR, &[(&cancel(bytes), Value::Null)]);
     }
     let got = client.result("order.get", json!({"order_id": order}));
@@ -110,17 +78,12 @@ fn half_a_surrogate_pair_is_never_taken_in() {
         format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"order.cancel","params":{{"order_id":"{order}","reason":"\ud800"}}}}"#
         ),
-        format!(
-            r#"{{"jsonrpc":"2.0","id":"\udc00","method":"order.cancel","params":{{"order_id":"{order}"}}}}"#
-        ),
+        format!(r#"{{"jsonrpc":"2.0","id":"\udc00","method":"order.cancel","params":{{"order_id":"{order}"}}}}"#),
     ];
     for line in lines {
         let answer = client.ask(&line);
         let code = answer["error"]["code"].as_i64();
-        assert!(
-            matches!(code, Some(-32700 | -32600 | -32602)),
-            "{line}: {answer}"
-        );
+        assert!(matches!(code, Some(-32700 | -32600 | -32602)), "{line}: {answer}");
     }
     let got = client.result("order.get", json!({"order_id": order}));
     assert_eq!(got["order"]["version"], 1);

@@ -19,52 +19,16 @@ fn good_and_bad_requests_mixed_are_answered_in_their_order() {
             expected.push((id, outcome));
         };
         let place = json!({"order_id": order, "customer_id": uuid(), "total_amount": round});
-        add(
-            request(&id("place"), "order.place", &place),
-            id("place"),
-            "placed",
-        );
+        add(request(&id("place"), "order.place", &place), id("place"), "placed");
         add("{oops".into(), Value::Null, "parse_error");
-        add(
-            request(&id("get"), "order.get", &json!({"order_id": order})),
-            id("get"),
-            "placed",
-        );
-        add(
-            request(&id("unknown"), "order.undo", &json!({})),
-            id("unknown"),
-            "method_not_found",
-        );
-        add(
-            request(
-                &id("complete"),
-                "order.complete",
-                &json!({"order_id": order}),
-            ),
-            id("complete"),
-            "completed",
-        );
+        add(request(&id("get"), "order.get", &json!({"order_id": order})), id("get"), "placed");
+        add(request(&id("unknown"), "order.undo", &json!({})), id("unknown"), "method_not_found");
+        add(request(&id("complete"), "order.complete", &json!({"order_id": order})), id("complete"), "completed");
         add("[]".into(), Value::Null, "invalid_request");
-        add(
-            request(&id("again"), "order.complete", &json!({"order_id": order})),
-            id("again"),
-            "invalid_transition",
-        );
-        add(
-            request(&id("bad"), "order.cancel", &json!({"order_id": 5})),
-            id("bad"),
-            "invalid_params",
-        );
-        add(
-            request(&id("cancel"), "order.cancel", &json!({"order_id": order})),
-            id("cancel"),
-            "cancelled",
-        );
-        add(
-            request(&id("lost"), "order.get", &json!({"order_id": uuid()})),
-            id("lost"),
-            "order_not_found",
-        );
+        add(request(&id("again"), "order.complete", &json!({"order_id": order})), id("again"), "invalid_transition");
+        add(request(&id("bad"), "order.cancel", &json!({"order_id": 5})), id("bad"), "invalid_params");
+        add(request(&id("cancel"), "order.cancel", &json!({"order_id": order})), id("cancel"), "cancelled");
+        add(request(&id("lost"), "order.get", &json!({"order_id": uuid()})), id("lost"), "order_not_found");
     }
     // A reader beside the writer: neither side's buffers decide whether this ends.
     let answers = in_parallel(&mut client, &lines);
@@ -84,37 +48,24 @@ fn in_parallel(client: &mut Client, lines: &[String]) -> Vec<Value> {
     bytes.push('\n');
     let mut sender = client.sender();
     std::thread::scope(|scope| {
-        scope.spawn(move || {
-            std::io::Write::write_all(&mut sender, bytes.as_bytes()).expect("everything is sent")
-        });
+        scope.spawn(move || std::io::Write::write_all(&mut sender, bytes.as_bytes()).expect("everything is sent"));
         lines.iter().map(|_| client.read_answer()).collect()
     })
 }
 
 #[test]
 fn a_pipeline_longer_than_every_queue_is_answered_whole() {
-    let store = Store::with(
-        "",
-        "[server]\nin_flight_max = 8\n[executor]\nqueue_commands_max = 16\nbatch_commands_max = 4\n",
-    );
+    let store =
+        Store::with("", "[server]\nin_flight_max = 8\n[executor]\nqueue_commands_max = 16\nbatch_commands_max = 4\n");
     let _daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
     let lines: Vec<String> = (0..2000)
-        .map(|id| {
-            request(
-                &json!(id),
-                "order.place",
-                &json!({"customer_id": uuid(), "total_amount": id}),
-            )
-        })
+        .map(|id| request(&json!(id), "order.place", &json!({"customer_id": uuid(), "total_amount": id})))
         .collect();
     let answers = in_parallel(&mut client, &lines);
     for (id, answer) in answers.iter().enumerate() {
         assert_eq!(answer["id"], id);
-        assert_eq!(
-            answer["result"]["order"]["total_amount"], id,
-            "one connection within its limit: {answer}"
-        );
+        assert_eq!(answer["result"]["order"]["total_amount"], id, "one connection within its limit: {answer}");
     }
 }
 

@@ -4,39 +4,16 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, DEADLINE, Daemon, Store, eventually, keys, uuid};
 
-const SINK_KEYS: [&str; 8] = [
-    "acked_sequence",
-    "attempts",
-    "lag_events",
-    "lag_ms",
-    "last_error",
-    "name",
-    "state",
-    "type",
-];
+const SINK_KEYS: [&str; 8] =
+    ["acked_sequence", "attempts", "lag_events", "lag_ms", "last_error", "name", "state", "type"];
 
 #[test]
 fn status_has_the_documented_fields_and_no_others() {
     let store = Store::with("", "[[sinks]]\nname = \"out\"\ntype = \"stdout\"\n");
     let _daemon = Daemon::start(&store);
     let status = Client::connect(&store).status();
-    assert_eq!(
-        keys(&status),
-        [
-            "connections",
-            "journal",
-            "orders",
-            "outbox",
-            "sinks",
-            "state",
-            "uptime_ms",
-            "version"
-        ]
-    );
-    assert_eq!(
-        keys(&status["journal"]),
-        ["bytes", "checkpoint_lsn", "durable_lsn", "segments"]
-    );
+    assert_eq!(keys(&status), ["connections", "journal", "orders", "outbox", "sinks", "state", "uptime_ms", "version"]);
+    assert_eq!(keys(&status["journal"]), ["bytes", "checkpoint_lsn", "durable_lsn", "segments"]);
     assert_eq!(keys(&status["orders"]), ["count"]);
     assert_eq!(keys(&status["outbox"]), ["last_sequence"]);
     let sinks = status["sinks"].as_array().unwrap();
@@ -46,11 +23,7 @@ fn status_has_the_documented_fields_and_no_others() {
         assert_eq!((&sink["name"], &sink["type"]), (&json!(name), &json!(kind)));
         assert_eq!(sink["state"], "idle");
         for key in ["acked_sequence", "lag_events", "lag_ms", "attempts"] {
-            assert_eq!(
-                sink[key].as_u64(),
-                Some(0),
-                "{key} of a sink with nothing to do: {sink}"
-            );
+            assert_eq!(sink[key].as_u64(), Some(0), "{key} of a sink with nothing to do: {sink}");
         }
         assert_eq!(sink["last_error"], Value::Null);
     }
@@ -73,12 +46,8 @@ fn status_counts_what_happened() {
     let mut lsn = 0;
     for amount in 0..10 {
         let order = client.place(amount);
-        lsn = client.result("order.complete", json!({"order_id": order}))["lsn"]
-            .as_u64()
-            .unwrap();
-        client
-            .call("order.complete", json!({"order_id": uuid()}))
-            .unwrap_err();
+        lsn = client.result("order.complete", json!({"order_id": order}))["lsn"].as_u64().unwrap();
+        client.call("order.complete", json!({"order_id": uuid()})).unwrap_err();
     }
     for restarted in [false, true] {
         if restarted {
@@ -90,18 +59,12 @@ fn status_counts_what_happened() {
         assert_eq!(status["orders"]["count"], 10);
         assert_eq!(status["outbox"]["last_sequence"], 20);
         let durable = status["journal"]["durable_lsn"].as_u64().unwrap();
-        assert!(
-            durable >= lsn,
-            "an answered plan is durable: {durable} < {lsn}"
-        );
+        assert!(durable >= lsn, "an answered plan is durable: {durable} < {lsn}");
         assert!(status["journal"]["segments"].as_u64().unwrap() >= 1);
         assert!(status["journal"]["bytes"].as_u64().unwrap() > 0);
         eventually(DEADLINE, "the sink has caught up", || {
             let sink = client.status()["sinks"][0].clone();
-            sink["acked_sequence"] == 20
-                && sink["lag_events"] == 0
-                && sink["lag_ms"] == 0
-                && sink["state"] == "idle"
+            sink["acked_sequence"] == 20 && sink["lag_events"] == 0 && sink["lag_ms"] == 0 && sink["state"] == "idle"
         });
     }
 }
@@ -112,13 +75,9 @@ fn connections_are_counted_while_they_are_open() {
     let _daemon = Daemon::start(&store);
     let mut asking = Client::connect(&store);
     let others: Vec<Client> = (0..5).map(|_| Client::connect(&store)).collect();
-    eventually(DEADLINE, "six connections", || {
-        asking.status()["connections"] == 6
-    });
+    eventually(DEADLINE, "six connections", || asking.status()["connections"] == 6);
     drop(others);
-    eventually(DEADLINE, "one connection", || {
-        asking.status()["connections"] == 1
-    });
+    eventually(DEADLINE, "one connection", || asking.status()["connections"] == 1);
 }
 
 #[test]

@@ -9,21 +9,13 @@ use crate::support::{Client, Daemon, Store, events_of};
 #[track_caller]
 fn time(value: &Value) -> DateTime<Utc> {
     let text = value.as_str().expect("a time is a string");
-    let form: String = text
-        .chars()
-        .map(|c| if c.is_ascii_digit() { '0' } else { c })
-        .collect();
+    let form: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     assert_eq!(form, "0000-00-00T00:00:00.000000Z", "{text}");
-    DateTime::parse_from_rfc3339(text)
-        .expect("an RFC 3339 time")
-        .with_timezone(&Utc)
+    DateTime::parse_from_rfc3339(text).expect("an RFC 3339 time").with_timezone(&Utc)
 }
 
 /// The wall clock, cut to what the wire shows.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the test compares the daemon's times with the machine's"
-)]
+#[allow(clippy::disallowed_methods, reason = "the test compares the daemon's times with the machine's")]
 fn now() -> DateTime<Utc> {
     let micros = Utc::now().timestamp_micros();
     DateTime::from_timestamp_micros(micros).unwrap()

@@ -4,16 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Daemon, Store, assert_error, keys, uuid};
 
-const ORDER_KEYS: [&str; 8] = [
-    "cancelled_at",
-    "completed_at",
-    "customer_id",
-    "order_id",
-    "placed_at",
-    "status",
-    "total_amount",
-    "version",
-];
+const ORDER_KEYS: [&str; 8] =
+    ["cancelled_at", "completed_at", "customer_id", "order_id", "placed_at", "status", "total_amount", "version"];
 
 /// Brings a new order into a state by the commands that lead there.
 fn order_after(client: &mut Client, history: &[&str]) -> String {
@@ -49,26 +41,16 @@ fn every_command_in_every_state_does_what_the_table_says() {
         let sequence_after = client.status()["outbox"]["last_sequence"].as_u64().unwrap();
         match status {
             Some(status) => {
-                let result =
-                    outcome.unwrap_or_else(|error| panic!("{method} after {history:?}: {error}"));
-                assert_eq!(
-                    result["order"], after,
-                    "the result is the order as it is now"
-                );
+                let result = outcome.unwrap_or_else(|error| panic!("{method} after {history:?}: {error}"));
+                assert_eq!(result["order"], after, "the result is the order as it is now");
                 assert_eq!(after["status"], status);
-                assert_eq!(
-                    after["version"].as_u64(),
-                    before["version"].as_u64().map(|version| version + 1)
-                );
+                assert_eq!(after["version"].as_u64(), before["version"].as_u64().map(|version| version + 1));
                 assert_eq!(sequence_after, sequence_before + 1, "one event a change");
             }
             None => {
                 assert_error(&outcome.unwrap_err(), 1003, "invalid_transition");
                 assert_eq!(after, before, "a refused command changes nothing");
-                assert_eq!(
-                    sequence_after, sequence_before,
-                    "a refused command raises nothing"
-                );
+                assert_eq!(sequence_after, sequence_before, "a refused command raises nothing");
             }
         }
     }
@@ -79,36 +61,20 @@ fn each_state_sets_its_own_time_and_keeps_the_others() {
     let store = Store::new();
     let _daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
-    let placed = client.result(
-        "order.place",
-        json!({"customer_id": uuid(), "total_amount": 5}),
-    )["order"]
-        .clone();
-    assert_eq!(
-        (&placed["status"], &placed["version"]),
-        (&json!("placed"), &json!(1))
-    );
+    let placed = client.result("order.place", json!({"customer_id": uuid(), "total_amount": 5}))["order"].clone();
+    assert_eq!((&placed["status"], &placed["version"]), (&json!("placed"), &json!(1)));
     assert!(placed["placed_at"].is_string());
-    assert_eq!(
-        (&placed["completed_at"], &placed["cancelled_at"]),
-        (&Value::Null, &Value::Null)
-    );
+    assert_eq!((&placed["completed_at"], &placed["cancelled_at"]), (&Value::Null, &Value::Null));
 
     let id = json!({"order_id": placed["order_id"]});
     let completed = client.result("order.complete", id.clone())["order"].clone();
-    assert_eq!(
-        (&completed["status"], &completed["version"]),
-        (&json!("completed"), &json!(2))
-    );
+    assert_eq!((&completed["status"], &completed["version"]), (&json!("completed"), &json!(2)));
     assert_eq!(completed["placed_at"], placed["placed_at"]);
     assert!(completed["completed_at"].is_string());
     assert_eq!(completed["cancelled_at"], Value::Null);
 
     let cancelled = client.result("order.cancel", id.clone())["order"].clone();
-    assert_eq!(
-        (&cancelled["status"], &cancelled["version"]),
-        (&json!("cancelled"), &json!(3))
-    );
+    assert_eq!((&cancelled["status"], &cancelled["version"]), (&json!("cancelled"), &json!(3)));
     assert_eq!(cancelled["completed_at"], completed["completed_at"]);
     assert!(cancelled["cancelled_at"].is_string());
     for key in ["order_id", "customer_id", "total_amount", "placed_at"] {
@@ -126,10 +92,7 @@ fn results_have_the_documented_members_and_no_others() {
     let params = json!({"order_id": order, "customer_id": customer, "total_amount": 42});
     let placed = client.result("order.place", params);
     let completed = client.result("order.complete", json!({"order_id": order}));
-    let cancelled = client.result(
-        "order.cancel",
-        json!({"order_id": order, "reason": "changed my mind"}),
-    );
+    let cancelled = client.result("order.cancel", json!({"order_id": order, "reason": "changed my mind"}));
     let mut lsn_before = 0;
     for result in [&placed, &completed, &cancelled] {
         assert_eq!(keys(result), ["duplicate", "lsn", "order"]);
@@ -153,18 +116,10 @@ fn an_order_is_placed_once() {
     let mut client = Client::connect(&store);
     let params = json!({"order_id": uuid(), "customer_id": uuid(), "total_amount": 42});
     let placed = client.result("order.place", params.clone());
-    assert_error(
-        &client.call("order.place", params.clone()).unwrap_err(),
-        1002,
-        "order_exists",
-    );
+    assert_error(&client.call("order.place", params.clone()).unwrap_err(), 1002, "order_exists");
     let mut other = params.clone();
     other["total_amount"] = json!(43);
-    assert_error(
-        &client.call("order.place", other).unwrap_err(),
-        1002,
-        "order_exists",
-    );
+    assert_error(&client.call("order.place", other).unwrap_err(), 1002, "order_exists");
     let got = client.result("order.get", json!({"order_id": params["order_id"]}));
     assert_eq!(got["order"], placed["order"]);
     assert_eq!(client.status()["orders"]["count"], 1);
@@ -180,10 +135,7 @@ fn an_unknown_order_is_not_found() {
         let order = uuid();
         let error = client.call(method, json!({"order_id": order})).unwrap_err();
         assert_error(&error, 1001, "order_not_found");
-        assert!(
-            error["message"].as_str().unwrap().contains(&order),
-            "the message names the order: {error}"
-        );
+        assert!(error["message"].as_str().unwrap().contains(&order), "the message names the order: {error}");
     }
 }
 
@@ -196,11 +148,7 @@ fn an_order_placed_without_an_id_gets_a_version_7_uuid() {
     for id in &ids {
         let parsed = uuid::Uuid::parse_str(id).unwrap();
         assert_eq!(parsed.get_version_num(), 7, "{id}");
-        assert_eq!(
-            &parsed.hyphenated().to_string(),
-            id,
-            "lower case, with hyphens"
-        );
+        assert_eq!(&parsed.hyphenated().to_string(), id, "lower case, with hyphens");
     }
     let distinct: std::collections::BTreeSet<&String> = ids.iter().collect();
     assert_eq!(distinct.len(), ids.len());

@@ -23,30 +23,15 @@ impl Run {
     /// Holds the run to `code`; returns itself for more checks.
     #[track_caller]
     pub fn expect(self, code: i32) -> Run {
-        assert_eq!(
-            self.code,
-            Some(code),
-            "wrong exit code\nstdout: {}\nstderr: {}",
-            self.stdout,
-            self.stderr
-        );
+        assert_eq!(self.code, Some(code), "wrong exit code\nstdout: {}\nstderr: {}", self.stdout, self.stderr);
         self
     }
 
     /// Standard output as one JSON value on one line.
     #[track_caller]
     pub fn json(&self) -> Value {
-        assert_eq!(
-            self.stdout.matches('\n').count(),
-            1,
-            "one line: {:?}",
-            self.stdout
-        );
-        assert!(
-            self.stdout.ends_with('\n'),
-            "a whole line: {:?}",
-            self.stdout
-        );
+        assert_eq!(self.stdout.matches('\n').count(), 1, "one line: {:?}", self.stdout);
+        assert!(self.stdout.ends_with('\n'), "a whole line: {:?}", self.stdout);
         serde_json::from_str(&self.stdout).expect("standard output is JSON")
     }
 }
@@ -62,12 +47,7 @@ pub struct Cli {
 impl Cli {
     pub fn new<S: AsRef<OsStr>>(args: &[S]) -> Cli {
         let args = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
-        Cli {
-            args,
-            envs: Vec::new(),
-            dir: None,
-            stdin: None,
-        }
+        Cli { args, envs: Vec::new(), dir: None, stdin: None }
     }
 
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Cli {
@@ -98,11 +78,7 @@ impl Cli {
             .env_remove("ORDERD_SOCKET")
             .env_remove("NOTIFY_SOCKET")
             .envs(self.envs.iter().map(|(name, value)| (name, value)))
-            .stdin(if self.stdin.is_some() {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
+            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(stdout.try_clone().expect("a second handle"))
             .stderr(stderr.try_clone().expect("a second handle"));
         if let Some(dir) = &self.dir {
@@ -115,38 +91,24 @@ impl Cli {
                 // The child may end before it has read everything; that is its business.
                 pipe.write_all(&bytes).ok();
             };
-            std::thread::Builder::new()
-                .name("stdin".into())
-                .spawn(feed)
-                .expect("a thread")
+            std::thread::Builder::new().name("stdin".into()).spawn(feed).expect("a thread")
         });
         let Some(status) = poll(DEADLINE, || child.try_wait().expect("the child's state")) else {
             child.kill().ok();
             child.wait().ok();
-            panic!(
-                "orderd {:?} did not end within {DEADLINE:?}: {}",
-                self.args,
-                text(&mut stderr)
-            );
+            panic!("orderd {:?} did not end within {DEADLINE:?}: {}", self.args, text(&mut stderr));
         };
         if let Some(feeder) = feeder {
             feeder.join().expect("the feeder ends");
         }
-        Run {
-            code: status.code(),
-            stdout: text(&mut stdout),
-            stderr: text(&mut stderr),
-        }
+        Run { code: status.code(), stdout: text(&mut stdout), stderr: text(&mut stderr) }
     }
 }
 
 /// Runs `orderd ARGS` in the store's folder, with the store's configuration.
 #[track_caller]
 pub fn orderd(store: &Store, args: &[&str]) -> Run {
-    Cli::new(args)
-        .env("ORDERD_CONFIG", store.config())
-        .dir(store.dir())
-        .run()
+    Cli::new(args).env("ORDERD_CONFIG", store.config()).dir(store.dir()).run()
 }
 
 fn text(file: &mut File) -> String {

@@ -27,19 +27,13 @@ impl Client {
         let writer = UnixStream::connect(socket)?;
         writer.set_read_timeout(Some(DEADLINE))?;
         writer.set_write_timeout(Some(DEADLINE))?;
-        Ok(Client {
-            reader: BufReader::new(writer.try_clone()?),
-            writer,
-            last_id: 0,
-        })
+        Ok(Client { reader: BufReader::new(writer.try_clone()?), writer, last_id: 0 })
     }
 
     /// Sends bytes as they are: no line end is added.
     #[track_caller]
     pub fn send_raw(&mut self, bytes: impl AsRef<[u8]>) {
-        self.writer
-            .write_all(bytes.as_ref())
-            .expect("the bytes are sent");
+        self.writer.write_all(bytes.as_ref()).expect("the bytes are sent");
     }
 
     /// Sends one line.
@@ -60,9 +54,7 @@ impl Client {
 
     /// Says that nothing more will be sent; answers can still be read.
     pub fn finish(&self) {
-        self.writer
-            .shutdown(Shutdown::Write)
-            .expect("the sending half closes");
+        self.writer.shutdown(Shutdown::Write).expect("the sending half closes");
     }
 
     /// The next line without its end, or None when the daemon closed the connection.
@@ -73,40 +65,26 @@ impl Client {
         }
         match line.strip_suffix('\n') {
             Some(line) => Ok(Some(line.to_owned())),
-            None => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                format!("half an answer: {line:?}"),
-            )),
+            None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("half an answer: {line:?}"))),
         }
     }
 
     /// The next answer's text.
     #[track_caller]
     pub fn read_line(&mut self) -> String {
-        self.try_read_line()
-            .expect("an answer in time")
-            .expect("an answer, not the end of the connection")
+        self.try_read_line().expect("an answer in time").expect("an answer, not the end of the connection")
     }
 
     /// The next answer.
     #[track_caller]
     pub fn read_answer(&mut self) -> Value {
         let line = self.read_line();
-        let answer: Value =
-            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        let answer: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         assert_eq!(answer["jsonrpc"], "2.0", "{line}");
         assert!(answer.get("id").is_some(), "an answer has an id: {line}");
         let halves = [answer.get("result"), answer.get("error")];
-        assert_eq!(
-            halves.iter().flatten().count(),
-            1,
-            "a result or an error: {line}"
-        );
-        assert_eq!(
-            answer.as_object().map(serde_json::Map::len),
-            Some(3),
-            "nothing else: {line}"
-        );
+        assert_eq!(halves.iter().flatten().count(), 1, "a result or an error: {line}");
+        assert_eq!(answer.as_object().map(serde_json::Map::len), Some(3), "nothing else: {line}");
         answer
     }
 
@@ -143,8 +121,7 @@ impl Client {
     /// Calls a method that must succeed.
     #[track_caller]
     pub fn result(&mut self, method: &str, params: Value) -> Value {
-        self.call(method, params)
-            .unwrap_or_else(|error| panic!("{method} was refused: {error}"))
+        self.call(method, params).unwrap_or_else(|error| panic!("{method} was refused: {error}"))
     }
 
     /// Sends all lines at once, then reads as many answers.
@@ -160,10 +137,7 @@ impl Client {
     #[track_caller]
     pub fn place(&mut self, total_amount: u64) -> String {
         let placed = self.result("order.place", place_params(total_amount));
-        placed["order"]["order_id"]
-            .as_str()
-            .expect("an order id")
-            .to_owned()
+        placed["order"]["order_id"].as_str().expect("an order id").to_owned()
     }
 
     #[track_caller]
@@ -173,15 +147,9 @@ impl Client {
 
     /// The status, or None when the daemon is not there to answer.
     pub fn try_status(&mut self) -> Option<Value> {
-        self.try_send_raw("{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"daemon.status\"}\n")
-            .ok()?;
+        self.try_send_raw("{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"daemon.status\"}\n").ok()?;
         let line = self.try_read_line().ok()??;
-        Some(
-            serde_json::from_str::<Value>(&line)
-                .ok()?
-                .get_mut("result")?
-                .take(),
-        )
+        Some(serde_json::from_str::<Value>(&line).ok()?.get_mut("result")?.take())
     }
 }
 
@@ -197,10 +165,7 @@ pub fn place_params(total_amount: u64) -> Value {
 
 /// The error's code and kind, whatever else it says.
 pub fn error_kind(error: &Value) -> (i64, &str) {
-    (
-        error["code"].as_i64().unwrap_or_default(),
-        error["data"]["kind"].as_str().unwrap_or_default(),
-    )
+    (error["code"].as_i64().unwrap_or_default(), error["data"]["kind"].as_str().unwrap_or_default())
 }
 
 /// Holds an error object to its whole form: code, kind, whether to try again, and a message for people.
@@ -208,22 +173,9 @@ pub fn error_kind(error: &Value) -> (i64, &str) {
 pub fn assert_error(error: &Value, code: i64, kind: &str) {
     assert_eq!(error_kind(error), (code, kind), "{error}");
     let retryable = matches!(kind, "overloaded" | "shutting_down" | "storage_full");
-    assert_eq!(
-        error["data"],
-        json!({"kind": kind, "retryable": retryable}),
-        "{error}"
-    );
-    assert!(
-        error["message"]
-            .as_str()
-            .is_some_and(|message| !message.trim().is_empty()),
-        "a message: {error}"
-    );
-    assert_eq!(
-        error.as_object().map(serde_json::Map::len),
-        Some(3),
-        "code, message and data alone: {error}"
-    );
+    assert_eq!(error["data"], json!({"kind": kind, "retryable": retryable}), "{error}");
+    assert!(error["message"].as_str().is_some_and(|message| !message.trim().is_empty()), "a message: {error}");
+    assert_eq!(error.as_object().map(serde_json::Map::len), Some(3), "code, message and data alone: {error}");
 }
 
 /// Sends each line and holds its answer to the id and the error given.
@@ -234,14 +186,8 @@ pub fn refuses(client: &mut Client, (code, kind): (i64, &str), cases: &[(&[u8], 
         client.send_raw(line);
         client.send_raw("\n");
         let answer = client.read_answer();
-        assert_eq!(
-            &answer["id"], id,
-            "the id of the answer to {text}: {answer}"
-        );
-        assert!(
-            answer.get("error").is_some(),
-            "{text} was not refused: {answer}"
-        );
+        assert_eq!(&answer["id"], id, "the id of the answer to {text}: {answer}");
+        assert!(answer.get("error").is_some(), "{text} was not refused: {answer}");
         assert_error(&answer["error"], code, kind);
     }
 }

@@ -44,13 +44,9 @@ impl Daemon {
     /// Starts `command` with its output captured and without the caller's `ORDERD_*` and systemd variables.
     pub fn spawn_command(store: &Store, command: &mut Command) -> Daemon {
         // A number a start, so that a restart does not overwrite what the first life said.
-        let number = (0..)
-            .find(|n| !store.path(&format!("stderr.{n}")).exists())
-            .expect("a free number");
-        let output = Output {
-            stdout: store.path(&format!("stdout.{number}")),
-            stderr: store.path(&format!("stderr.{number}")),
-        };
+        let number = (0..).find(|n| !store.path(&format!("stderr.{n}")).exists()).expect("a free number");
+        let output =
+            Output { stdout: store.path(&format!("stdout.{number}")), stderr: store.path(&format!("stderr.{number}")) };
         let child = command
             .env_remove("ORDERD_CONFIG")
             .env_remove("ORDERD_SOCKET")
@@ -81,16 +77,10 @@ impl Daemon {
             if let Some(status) = self.child.try_wait().expect("the child's state") {
                 panic!("the daemon ended at start with {status}: {}", self.stderr());
             }
-            let state = Client::try_connect(&socket).ok()?.try_status()?["state"]
-                .as_str()?
-                .to_owned();
+            let state = Client::try_connect(&socket).ok()?.try_status()?["state"].as_str()?.to_owned();
             (state == "ready").then_some(())
         });
-        assert!(
-            ready.is_some(),
-            "the daemon was not ready within {DEADLINE:?}: {}",
-            self.stderr()
-        );
+        assert!(ready.is_some(), "the daemon was not ready within {DEADLINE:?}: {}", self.stderr());
     }
 
     pub fn pid(&self) -> u32 {
@@ -99,10 +89,7 @@ impl Daemon {
 
     /// Sends a signal to this daemon alone.
     pub fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id())
-            .ok()
-            .and_then(Pid::from_raw)
-            .expect("a process id");
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(pid, signal).expect("the signal is sent");
     }
 
@@ -122,25 +109,15 @@ impl Daemon {
     pub fn stop(&mut self) {
         self.sigterm();
         let status = self.wait_exit(DEADLINE);
-        assert_eq!(
-            status.code(),
-            Some(0),
-            "a clean stop exits 0: {}",
-            self.stderr()
-        );
+        assert_eq!(status.code(), Some(0), "a clean stop exits 0: {}", self.stderr());
     }
 
     /// Waits for the process to end by itself.
     #[track_caller]
     pub fn wait_exit(&mut self, deadline: Duration) -> ExitStatus {
-        match poll(deadline, || {
-            self.child.try_wait().expect("the child's state")
-        }) {
+        match poll(deadline, || self.child.try_wait().expect("the child's state")) {
             Some(status) => status,
-            None => panic!(
-                "the daemon still runs after {deadline:?}: {}",
-                self.stderr()
-            ),
+            None => panic!("the daemon still runs after {deadline:?}: {}", self.stderr()),
         }
     }
 
@@ -159,11 +136,7 @@ impl Daemon {
     }
 
     fn run(&self, status: ExitStatus) -> Run {
-        Run {
-            code: status.code(),
-            stdout: self.stdout(),
-            stderr: self.stderr(),
-        }
+        Run { code: status.code(), stdout: self.stdout(), stderr: self.stderr() }
     }
 }
 

@@ -8,6 +8,7 @@ mod cli;
 mod client;
 mod daemon;
 mod events;
+mod files;
 mod store;
 
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ pub use cli::{Cli, Run, orderd};
 pub use client::{Client, assert_error, error_kind, place_params, refuses, request};
 pub use daemon::Daemon;
 pub use events::{events, events_of, lines};
+pub use files::{copy_tree, files, flip_byte};
 pub use store::Store;
 
 /// How long anything may take before a test gives up: generous, because machines that run tests are busy.
@@ -43,10 +45,7 @@ pub fn poll<T>(deadline: Duration, mut look: impl FnMut() -> Option<T>) -> Optio
 }
 
 /// The one place that sleeps: the step between two looks of a poll.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test has no stop to hear; every use is bounded by a deadline"
-)]
+#[allow(clippy::disallowed_methods, reason = "a test has no stop to hear; every use is bounded by a deadline")]
 pub fn pause(step: Duration) {
     std::thread::sleep(step);
 }
@@ -59,12 +58,7 @@ pub fn uuid() -> String {
 /// The keys of a JSON object, sorted.
 #[track_caller]
 pub fn keys(object: &serde_json::Value) -> Vec<&str> {
-    let mut keys: Vec<&str> = object
-        .as_object()
-        .expect("an object")
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let mut keys: Vec<&str> = object.as_object().expect("an object").keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
 }

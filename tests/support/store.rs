@@ -33,18 +33,10 @@ impl Store {
     }
 
     fn empty() -> Store {
-        let dir = tempfile::Builder::new()
-            .prefix("o-")
-            .rand_bytes(8)
-            .tempdir()
-            .expect("a temporary folder");
+        let dir = tempfile::Builder::new().prefix("o-").rand_bytes(8).tempdir().expect("a temporary folder");
         let store = Store { dir };
         let bytes = store.socket().as_os_str().len();
-        assert!(
-            bytes <= SOCKET_PATH_BYTES_MAX,
-            "TMPDIR is too long for a Unix socket: {}",
-            store.socket().display()
-        );
+        assert!(bytes <= SOCKET_PATH_BYTES_MAX, "TMPDIR is too long for a Unix socket: {}", store.socket().display());
         store
     }
 

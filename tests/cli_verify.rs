@@ -1,0 +1,76 @@
+//! `orderd verify`: reads a whole store, changes nothing, says what it found.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::support::{Cli, Client, Daemon, Store, files, flip_byte, orderd};
+
+/// A store with some history over two lives, stopped.
+fn filled() -> Store {
+    let store = Store::new();
+    for _ in 0..2 {
+        let mut daemon = Daemon::start(&store);
+        let mut client = Client::connect(&store);
+        for amount in 0..20 {
+            let order = client.place(amount);
+            client.result("order.complete", json!({"order_id": order}));
+        }
+        daemon.stop();
+    }
+    store
+}
+
+#[test]
+fn a_sound_store_is_found_sound_and_left_alone() {
+    let store = filled();
+    let before = files(&store.data_dir());
+    let run = orderd(&store, &["verify"]).expect(0);
+    assert!(run.stdout.contains("80"), "the plans are counted: {}", run.stdout);
+    assert_eq!(files(&store.data_dir()), before);
+    // From anywhere, by its folder alone.
+    let data_dir = store.data_dir().display().to_string();
+    Cli::new(&["verify", "--data-dir", &data_dir]).dir(std::path::Path::new("/")).run().expect(0);
+    assert_eq!(files(&store.data_dir()), before);
+}
+
+#[test]
+fn a_store_in_use_can_be_verified() {
+    let store = filled();
+    let _daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    for amount in 0..50 {
+        client.place(amount);
+        if amount % 10 == 0 {
+            orderd(&store, &["verify"]).expect(0);
+        }
+    }
+    assert_eq!(client.status()["orders"]["count"], 90);
+}
+
+#[test]
+fn a_damaged_store_exits_65_and_names_file_and_offset() {
+    let store = filled();
+    let segment = store.segments().remove(0);
+    flip_byte(&segment, 1000);
+    let before = files(&store.data_dir());
+    let run = orderd(&store, &["verify"]).expect(65);
+    let said = format!("{}{}", run.stdout, run.stderr);
+    let name = segment.file_name().unwrap().to_str().unwrap();
+    assert!(said.contains(name), "the file is named: {said}");
+    assert!(said.contains("offset"), "the offset is named: {said}");
+    assert_eq!(files(&store.data_dir()), before);
+}
+
+#[test]
+fn a_store_that_is_not_there_is_not_called_sound_and_not_made() {
+    let store = Store::new();
+    let run = orderd(&store, &["verify"]);
+    assert!(matches!(run.code, Some(65 | 74)), "{run:?}");
+    assert!(run.stderr.contains("data"), "the folder is named: {}", run.stderr);
+    assert!(!store.data_dir().exists());
+    fs::create_dir(store.data_dir()).unwrap();
+    let run = orderd(&store, &["verify"]);
+    assert!(matches!(run.code, Some(65 | 74)), "{run:?}");
+    assert!(files(&store.data_dir()).is_empty());
+}

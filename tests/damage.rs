@@ -1,0 +1,167 @@
+//! A damaged store is refused with exit 65, file and offset named, every byte left as it was.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::support::{Client, DEADLINE, Daemon, Store, copy_tree, events_of, eventually, files, flip_byte, orderd};
+
+/// A store with some history over two lives, ended as told.
+fn filled(clean_stop: bool) -> Store {
+    let store = Store::with("", "[journal]\nsegment_bytes = 1048576\n");
+    for life in 1..=2 {
+        let mut daemon = Daemon::start(&store);
+        let mut client = Client::connect(&store);
+        for amount in 0..40 {
+            let order = client.place(amount);
+            client.result("order.complete", json!({"order_id": order}));
+        }
+        events_of(&store, life * 80);
+        eventually(DEADLINE, "the cursor is written", || client.status()["sinks"][0]["lag_events"] == 0);
+        if clean_stop { daemon.stop() } else { daemon.kill9() }
+    }
+    store
+}
+
+/// Holds both `serve` and `verify` to refuse, to name the file and where in it, and to change nothing.
+#[track_caller]
+fn is_refused(store: &Store, file: &Path) {
+    let before = files(&store.data_dir());
+    let name = file.file_name().unwrap().to_str().unwrap();
+    for run in [Daemon::refused(store), orderd(store, &["verify"])] {
+        let run = run.expect(65);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(said.contains(name), "{name} is not named: {said}");
+        assert!(said.contains("offset"), "no offset is named: {said}");
+        assert!(files(&store.data_dir()) == before, "a refused store is left byte for byte: {said}");
+    }
+    assert!(!store.socket().exists() || Client::try_connect(&store.socket()).is_err(), "nothing answers");
+}
+
+#[test]
+fn one_changed_byte_in_a_sealed_journal_is_found_wherever_it_is() {
+    let store = filled(true);
+    for segment in store.segments() {
+        let length = fs::metadata(&segment).unwrap().len() as usize;
+        // The header, the first frames, the middle, the last bytes of the seal.
+        for offset in [0, 9, 40, 70, 100, 500, length / 2, length - 30, length - 1] {
+            flip_byte(&segment, offset);
+            is_refused(&store, &segment);
+            flip_byte(&segment, offset);
+        }
+    }
+    let _daemon = Daemon::start(&store);
+    assert_eq!(Client::connect(&store).status()["orders"]["count"], 80);
+}
+
+#[test]
+fn damage_behind_which_durable_plans_follow_is_no_torn_tail() {
+    let store = filled(false);
+    let segment = store.segments().pop().unwrap();
+    for offset in [70, 200, 1000, 3000] {
+        flip_byte(&segment, offset);
+        is_refused(&store, &segment);
+        flip_byte(&segment, offset);
+    }
+    let _daemon = Daemon::start(&store);
+    assert_eq!(Client::connect(&store).status()["orders"]["count"], 80);
+}
+
+#[test]
+fn zeros_in_the_middle_are_no_end() {
+    for clean_stop in [true, false] {
+        let store = filled(clean_stop);
+        for segment in store.segments() {
+            let whole = fs::read(&segment).unwrap();
+            let mut zeroed = whole.clone();
+            zeroed[1024..2048].fill(0);
+            fs::write(&segment, &zeroed).unwrap();
+            is_refused(&store, &segment);
+            fs::write(&segment, &whole).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_journal_cut_short_or_missing_is_refused() {
+    let store = filled(true);
+    for segment in store.segments() {
+        let whole = fs::read(&segment).unwrap();
+        for length in [0, 10, 64, 700, whole.len() / 2, whole.len() - 1] {
+            fs::write(&segment, &whole[..length]).unwrap();
+            is_refused(&store, &segment);
+        }
+        fs::write(&segment, &whole).unwrap();
+    }
+    let first = store.segments().remove(0);
+    fs::rename(&first, store.path("kept")).unwrap();
+    is_refused(&store, &first);
+    fs::rename(store.path("kept"), &first).unwrap();
+    let _daemon = Daemon::start(&store);
+}
+
+#[test]
+fn an_unreadable_part_is_never_taken_for_an_empty_one() {
+    let parts = ["store/identity", "store/cursors/events.cursor"];
+    let store = filled(true);
+    for part in parts {
+        let file = store.data_dir().join(part);
+        let whole = fs::read(&file).unwrap();
+        let damaged: [Vec<u8>; 3] = [vec![0; whole.len()], vec![0xff; whole.len()], Vec::new()];
+        for bytes in damaged {
+            fs::write(&file, bytes).unwrap();
+            is_refused(&store, &file);
+        }
+        fs::write(&file, &whole).unwrap();
+    }
+    let identity = store.path("data/store/identity");
+    fs::remove_file(&identity).unwrap();
+    let before = files(&store.data_dir());
+    Daemon::refused(&store).expect(65);
+    assert!(files(&store.data_dir()) == before);
+}
+
+#[test]
+fn a_journal_that_is_gone_altogether_is_not_a_new_store() {
+    let store = filled(true);
+    for segment in store.segments() {
+        fs::remove_file(segment).unwrap();
+    }
+    let before = files(&store.data_dir());
+    Daemon::refused(&store).expect(65);
+    assert!(files(&store.data_dir()) == before);
+}
+
+#[test]
+fn a_cursor_ahead_of_the_journal_is_refused_with_both_numbers() {
+    let store = filled(true);
+    let older = store.path("older");
+    copy_tree(&store.data_dir(), &older);
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    (0..10).for_each(|amount| drop(client.place(amount)));
+    eventually(DEADLINE, "the sink has caught up", || client.status()["sinks"][0]["acked_sequence"] == 170);
+    daemon.stop();
+    // The journal of before, the cursor of now: somebody has put back half a backup.
+    let cursor: PathBuf = "store/cursors/events.cursor".into();
+    fs::copy(store.data_dir().join(&cursor), older.join(&cursor)).unwrap();
+    fs::rename(store.data_dir(), store.path("newer")).unwrap();
+    fs::rename(&older, store.data_dir()).unwrap();
+    let before = files(&store.data_dir());
+    let run = Daemon::refused(&store).expect(65);
+    assert!(run.stderr.contains("events.cursor"), "the cursor is named: {}", run.stderr);
+    assert!(run.stderr.contains("170") && run.stderr.contains("160"), "both numbers: {}", run.stderr);
+    assert!(files(&store.data_dir()) == before);
+}
+
+#[test]
+fn a_half_made_store_is_not_taken_for_one() {
+    let store = Store::new();
+    fs::create_dir_all(store.path("data/store.tmp/journal")).unwrap();
+    fs::write(store.path("data/store.tmp/identity"), "half").unwrap();
+    let mut daemon = Daemon::start(&store);
+    Client::connect(&store).place(1);
+    daemon.stop();
+    orderd(&store, &["verify"]).expect(0);
+}
