@@ -1,5 +1,6 @@
 //! orderd keeps orders and announces what happened to them.
 
 pub mod cli;
+pub mod config;
 pub mod contracts;
 pub mod domain;

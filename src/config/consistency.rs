@@ -1,0 +1,87 @@
+//! What keys must hold between each other: each is possible alone, some are not together.
+
+use std::path::Path;
+
+use super::section::{Number, Problems};
+use super::{Config, SinkKind};
+
+/// Segments that the journal's limit has to have room for: one in use, one ready, two behind a checkpoint.
+const SEGMENTS_MIN: u64 = 4;
+/// Batches that a segment has to have room for; with fewer, most of the work would be making files.
+const BATCHES_PER_SEGMENT_MIN: u64 = 4;
+/// Two checkpoints are kept, and the journal from the older one on.
+const CHECKPOINTS_KEPT: u64 = 2;
+
+/// Notes every contradiction. `locate` finds a key's position in the file, if it is given there.
+pub(super) fn check(config: &Config, problems: &mut Problems<'_>, locate: impl Fn(&str) -> Option<usize>) {
+    let mut at_least = |key: &str, value: u64, least: u64, reason: &str| {
+        if value < least {
+            let message = format!("takes at least {least} here, {reason}, not {value}");
+            problems.add(locate(key), key, message);
+        }
+    };
+    let Config { server, executor, journal, checkpoint, relay, .. } = config;
+    at_least(
+        "journal.segment_bytes",
+        journal.segment_bytes,
+        BATCHES_PER_SEGMENT_MIN.saturating_mul(executor.batch_bytes_max.to_u64()),
+        "4 times executor.batch_bytes_max",
+    );
+    at_least(
+        "journal.bytes_max",
+        journal.bytes_max,
+        SEGMENTS_MIN.saturating_mul(journal.segment_bytes),
+        "4 times journal.segment_bytes",
+    );
+    at_least("journal.bytes_max", journal.bytes_max, journal.retain_bytes, "as much as journal.retain_bytes");
+    at_least(
+        "journal.bytes_max",
+        journal.bytes_max,
+        CHECKPOINTS_KEPT.saturating_mul(checkpoint.journal_bytes),
+        "2 times checkpoint.journal_bytes",
+    );
+    at_least(
+        "server.answer_bytes_max",
+        server.answer_bytes_max.to_u64(),
+        server.line_bytes_max.to_u64(),
+        "as much as server.line_bytes_max, because an answer repeats the request's id",
+    );
+    at_least(
+        "server.answers_bytes_max",
+        server.answers_bytes_max.to_u64(),
+        server.answer_bytes_max.to_u64(),
+        "as much as server.answer_bytes_max",
+    );
+    at_least(
+        "relay.backoff_ms_max",
+        relay.backoff_ms_max.to_u64(),
+        relay.backoff_ms_min.to_u64(),
+        "as much as relay.backoff_ms_min",
+    );
+    check_paths(config, problems, locate);
+}
+
+/// Nothing but the store may write into the store, and no two things may be one file.
+fn check_paths(config: &Config, problems: &mut Problems<'_>, locate: impl Fn(&str) -> Option<usize>) {
+    let data_dir = &config.daemon.data_dir;
+    let own =
+        |path: &Path| path == data_dir || path.starts_with(data_dir.join("store")) || path == data_dir.join("LOCK");
+    if own(&config.daemon.socket) {
+        let message = format!("takes a path outside the store; {} is the store's own", config.daemon.socket.display());
+        problems.add(locate("daemon.socket"), "daemon.socket", message);
+    }
+    for (index, sink) in config.sinks.iter().enumerate() {
+        let SinkKind::File { path } = &sink.kind else { continue };
+        let key = format!("sinks[{index}].path");
+        if own(path) {
+            let message = format!("takes a path outside the store; {} is the store's own", path.display());
+            problems.add(locate(&key), &key, message);
+        }
+        if *path == config.daemon.socket {
+            problems.add(locate(&key), &key, "takes a path that is not the one of daemon.socket");
+        }
+        if *path == config.file {
+            problems.add(locate(&key), &key, "takes a path that is not this configuration's own");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The sections that hold nothing but numbers: every limit, its default and what it may be.
+
+use std::time::Duration;
+
+use super::render::Rendering;
+use super::section::{Number, Section};
+
+/// Longest time that a time-out may be set to: a day.
+const DAY_MS: u64 = 86_400_000;
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const GIB: u64 = 1024 * MIB;
+const TIB: u64 = 1024 * GIB;
+
+/// Declares a section: its type, and for each key the type, the default and the range.
+/// A `Duration` is a number of milliseconds in the file.
+macro_rules! limits {
+    ($(#[$doc:meta])* $name:ident { $($(#[$key_doc:meta])* $key:ident: $type:ty = $default:expr, $range:expr;)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name {
+            $($(#[$key_doc])* pub $key: $type,)+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($key: <$type as Number>::from_u64($default).unwrap_or_default(),)+ }
+            }
+        }
+
+        impl $name {
+            pub(super) fn read(mut section: Section<'_, '_>) -> Self {
+                let default = Self::default();
+                let read = Self { $($key: section.number(stringify!($key), default.$key, $range),)+ };
+                section.finish();
+                read
+            }
+
+            pub(super) fn render(&self, out: &mut Rendering) {
+                $(out.number(stringify!($key), self.$key);)+
+            }
+        }
+    };
+}
+
+limits! {
+    /// `[server]`: what clients may take.
+    ServerConfig {
+        /// Connections at once; one more is closed at once.
+        connections_max: usize = 256, 1..=65_536;
+        /// Bytes of one request line; a longer one is refused and its connection closed.
+        line_bytes_max: usize = 256 * KIB, KIB..=16 * MIB;
+        /// Commands of one connection that wait for their answers; beyond it, nothing more is read from it.
+        in_flight_max: usize = 1024, 1..=1_048_576;
+        /// Bytes of answers that one connection has not read yet; beyond it, nothing more is read from it.
+        answer_bytes_max: usize = 16 * MIB, 4 * KIB..=GIB;
+        /// The same over all connections together.
+        answers_bytes_max: usize = 128 * MIB, 4 * KIB..=64 * GIB;
+        /// How long a line may stay half sent before its connection is closed.
+        line_ms_max: Duration = 10_000, 1..=DAY_MS;
+        /// How long a connection may be silent before it is closed.
+        idle_ms_max: Duration = 300_000, 1..=DAY_MS;
+        /// How long a client may leave its answers unread before its connection is closed.
+        write_ms_max: Duration = 10_000, 1..=DAY_MS;
+    }
+}
+
+limits! {
+    /// `[executor]`: how commands are gathered.
+    ExecutorConfig {
+        /// Commands of all connections that wait to be executed; one more is answered `overloaded`.
+        queue_commands_max: usize = 8192, 1..=1_048_576;
+        /// Commands that one fdatasync covers at most.
+        batch_commands_max: usize = 4096, 1..=1_048_576;
+        /// Bytes of plans that one fdatasync covers at most (a batch has at least one plan).
+        batch_bytes_max: usize = MIB, 16 * KIB..=64 * MIB;
+        /// Command ids that are remembered, so that a command sent again changes nothing.
+        command_ids_max: usize = 1_000_000, 1..=100_000_000;
+    }
+}
+
+limits! {
+    /// `[journal]`: the write-ahead journal's files.
+    JournalConfig {
+        /// Size of one journal file; it is allocated before it is used.
+        segment_bytes: u64 = 64 * MIB, 64 * KIB..=4 * GIB;
+        /// What the journal may take on the disk; beyond it the daemon is `storage_full`.
+        bytes_max: u64 = 64 * GIB, 256 * KIB..=1024 * TIB;
+        /// What is kept of the journal though nothing needs it any more, for `dump`.
+        retain_bytes: u64 = GIB, 0..=1024 * TIB;
+        /// How often a full disk is tried again.
+        full_probe_ms: Duration = 250, 10..=60_000;
+    }
+}
+
+limits! {
+    /// `[checkpoint]`: when the state is saved, so that a restart reads less of the journal. Whichever comes first.
+    CheckpointConfig {
+        /// Journal bytes since the last checkpoint.
+        journal_bytes: u64 = 256 * MIB, 16 * KIB..=TIB;
+        /// Plans since the last checkpoint.
+        plans: u64 = 2_000_000, 1..=1_000_000_000;
+        /// Time since the last checkpoint, if anything changed.
+        age_ms: Duration = 3_600_000, 100..=30 * DAY_MS;
+    }
+}
+
+limits! {
+    /// `[relay]`: how events go out.
+    RelayConfig {
+        /// Events that a sink is given at once.
+        batch_events_max: usize = 1000, 1..=100_000;
+        /// Bytes that a sink is given at once (a batch has at least one event).
+        batch_bytes_max: usize = MIB, KIB..=64 * MIB;
+        /// Acknowledged events that a crash may make the daemon deliver again.
+        cursor_events_max: u64 = 1000, 1..=1_000_000;
+        /// How long an acknowledgement may stay unrecorded.
+        cursor_ms_max: Duration = 100, 1..=60_000;
+        /// Wait after the first failed delivery; it doubles with each further one.
+        backoff_ms_min: Duration = 100, 1..=DAY_MS;
+        /// The longest such wait.
+        backoff_ms_max: Duration = 30_000, 1..=DAY_MS;
+    }
+}

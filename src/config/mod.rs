@@ -1,0 +1,161 @@
+//! The configuration: every limit, with its default and its check.
+//!
+//! The file is read strictly. A key that nobody knows, a value of the wrong type and a value that cannot work are
+//! errors, and one reading tells all of them.
+
+mod consistency;
+mod daemon;
+mod error;
+mod find;
+mod limits;
+mod render;
+mod section;
+mod sinks;
+
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+pub use daemon::{DaemonConfig, LogConfig, LogFormat, LogLevel, SOCKET_PATH_BYTES_MAX};
+pub use error::{ConfigError, InvalidConfig, Problem};
+pub use find::{CONFIG_VARIABLE, find};
+pub use limits::{CheckpointConfig, ExecutorConfig, JournalConfig, RelayConfig, ServerConfig};
+pub use render::NotUtf8;
+pub use sinks::{SinkConfig, SinkKind, SinkStart};
+
+use section::{Problems, Section};
+
+/// A file beyond this size is no configuration.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// The sections, as an error lists them.
+const SECTIONS: [&str; 8] = ["daemon", "log", "server", "executor", "journal", "checkpoint", "relay", "sinks"];
+
+/// A configuration that was read and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The file it was read from, absolute.
+    pub file: PathBuf,
+    /// `[daemon]`
+    pub daemon: DaemonConfig,
+    /// `[log]`
+    pub log: LogConfig,
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[executor]`
+    pub executor: ExecutorConfig,
+    /// `[journal]`
+    pub journal: JournalConfig,
+    /// `[checkpoint]`
+    pub checkpoint: CheckpointConfig,
+    /// `[relay]`
+    pub relay: RelayConfig,
+    /// `[[sinks]]`
+    pub sinks: Vec<SinkConfig>,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or says something that cannot be.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
+        let file = std::path::absolute(path).map_err(unreadable)?;
+        let size = std::fs::metadata(&file).map_err(unreadable)?.len();
+        if size > FILE_BYTES_MAX {
+            let message = format!("it has {size} bytes; a configuration has at most {FILE_BYTES_MAX}");
+            return Err(unreadable(io::Error::new(io::ErrorKind::InvalidData, message)));
+        }
+        let text = std::fs::read_to_string(&file).map_err(unreadable)?;
+        Ok(Self::parse(&text, &file)?)
+    }
+
+    /// Reads and checks a text; `file`, an absolute path, is where relative paths start from, and is named in errors.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, InvalidConfig> {
+        let mut problems = Problems::new(text);
+        let (document, errors) = DeTable::parse_recoverable(text);
+        let root = document.get_ref();
+        for error in &errors {
+            let at = error.span().map(|span| span.start);
+            problems.add(at, problems.key_at(root, at), format!("no TOML: {}", error.message()));
+        }
+        let config = Self::read(root, file, &mut problems);
+        consistency::check(&config, &mut problems, |key| locate(root, key));
+        if problems.found.is_empty() {
+            return Ok(config);
+        }
+        let mut problems = problems.found;
+        problems.sort();
+        problems.dedup();
+        Err(InvalidConfig { file: file.to_owned(), problems })
+    }
+
+    fn read<'t>(root: &DeTable<'t>, file: &Path, problems: &mut Problems<'t>) -> Self {
+        let folder = file.parent().unwrap_or(Path::new("/"));
+        for (key, _) in root {
+            if !SECTIONS.contains(&key.get_ref().as_ref()) {
+                let message = format!("unknown key; the sections are {}", SECTIONS.join(", "));
+                problems.add(Some(key.span().start), key.get_ref().as_ref(), message);
+            }
+        }
+        Self {
+            file: file.to_owned(),
+            daemon: DaemonConfig::read(section(root, "daemon", problems), folder),
+            log: LogConfig::read(section(root, "log", problems)),
+            server: ServerConfig::read(section(root, "server", problems)),
+            executor: ExecutorConfig::read(section(root, "executor", problems)),
+            journal: JournalConfig::read(section(root, "journal", problems)),
+            checkpoint: CheckpointConfig::read(section(root, "checkpoint", problems)),
+            relay: RelayConfig::read(section(root, "relay", problems)),
+            sinks: sinks::read(root.get("sinks"), folder, problems),
+        }
+    }
+
+    /// What is possible and yet unlikely to be meant.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        const WRITABLE_BY_OTHERS: u32 = 0o022;
+        let mut warnings = Vec::new();
+        if self.sinks.is_empty() {
+            warnings.push("there are no [[sinks]]: events are stored and go nowhere".to_owned());
+        }
+        let mode = std::fs::metadata(&self.file).map_or(0, |metadata| metadata.permissions().mode());
+        if mode & WRITABLE_BY_OTHERS != 0 {
+            let file = self.file.display();
+            warnings.push(format!("{file} can be changed by others than its owner (mode {:04o})", mode & 0o7777));
+        }
+        warnings
+    }
+}
+
+/// The section `name`, to be read; what is there and is no table is a problem.
+fn section<'s, 't>(root: &'s DeTable<'t>, name: &str, problems: &'s mut Problems<'t>) -> Section<'s, 't> {
+    let value = root.get(name);
+    let table = value.and_then(|value| value.get_ref().as_table());
+    let at = value.map(|value| value.span().start);
+    if value.is_some() && table.is_none() {
+        problems.add(at, name, format!("takes a table, begun with a line [{name}]"));
+    }
+    Section::new(name.to_owned(), at, table, problems)
+}
+
+/// Where the value of `server.line_bytes_max` or `sinks[1].path` stands in the text.
+fn locate(root: &DeTable<'_>, key: &str) -> Option<usize> {
+    let (section, key) = key.split_once('.')?;
+    let value = match section.split_once('[') {
+        None => root.get(section)?.get_ref().get(key)?,
+        Some((section, index)) => {
+            let index: usize = index.strip_suffix(']')?.parse().ok()?;
+            DeValue::get(root.get(section)?.get_ref(), index)?.get_ref().get(key)?
+        }
+    };
+    Some(value.span().start)
+}
+
+#[cfg(test)]
+mod config_test;
