@@ -47,11 +47,13 @@ impl Daemon {
         let number = (0..).find(|n| !store.path(&format!("stderr.{n}")).exists()).expect("a free number");
         let output =
             Output { stdout: store.path(&format!("stdout.{number}")), stderr: store.path(&format!("stderr.{number}")) };
+        // The caller's variables are not the test's, unless the test has set them itself.
+        for name in ["ORDERD_CONFIG", "ORDERD_SOCKET", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+            if !command.get_envs().any(|(set, _)| set == name) {
+                command.env_remove(name);
+            }
+        }
         let child = command
-            .env_remove("ORDERD_CONFIG")
-            .env_remove("ORDERD_SOCKET")
-            .env_remove("NOTIFY_SOCKET")
-            .env_remove("WATCHDOG_USEC")
             .current_dir(store.dir())
             .stdin(Stdio::null())
             .stdout(File::create(&output.stdout).expect("a file for standard output"))

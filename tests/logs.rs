@@ -1,0 +1,67 @@
+//! Logs on standard error: as configured, without what clients said.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::{Client, DEADLINE, Daemon, Store, events_of, eventually, request, uuid};
+
+#[test]
+fn logs_never_carry_payloads_or_control_characters() {
+    for format in ["text", "json"] {
+        let store = Store::with("", &format!("[log]\nlevel = \"trace\"\nformat = \"{format}\"\n"));
+        let mut daemon = Daemon::start(&store);
+        let mut client = Client::connect(&store);
+        let (customer, canary) = (uuid(), "canary-in-a-reason");
+        let params = json!({"customer_id": customer, "total_amount": 987_654_321});
+        let placed = client.result("order.place", params);
+        let order = placed["order"]["order_id"].clone();
+        client.result("order.cancel", json!({"order_id": order, "reason": canary}));
+        client.call("order.cancel", json!({"order_id": order, "reason": canary})).unwrap_err();
+        client.call("order.cancel", json!({"order_id": canary})).unwrap_err();
+        client.ask(&request(&json!("id-canary\u{1b}[31m"), "method-canary\u{1b}[31m\n\u{0}", &json!({})));
+        client.ask("line-canary \u{1b}[31m");
+        events_of(&store, 2);
+        daemon.stop();
+        let stderr = daemon.stderr();
+        for secret in [customer.as_str(), "canary", "987654321", "9876543.21"] {
+            assert!(!stderr.contains(secret), "{secret} is in the log: {stderr}");
+        }
+        let odd = stderr.chars().find(|c| c.is_control() && *c != '\n');
+        assert_eq!(odd, None, "a control character in the log: {stderr:?}");
+        assert!(!stderr.is_empty(), "the level trace says something");
+    }
+}
+
+#[test]
+fn json_logs_are_one_object_a_line() {
+    let store = Store::with("", "[log]\nformat = \"json\"\nlevel = \"debug\"\n");
+    let mut daemon = Daemon::start(&store);
+    Client::connect(&store).place(1);
+    daemon.stop();
+    let stderr = daemon.stderr();
+    assert!(stderr.lines().count() >= 2, "start and stop are told: {stderr}");
+    for line in stderr.lines() {
+        let entry: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(entry.is_object(), "{line}");
+    }
+}
+
+#[test]
+fn the_level_decides_and_sighup_reads_it_again() {
+    let store = Store::with("", "[log]\nlevel = \"error\"\n");
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    client.place(1);
+    assert_eq!(daemon.stderr(), "", "nothing is wrong, so nothing is said");
+    store.configure("", "[log]\nlevel = \"trace\"\n");
+    daemon.signal(Signal::HUP);
+    eventually(DEADLINE, "more is said", || {
+        Client::connect(&store).place(1);
+        !daemon.stderr().is_empty()
+    });
+    // A configuration that has become bad changes nothing and ends nothing.
+    store.configure("no_such_key = 1", "");
+    daemon.signal(Signal::HUP);
+    client.place(1);
+    daemon.stop();
+}
