@@ -9,7 +9,7 @@ use crate::support::{Client, DEADLINE, Daemon, Store, copy_tree, events_of, even
 
 /// A store with some history over two lives, ended as told.
 fn filled(clean_stop: bool) -> Store {
-    let store = Store::with("", "[journal]\nsegment_bytes = 1048576\n");
+    let store = Store::with("", "[executor]\nbatch_bytes_max = 16384\n[journal]\nsegment_bytes = 65536\n");
     for life in 1..=2 {
         let mut daemon = Daemon::start(&store);
         let mut client = Client::connect(&store);
