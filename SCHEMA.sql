@@ -1,9 +1,9 @@
 -- orderd's orders, outbox and consumer's inbox, for PostgreSQL 15 or later.
 --
 -- orderd itself commits its plans to a journal of its own (src/journal/). This is the same model in SQL: what a
--- second committer of plans would write to, and the answer to "how would the outbox table look?". It holds what the
--- domain holds (src/domain/): the same fields, limits and transitions, so that a row that the domain could not have
--- produced is refused here too. Command ids, which make a client's retry safe, are not part of it.
+-- second committer of plans (PlanCommitter, src/contracts/committer.rs) would write to, and the answer to "how would
+-- the outbox table look?". One table for each thing that a Mutation (src/contracts/repository.rs) stores, with the
+-- fields, limits and transitions of src/domain/: a row that the domain could not have produced is refused here too.
 --
 -- tests/schema.rs loads this file into a real server. It takes the statements below between "/* @name" and "*/" as
 -- they stand and runs them; ANSWERS.md, Q2, says why each column and index is there.
@@ -66,6 +66,7 @@ CREATE TABLE outbox (
     order_id       uuid        NOT NULL,  -- also the partition key
     order_version  integer     NOT NULL,  -- the order's version after the change
     event_type     text        NOT NULL,
+    event_source   text        NOT NULL,  -- as it was when stored: a new setting changes no redelivery
     occurred_at    timestamptz NOT NULL,  -- the transition's own time, from the event: no DEFAULT, on purpose
     data           json        NOT NULL,  -- json, not jsonb: a redelivery repeats the first one byte for byte
     -- The relay's: never published.
@@ -81,6 +82,7 @@ CREATE TABLE outbox (
     CONSTRAINT outbox_order FOREIGN KEY (order_id) REFERENCES orders (order_id),
 
     CONSTRAINT outbox_sequence CHECK (sequence >= 1),
+    CONSTRAINT outbox_event_source CHECK (event_source <> ''),
     -- A random (version 4) id made while storing would differ each time the plan is built: refused.
     CONSTRAINT outbox_event_id_is_derived CHECK (substr(event_id::text, 15, 1) = '5'),
     CONSTRAINT outbox_version_fits_type CHECK (CASE event_type
@@ -113,6 +115,21 @@ WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 -- history, and an acknowledged entry leaves it.
 CREATE INDEX outbox_open ON outbox (sequence) WHERE processed_at IS NULL;
 
+-- The commands that must not be executed twice: the client's key, stored by the transaction that obeys it. The answer
+-- needs no column: the order as it was at order_version follows from the order (OrderState::as_of).
+CREATE TABLE processed_commands (
+    command_id     uuid    NOT NULL,
+    fingerprint    uuid    NOT NULL,  -- of method and params: the same key with other content is refused
+    order_id       uuid    NOT NULL,
+    order_version  integer NOT NULL,
+    sequence       bigint  NOT NULL,  -- of its event; answered as the plan's LSN, and the age by which it is purged
+
+    CONSTRAINT processed_commands_pkey PRIMARY KEY (command_id),
+    CONSTRAINT processed_commands_sequence UNIQUE (sequence),
+    CONSTRAINT processed_commands_order FOREIGN KEY (order_id) REFERENCES orders (order_id),
+    CONSTRAINT processed_commands_order_version CHECK (order_version >= 1)
+);
+
 -- The consumer's inbox; it lives in the consumer's database, beside the tables that its handler writes.
 CREATE TABLE processed_events (
     consumer          text        NOT NULL,  -- a handler's name: each sees each event once
@@ -136,7 +153,7 @@ CREATE TABLE processed_events (
 COMMIT;
 
 -- ---------------------------------------------------------------------------------------------------------------
--- Storing a plan: one transaction. Either statement failing, or the first one changing no row, takes back both.
+-- Storing a plan: one transaction. Any statement failing, or the first one changing no row, takes back all.
 -- ---------------------------------------------------------------------------------------------------------------
 
 /* @complete_order
@@ -147,11 +164,22 @@ UPDATE orders SET status = 'completed', completed_at = $3, version = version + 1
 
 /* @store_event
 WITH head AS (UPDATE outbox_head SET last_sequence = last_sequence + 1 RETURNING last_sequence)
-INSERT INTO outbox (sequence, event_id, order_id, order_version, event_type, occurred_at, data)
-SELECT last_sequence, $1, $2, $3, $4, $5, $6 FROM head
+INSERT INTO outbox (sequence, event_id, order_id, order_version, event_type, event_source, occurred_at, data)
+SELECT last_sequence, $1, $2, $3, $4, $5, $6, $7 FROM head
 RETURNING sequence
 */
 -- No ON CONFLICT: the same event a second time is a mistake that must take its whole plan back, number included.
+
+/* @store_command
+INSERT INTO processed_commands (command_id, fingerprint, order_id, order_version, sequence)
+VALUES ($1, $2, $3, $4, $5)
+*/
+
+-- Keeps the newest $1 (executor.command_ids_max).
+/* @purge_commands
+DELETE FROM processed_commands
+ WHERE sequence <= (SELECT sequence FROM processed_commands ORDER BY sequence DESC OFFSET $1 LIMIT 1)
+*/
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- The relay: BEGIN, claim, publish, wait for the sink's acknowledgement, mark, COMMIT. A worker that dies loses its
@@ -161,7 +189,7 @@ RETURNING sequence
 -- One sink, whole order, as orderd delivers. A second worker waits at the first row (set lock_timeout) and goes on
 -- behind the first worker's last acknowledged entry: a warm standby, never a second publisher.
 /* @claim
-SELECT sequence, event_id, order_id, order_version, event_type, occurred_at, data
+SELECT sequence, event_id, order_id, order_version, event_type, event_source, occurred_at, data
   FROM outbox
  WHERE processed_at IS NULL
  ORDER BY sequence
@@ -172,7 +200,7 @@ SELECT sequence, event_id, order_id, order_version, event_type, occurred_at, dat
 -- Many workers, order kept within each order only. SKIP LOCKED alone would hand an order's second event to worker B
 -- while worker A still has the first; so an entry can be claimed only when its predecessor is processed (or purged).
 /* @claim_by_order
-SELECT o.sequence, o.event_id, o.order_id, o.order_version, o.event_type, o.occurred_at, o.data
+SELECT o.sequence, o.event_id, o.order_id, o.order_version, o.event_type, o.event_source, o.occurred_at, o.data
   FROM outbox AS o
  WHERE o.processed_at IS NULL
    AND coalesce((SELECT p.processed_at IS NOT NULL FROM outbox AS p

@@ -71,7 +71,7 @@ pub fn store_event(order: u32, step: Step) -> String {
 pub fn store_event_as(event_id: &str, order: u32, step: Step, time: &str, data: &Value) -> String {
     let data = data.to_string().replace('\'', "''");
     format!(
-        "EXECUTE store_event('{event_id}', '{}', {}, '{}', '{time}', '{data}')",
+        "EXECUTE store_event('{event_id}', '{}', {}, '{}', '/orderd', '{time}', '{data}')",
         order_id(order),
         step.version(),
         step.event_type()

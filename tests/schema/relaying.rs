@@ -68,10 +68,9 @@ fn a_purged_predecessor_holds_up_nobody() {
 
 #[test]
 fn the_entries_of_a_relay_that_died_are_open_again() {
-    let database = Database::create();
     for claim in ["claim", "claim_by_order"] {
+        let database = Database::create();
         let (mut first, mut second) = (database.session(), database.session());
-        second.rows("TRUNCATE outbox, orders; UPDATE outbox_head SET last_sequence = 0");
         place(&mut first, 1..=3);
         first.rows("BEGIN");
         let claimed = first.rows(&format!("EXECUTE {claim}(10)"));
@@ -144,8 +143,9 @@ fn fill(session: &mut Session, entries: u32, open: u32) {
          SELECT gen_random_uuid(), gen_random_uuid(), n, 'placed', 1, '2026-01-01Z' FROM generate_series(1, {entries}) AS n"
     ));
     session.rows(&format!(
-        "INSERT INTO outbox (sequence, event_id, order_id, order_version, event_type, occurred_at, data, processed_at)
-         SELECT n, overlay(gen_random_uuid()::text PLACING '5' FROM 15)::uuid, order_id, 1, 'OrderPlaced', placed_at,
+        "INSERT INTO outbox (sequence, event_id, order_id, order_version, event_type, event_source, occurred_at, data,
+             processed_at)
+         SELECT n, overlay(gen_random_uuid()::text PLACING '5' FROM 15)::uuid, order_id, 1, 'OrderPlaced', '/orderd', placed_at,
                 json_build_object('order_id', order_id, 'customer_id', customer_id, 'total_amount', total_amount,
                     'placed_at', '2026-01-01T00:00:00.000000Z'),
                 CASE WHEN n <= {entries} - {open} THEN clock_timestamp() END

@@ -173,6 +173,23 @@ fn sequences_have_no_gaps_and_follow_the_commits() {
     assert_eq!(first.value("SELECT last_sequence FROM outbox_head"), "2");
 }
 
+#[test]
+fn a_command_is_remembered_once_until_enough_newer_ones_came() {
+    let database = Database::create();
+    let mut session = database.session();
+    let store = |command: u32, order: u32| {
+        format!("EXECUTE store_command('{}', '{}', '{}', 1, {order})", order_id(command), CUSTOMER, order_id(order))
+    };
+    for order in 1..=5 {
+        commit(&mut session, order, Step::Placed);
+        session.rows(&store(100 + order, order));
+    }
+    session.refused(UNIQUE, "processed_commands_pkey", &store(103, 3));
+    assert_eq!(session.changed("EXECUTE purge_commands(3)"), 2);
+    assert_eq!(session.value("SELECT min(sequence) FROM processed_commands"), "3");
+    assert_eq!(session.changed("EXECUTE purge_commands(3)"), 0);
+}
+
 /// Returns when the server says that this connection waits for a lock.
 #[track_caller]
 pub fn wait_until_blocked(observer: &mut Session, pid: &str) {
