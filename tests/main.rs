@@ -8,6 +8,7 @@
 )]
 
 mod history;
+mod load;
 mod support;
 
 mod access;
@@ -25,6 +26,7 @@ mod envelope;
 mod file_modes;
 mod file_sink;
 mod idempotency;
+mod kill_restart;
 mod line_limits;
 mod logs;
 mod notifications;

@@ -30,61 +30,37 @@ fn check_result(call: &Call, order: &Order, lsn: u64, journal: &Journal<'_>, fou
     let told = || format!("LSN {lsn} was answered to {:?}", call.request);
     match journal.plans.get(&lsn) {
         None => found.add(Verdict::Lost, format!("{}, and is nowhere", told())),
-        Some(entry) if entry.plan.order.as_ref() != Some(order) => found.add(
-            Verdict::Changed,
-            format!(
-                "{} with {order:?}, the journal has {:?}",
-                told(),
-                entry.plan.order
-            ),
-        ),
+        Some(entry) if entry.plan.order.as_ref() != Some(order) => {
+            found.add(Verdict::Changed, format!("{} with {order:?}, the journal has {:?}", told(), entry.plan.order))
+        }
         Some(_) => {}
     }
     if !fits(&call.request, order) {
-        found.add(
-            Verdict::Changed,
-            format!("{} with {order:?}, which is not what it asked for", told()),
-        );
+        found.add(Verdict::Changed, format!("{} with {order:?}, which is not what it asked for", told()));
     }
 }
 
 /// Whether `order` is what `request` makes.
 fn fits(request: &Request, order: &Order) -> bool {
     match request {
-        Request::Place {
-            order_id,
-            customer_id,
-            total_amount,
-        } => {
+        Request::Place { order_id, customer_id, total_amount } => {
             order_id.as_ref().is_none_or(|id| *id == order.order_id)
                 && *customer_id == order.customer_id
                 && *total_amount == order.total_amount
                 && order.status == "placed"
         }
-        Request::Complete { order_id } => {
-            *order_id == order.order_id && order.status == "completed"
-        }
-        Request::Cancel { order_id, .. } => {
-            *order_id == order.order_id && order.status == "cancelled"
-        }
+        Request::Complete { order_id } => *order_id == order.order_id && order.status == "completed",
+        Request::Cancel { order_id, .. } => *order_id == order.order_id && order.status == "cancelled",
         Request::Get { .. } => false,
     }
 }
 
 /// A command without an id is never taken for another.
 fn check_anonymous(call: &Call, found: &mut Findings) {
-    if let Outcome::Done {
-        lsn,
-        duplicate: true,
-        ..
-    } = call.outcome
-    {
+    if let Outcome::Done { lsn, duplicate: true, .. } = call.outcome {
         found.add(
             Verdict::Phantom,
-            format!(
-                "{:?} had no command id and was called a duplicate of LSN {lsn}",
-                call.request
-            ),
+            format!("{:?} had no command id and was called a duplicate of LSN {lsn}", call.request),
         );
     }
 }
@@ -98,34 +74,20 @@ fn check_command(id: &str, calls: &[&Call], found: &mut Findings) {
             continue;
         };
         match first {
-            Some((_, other)) if other != lsn => found.add(
-                Verdict::Duplicate,
-                format!("command {id} was answered with LSN {other} and with LSN {lsn}"),
-            ),
-            Some((other, _)) if other.request != call.request => found.add(
-                Verdict::Duplicate,
-                format!(
-                    "command {id} answered {:?} and {:?}",
-                    other.request, call.request
-                ),
-            ),
+            Some((_, other)) if other != lsn => {
+                found.add(Verdict::Duplicate, format!("command {id} was answered with LSN {other} and with LSN {lsn}"))
+            }
+            Some((other, _)) if other.request != call.request => found
+                .add(Verdict::Duplicate, format!("command {id} answered {:?} and {:?}", other.request, call.request)),
             Some(_) => {}
             None => first = Some((call, lsn)),
         }
-        let sent_before = calls[..number]
-            .iter()
-            .any(|other| other.request == call.request);
+        let sent_before = calls[..number].iter().any(|other| other.request == call.request);
         if duplicate && !sent_before {
-            found.add(
-                Verdict::Phantom,
-                format!("command {id} was called a duplicate when it was sent first"),
-            );
+            found.add(Verdict::Phantom, format!("command {id} was called a duplicate when it was sent first"));
         }
         if !duplicate && let Some(other) = executed.replace(lsn) {
-            found.add(
-                Verdict::Duplicate,
-                format!("command {id} was executed twice: LSN {other} and LSN {lsn}"),
-            );
+            found.add(Verdict::Duplicate, format!("command {id} was executed twice: LSN {other} and LSN {lsn}"));
         }
     }
     check_remembered(id, calls, found);
@@ -134,38 +96,21 @@ fn check_command(id: &str, calls: &[&Call], found: &mut Findings) {
 /// After the first answer every later one is that answer again.
 fn check_remembered(id: &str, calls: &[&Call], found: &mut Findings) {
     let answered = |call: &&&Call| matches!(call.outcome, Outcome::Done { .. });
-    let Some(first) = calls
-        .iter()
-        .filter(answered)
-        .min_by_key(|call| call.returned())
-    else {
+    let Some(first) = calls.iter().filter(answered).min_by_key(|call| call.returned()) else {
         return;
     };
-    let later = calls
-        .iter()
-        .filter(|call| Some(call.invoked) > first.returned() && call.request == first.request);
+    let later = calls.iter().filter(|call| Some(call.invoked) > first.returned() && call.request == first.request);
     for call in later {
         match call.outcome {
-            Outcome::Done {
-                duplicate: true, ..
-            }
-            | Outcome::Unknown => {}
-            Outcome::Refused {
-                refusal: Refusal::TurnedAway,
-                ..
-            } => {}
+            Outcome::Done { duplicate: true, .. } | Outcome::Unknown => {}
+            Outcome::Refused { refusal: Refusal::TurnedAway, .. } => {}
             // Executed again: reported with the other results.
-            Outcome::Done {
-                duplicate: false, ..
-            } => {}
-            Outcome::Refused { refusal, .. } => found.add(
-                Verdict::Lost,
-                format!("command {id} was answered, and refused ({refusal:?}) when sent again"),
-            ),
-            Outcome::Read { .. } => found.add(
-                Verdict::Changed,
-                format!("command {id} was answered as if it were a read"),
-            ),
+            Outcome::Done { duplicate: false, .. } => {}
+            Outcome::Refused { refusal, .. } => found
+                .add(Verdict::Lost, format!("command {id} was answered, and refused ({refusal:?}) when sent again")),
+            Outcome::Read { .. } => {
+                found.add(Verdict::Changed, format!("command {id} was answered as if it were a read"))
+            }
         }
     }
 }

@@ -22,10 +22,7 @@ impl Authors {
                 Some(moment) => {
                     earliest.insert(lsn, moment);
                 }
-                None => found.add(
-                    Verdict::Phantom,
-                    format!("no command can have caused LSN {lsn}: {:?}", entry.plan),
-                ),
+                None => found.add(Verdict::Phantom, format!("no command can have caused LSN {lsn}: {:?}", entry.plan)),
             }
             check_one_command(lsn, &authors, found);
             check_one_effect(lsn, &authors, &mut taken, found);
@@ -40,9 +37,7 @@ impl Authors {
 
 /// Two commands that were both given the plan.
 fn check_one_command(lsn: u64, authors: &[&Call], found: &mut Findings) {
-    let answered = authors
-        .iter()
-        .filter(|call| matches!(call.outcome, Outcome::Done { .. }));
+    let answered = authors.iter().filter(|call| matches!(call.outcome, Outcome::Done { .. }));
     let mut commands = BTreeSet::new();
     let mut anonymous = 0;
     for call in answered {
@@ -54,35 +49,18 @@ fn check_one_command(lsn: u64, authors: &[&Call], found: &mut Findings) {
         }
     }
     if commands.len() + anonymous > 1 {
-        found.add(
-            Verdict::Duplicate,
-            format!(
-                "LSN {lsn} was answered to {} commands",
-                commands.len() + anonymous
-            ),
-        );
+        found.add(Verdict::Duplicate, format!("LSN {lsn} was answered to {} commands", commands.len() + anonymous));
     }
 }
 
 /// One command whose answer nobody heard, and two plans that only it can have caused.
-fn check_one_effect<'h>(
-    lsn: u64,
-    authors: &[&'h Call],
-    taken: &mut BTreeMap<&'h str, u64>,
-    found: &mut Findings,
-) {
-    let ids: BTreeSet<Option<&str>> = authors
-        .iter()
-        .map(|call| call.command_id.as_deref())
-        .collect();
+fn check_one_effect<'h>(lsn: u64, authors: &[&'h Call], taken: &mut BTreeMap<&'h str, u64>, found: &mut Findings) {
+    let ids: BTreeSet<Option<&str>> = authors.iter().map(|call| call.command_id.as_deref()).collect();
     let Some(Some(id)) = ids.first().filter(|_| ids.len() == 1) else {
         return;
     };
     if let Some(other) = taken.insert(id, lsn) {
-        found.add(
-            Verdict::Duplicate,
-            format!("command {id} had two effects, LSN {other} and LSN {lsn}"),
-        );
+        found.add(Verdict::Duplicate, format!("command {id} had two effects, LSN {other} and LSN {lsn}"));
     }
 }
 
@@ -98,25 +76,13 @@ struct Suspects<'h> {
 
 impl<'h> Suspects<'h> {
     fn collect(history: &'h History) -> Suspects<'h> {
-        let mut suspects = Suspects {
-            by_name: BTreeMap::new(),
-            refused: BTreeMap::new(),
-            answered: BTreeMap::new(),
-        };
+        let mut suspects = Suspects { by_name: BTreeMap::new(), refused: BTreeMap::new(), answered: BTreeMap::new() };
         for call in &history.calls {
             let name = match &call.request {
-                Request::Place {
-                    order_id: None,
-                    customer_id,
-                    ..
-                } => Some(customer_id.as_str()),
+                Request::Place { order_id: None, customer_id, .. } => Some(customer_id.as_str()),
                 request => request.order_id(),
             };
-            suspects
-                .by_name
-                .entry(name.unwrap_or_default())
-                .or_default()
-                .push(call);
+            suspects.by_name.entry(name.unwrap_or_default()).or_default().push(call);
             if let (Some(id), Outcome::Refused { refusal, .. }) = (&call.command_id, &call.outcome)
                 && *refusal != Refusal::TurnedAway
             {
@@ -173,24 +139,15 @@ fn asks_for(call: &Call, entry: &Entry<'_>) -> bool {
         return false;
     };
     match &call.request {
-        Request::Place {
-            order_id,
-            customer_id,
-            total_amount,
-        } => {
+        Request::Place { order_id, customer_id, total_amount } => {
             order.status == "placed"
                 && order_id.as_ref().is_none_or(|id| *id == order.order_id)
                 && *customer_id == order.customer_id
                 && *total_amount == order.total_amount
         }
-        Request::Complete { order_id } => {
-            order.status == "completed" && *order_id == order.order_id
-        }
+        Request::Complete { order_id } => order.status == "completed" && *order_id == order.order_id,
         Request::Cancel { order_id, reason } => {
-            let told = entry
-                .events
-                .first()
-                .and_then(|(event, _)| event.data["reason"].as_str());
+            let told = entry.events.first().and_then(|(event, _)| event.data["reason"].as_str());
             order.status == "cancelled" && *order_id == order.order_id && told == reason.as_deref()
         }
         Request::Get { .. } => false,

@@ -11,22 +11,10 @@ fn an_answer_beyond_the_end_of_the_journal_is_lost() {
     story.unanswered(place(5), "c13");
     let at = story.now();
     let order = {
-        let Outcome::Done { order, .. } = &story.history.calls[0].outcome else {
-            panic!("a result")
-        };
-        super::Order {
-            order_id: id(5),
-            customer_id: id(105),
-            total_amount: 50,
-            ..order.clone()
-        }
+        let Outcome::Done { order, .. } = &story.history.calls[0].outcome else { panic!("a result") };
+        super::Order { order_id: id(5), customer_id: id(105), total_amount: 50, ..order.clone() }
     };
-    story.history.call("c13", 0).outcome = Outcome::Done {
-        at,
-        order,
-        lsn: 9,
-        duplicate: false,
-    };
+    story.history.call("c13", 0).outcome = Outcome::Done { at, order, lsn: 9, duplicate: false };
     judged(&story.finish(), &[Lost]);
 }
 
@@ -41,13 +29,8 @@ fn an_answer_missing_from_the_first_dump_after_a_kill_is_lost() {
 #[test]
 fn an_answer_that_shows_another_order_than_the_journal_is_changed() {
     spoiled(&[Changed], |history| {
-        let Outcome::Done { order, .. } = &mut history.call("c3", 0).outcome else {
-            panic!("a result")
-        };
-        order.completed_at = order
-            .completed_at
-            .as_ref()
-            .map(|time| time.replace("2026", "2027"));
+        let Outcome::Done { order, .. } = &mut history.call("c3", 0).outcome else { panic!("a result") };
+        order.completed_at = order.completed_at.as_ref().map(|time| time.replace("2026", "2027"));
     });
 }
 
@@ -55,9 +38,7 @@ fn an_answer_that_shows_another_order_than_the_journal_is_changed() {
 fn an_answer_to_another_question_is_changed() {
     spoiled(&[Changed, Phantom], |history| {
         let call = history.call("c12", 0);
-        let Request::Complete { order_id } = &mut call.request else {
-            panic!("a completion")
-        };
+        let Request::Complete { order_id } = &mut call.request else { panic!("a completion") };
         *order_id = id(4);
     });
 }
@@ -66,9 +47,7 @@ fn an_answer_to_another_question_is_changed() {
 fn a_cancellation_stored_with_another_reason_is_a_phantom() {
     spoiled(&[Phantom], |history| {
         let call = history.call("c4", 0);
-        let Request::Cancel { reason, .. } = &mut call.request else {
-            panic!("a cancellation")
-        };
+        let Request::Cancel { reason, .. } = &mut call.request else { panic!("a cancellation") };
         *reason = Some("early".into());
     });
 }
@@ -76,11 +55,7 @@ fn a_cancellation_stored_with_another_reason_is_a_phantom() {
 #[test]
 fn a_second_answer_with_another_lsn_is_a_duplicate() {
     let mut story = Story::new();
-    let request = || Request::Place {
-        order_id: None,
-        customer_id: id(1),
-        total_amount: 1,
-    };
+    let request = || Request::Place { order_id: None, customer_id: id(1), total_amount: 1 };
     story.done(request(), "c1");
     story.kill(0);
     story.done(request(), "c1");
@@ -91,11 +66,7 @@ fn a_second_answer_with_another_lsn_is_a_duplicate() {
 fn a_second_effect_behind_an_unanswered_one_is_a_phantom() {
     // Sent twice, answered once as new: the first sending had the effect that the answer denies.
     let mut story = Story::new();
-    let request = || Request::Place {
-        order_id: None,
-        customer_id: id(1),
-        total_amount: 1,
-    };
+    let request = || Request::Place { order_id: None, customer_id: id(1), total_amount: 1 };
     story.done_unanswered(request(), "c1");
     story.kill(0);
     story.done(request(), "c1");
@@ -105,11 +76,7 @@ fn a_second_effect_behind_an_unanswered_one_is_a_phantom() {
 #[test]
 fn two_effects_of_one_unanswered_command_are_a_duplicate() {
     let mut story = Story::new();
-    let request = || Request::Place {
-        order_id: None,
-        customer_id: id(1),
-        total_amount: 1,
-    };
+    let request = || Request::Place { order_id: None, customer_id: id(1), total_amount: 1 };
     story.done_unanswered(request(), "c1");
     story.kill(0);
     story.done_unanswered(request(), "c1");
@@ -119,9 +86,7 @@ fn two_effects_of_one_unanswered_command_are_a_duplicate() {
 #[test]
 fn a_second_answer_that_says_it_is_the_first_is_a_duplicate() {
     spoiled(&[Duplicate, Reordered], |history| {
-        let Outcome::Done { duplicate, .. } = &mut history.call("c8", 1).outcome else {
-            panic!("a result")
-        };
+        let Outcome::Done { duplicate, .. } = &mut history.call("c8", 1).outcome else { panic!("a result") };
         *duplicate = false;
     });
 }
@@ -129,26 +94,20 @@ fn a_second_answer_that_says_it_is_the_first_is_a_duplicate() {
 #[test]
 fn a_first_answer_that_says_it_is_the_second_is_a_phantom() {
     spoiled(&[Phantom], |history| {
-        let Outcome::Done { duplicate, .. } = &mut history.call("c1", 0).outcome else {
-            panic!("a result")
-        };
+        let Outcome::Done { duplicate, .. } = &mut history.call("c1", 0).outcome else { panic!("a result") };
         *duplicate = true;
     });
 }
 
 #[test]
 fn a_duplicate_without_a_command_id_is_a_phantom() {
-    spoiled(&[Phantom, Duplicate], |history| {
-        history.call("c8", 1).command_id = None
-    });
+    spoiled(&[Phantom, Duplicate], |history| history.call("c8", 1).command_id = None);
 }
 
 #[test]
 fn a_second_answer_with_other_content_is_changed() {
     spoiled(&[Changed], |history| {
-        let Outcome::Done { order, .. } = &mut history.call("c8", 1).outcome else {
-            panic!("a result")
-        };
+        let Outcome::Done { order, .. } = &mut history.call("c8", 1).outcome else { panic!("a result") };
         order.version = 2;
     });
 }
@@ -158,10 +117,7 @@ fn a_command_forgotten_after_its_answer_is_lost() {
     spoiled(&[Lost], |history| {
         let call = history.call("c8", 1);
         let at = call.returned().expect("an answer");
-        call.outcome = Outcome::Refused {
-            at,
-            refusal: Refusal::InvalidTransition,
-        };
+        call.outcome = Outcome::Refused { at, refusal: Refusal::InvalidTransition };
     });
 }
 
@@ -171,10 +127,7 @@ fn a_command_refused_after_its_effect_is_a_phantom() {
     spoiled(&[Phantom], |history| {
         let call = history.call("c5", 1);
         let at = call.returned().expect("an answer");
-        call.outcome = Outcome::Refused {
-            at,
-            refusal: Refusal::OrderExists,
-        };
+        call.outcome = Outcome::Refused { at, refusal: Refusal::OrderExists };
     });
 }
 
@@ -183,10 +136,7 @@ fn a_refused_command_with_an_effect_is_a_phantom() {
     spoiled(&[Phantom], |history| {
         let call = history.call("c12", 0);
         let at = call.returned().expect("an answer");
-        call.outcome = Outcome::Refused {
-            at,
-            refusal: Refusal::TurnedAway,
-        };
+        call.outcome = Outcome::Refused { at, refusal: Refusal::TurnedAway };
     });
 }
 
@@ -208,9 +158,7 @@ fn one_effect_answered_to_two_commands_is_a_duplicate() {
 
 #[test]
 fn one_command_id_with_two_contents_done_is_a_duplicate() {
-    spoiled(&[Duplicate], |history| {
-        history.call("c4", 0).command_id = Some("c3".into())
-    });
+    spoiled(&[Duplicate], |history| history.call("c4", 0).command_id = Some("c3".into()));
 }
 
 #[test]

@@ -15,10 +15,7 @@ fn an_answered_plan_that_is_gone_in_the_end_is_lost() {
         // Life 2 had not dumped it; the sink had it.
         history.dumps[2].plans.pop();
         history.seen.pop();
-        let last = history
-            .calls
-            .iter()
-            .position(|call| call.command_id.as_deref() == Some("c12"));
+        let last = history.calls.iter().position(|call| call.command_id.as_deref() == Some("c12"));
         history.calls.truncate(last.expect("the call") + 1);
     });
 }
@@ -26,9 +23,7 @@ fn an_answered_plan_that_is_gone_in_the_end_is_lost() {
 #[test]
 fn a_plan_that_an_earlier_dump_showed_and_the_last_does_not_is_lost() {
     spoiled(&[Lost], |history| {
-        history
-            .calls
-            .retain(|call| call.command_id.as_deref() != Some("c12"));
+        history.calls.retain(|call| call.command_id.as_deref() != Some("c12"));
         history.seen.clear();
         history.reads();
         history.calls.retain(|call| call.command_id.is_some());
@@ -64,9 +59,7 @@ fn a_journal_without_its_beginning_is_lost() {
 
 #[test]
 fn lsns_that_go_back_are_reordered() {
-    spoiled(&[Reordered, Lost], |history| {
-        history.dumps[2].plans.swap(2, 3)
-    });
+    spoiled(&[Reordered, Lost], |history| history.dumps[2].plans.swap(2, 3));
 }
 
 #[test]
@@ -133,9 +126,7 @@ fn a_hole_in_the_sequences_is_lost() {
     let mut story = sound();
     story.done(super::story::place(5), "c13");
     let mut history = story.finish();
-    history.everywhere(9, |text| {
-        text.replace(&format!("{:020}", 9), &format!("{:020}", 10))
-    });
+    history.everywhere(9, |text| text.replace(&format!("{:020}", 9), &format!("{:020}", 10)));
     super::spoil::judged(&history, &[Lost]);
 }
 
@@ -145,9 +136,7 @@ fn a_sequence_with_two_contents_is_changed() {
         history.in_every_dump(6, |plan| {
             plan.events[0] = plan.events[0].replace(&format!("{:020}", 6), &format!("{:020}", 5));
         });
-        history
-            .deliveries
-            .retain(|delivery| !delivery.text.contains(&format!("{:020}", 6)));
+        history.deliveries.retain(|delivery| !delivery.text.contains(&format!("{:020}", 6)));
     });
 }
 
@@ -156,9 +145,7 @@ fn a_sequence_that_stands_twice_is_a_duplicate() {
     spoiled(&[Duplicate, Changed, Lost], |history| {
         let first = history.dumps[2].plans[4].events[0].clone();
         history.in_every_dump(6, |plan| plan.events[0] = first.clone());
-        history
-            .deliveries
-            .retain(|delivery| !delivery.text.contains(&format!("{:020}", 6)));
+        history.deliveries.retain(|delivery| !delivery.text.contains(&format!("{:020}", 6)));
     });
 }
 
@@ -166,9 +153,7 @@ fn a_sequence_that_stands_twice_is_a_duplicate() {
 fn sequences_in_another_order_than_their_plans_are_reordered() {
     spoiled(&[Reordered, Lost], |history| {
         let (six, seven) = (format!("{:020}", 6), format!("{:020}", 7));
-        history.in_every_dump(6, |plan| {
-            plan.events[0] = plan.events[0].replace(&six, &seven)
-        });
+        history.in_every_dump(6, |plan| plan.events[0] = plan.events[0].replace(&six, &seven));
         let swap = |plan: &mut super::Plan| {
             if plan.lsn == 7 {
                 plan.events[0] = plan.events[0].replace(&seven, &six);
@@ -183,9 +168,7 @@ fn sequences_in_another_order_than_their_plans_are_reordered() {
             }
         }
         // The sink gets them by number.
-        history
-            .deliveries
-            .sort_by_key(|delivery| (delivery.life, sequence_of(&delivery.text)));
+        history.deliveries.sort_by_key(|delivery| (delivery.life, sequence_of(&delivery.text)));
     });
 }
 
@@ -204,9 +187,7 @@ fn an_event_id_used_for_two_events_is_a_duplicate() {
 #[test]
 fn an_event_that_tells_another_amount_than_its_order_is_changed() {
     spoiled(&[Changed], |history| {
-        history.everywhere(2, |text| {
-            text.replace("\"total_amount\":20", "\"total_amount\":21")
-        });
+        history.everywhere(2, |text| text.replace("\"total_amount\":20", "\"total_amount\":21"));
     });
 }
 
@@ -214,10 +195,7 @@ fn an_event_that_tells_another_amount_than_its_order_is_changed() {
 fn an_event_with_the_time_of_its_storing_is_changed() {
     spoiled(&[Changed], |history| {
         history.everywhere(4, |text| {
-            text.replace(
-                &format!("\"time\":\"{}\"", time(4)),
-                &format!("\"time\":\"{}\"", time(5)),
-            )
+            text.replace(&format!("\"time\":\"{}\"", time(4)), &format!("\"time\":\"{}\"", time(5)))
         });
     });
 }
@@ -225,21 +203,14 @@ fn an_event_with_the_time_of_its_storing_is_changed() {
 #[test]
 fn an_event_of_another_version_is_changed() {
     spoiled(&[Changed], |history| {
-        history.everywhere(3, |text| {
-            text.replace("\"orderversion\":2", "\"orderversion\":3")
-        });
+        history.everywhere(3, |text| text.replace("\"orderversion\":2", "\"orderversion\":3"));
     });
 }
 
 #[test]
 fn a_cancellation_from_the_wrong_status_is_changed() {
     spoiled(&[Changed], |history| {
-        history.everywhere(7, |text| {
-            text.replace(
-                "\"cancelled_from\":\"completed\"",
-                "\"cancelled_from\":\"placed\"",
-            )
-        });
+        history.everywhere(7, |text| text.replace("\"cancelled_from\":\"completed\"", "\"cancelled_from\":\"placed\""));
     });
 }
 
@@ -253,9 +224,7 @@ fn an_event_that_is_no_event_is_changed() {
 #[test]
 fn a_version_left_out_is_lost() {
     spoiled(&[Lost, Phantom, Changed], |history| {
-        history.everywhere(7, |text| {
-            text.replace("\"orderversion\":3", "\"orderversion\":4")
-        });
+        history.everywhere(7, |text| text.replace("\"orderversion\":3", "\"orderversion\":4"));
         history.in_every_dump(7, |plan| order(plan).version = 4);
     });
 }
@@ -263,9 +232,7 @@ fn a_version_left_out_is_lost() {
 #[test]
 fn a_version_that_stands_twice_is_a_duplicate() {
     spoiled(&[Duplicate, Changed, Phantom], |history| {
-        history.everywhere(7, |text| {
-            text.replace("\"orderversion\":3", "\"orderversion\":2")
-        });
+        history.everywhere(7, |text| text.replace("\"orderversion\":3", "\"orderversion\":2"));
         history.in_every_dump(7, |plan| order(plan).version = 2);
     });
 }
@@ -304,11 +271,7 @@ fn an_order_completed_before_it_was_placed_is_reordered() {
 #[test]
 fn a_plan_that_no_command_asked_for_is_a_phantom() {
     spoiled(&[Phantom], |history| {
-        history
-            .calls
-            .retain(|call| call.command_id.as_deref() != Some("c2"));
-        history
-            .calls
-            .retain(|call| call.command_id.as_deref() != Some("c7"));
+        history.calls.retain(|call| call.command_id.as_deref() != Some("c2"));
+        history.calls.retain(|call| call.command_id.as_deref() != Some("c7"));
     });
 }

@@ -14,10 +14,7 @@ fn a_read_of_a_version_that_no_journal_has_is_a_phantom() {
 fn a_read_of_an_order_that_no_journal_has_is_a_phantom() {
     spoiled(&[Phantom], |history| {
         history.reads()[1].order_id = id(4444);
-        let read = history
-            .calls
-            .iter_mut()
-            .filter(|call| matches!(call.outcome, Outcome::Read { .. }));
+        let read = history.calls.iter_mut().filter(|call| matches!(call.outcome, Outcome::Read { .. }));
         read.skip(1).next().expect("a read").request = Request::Get { order_id: id(4444) };
     });
 }
@@ -30,10 +27,7 @@ fn a_read_that_shows_another_content_is_changed() {
 #[test]
 fn a_read_that_shows_another_order_is_changed() {
     spoiled(&[Changed], |history| {
-        let read = history
-            .calls
-            .iter_mut()
-            .find(|call| matches!(call.outcome, Outcome::Read { .. }));
+        let read = history.calls.iter_mut().find(|call| matches!(call.outcome, Outcome::Read { .. }));
         read.expect("a read").request = Request::Get { order_id: id(2) };
     });
 }
@@ -89,11 +83,7 @@ fn a_read_of_what_nobody_had_asked_for_yet_is_a_phantom() {
 #[test]
 fn an_answered_order_that_is_not_found_is_lost() {
     let mut story = sound();
-    story.refused(
-        Request::Get { order_id: id(4) },
-        "c13",
-        Refusal::OrderNotFound,
-    );
+    story.refused(Request::Get { order_id: id(4) }, "c13", Refusal::OrderNotFound);
     judged(&story.finish(), &[Lost]);
 }
 

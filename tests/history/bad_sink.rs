@@ -8,11 +8,7 @@ use super::verdict::Verdict::{Changed, Duplicate, Lost, Phantom, Reordered};
 /// Where the sink first got this sequence.
 fn first(history: &History, sequence: u64) -> usize {
     let digits = format!("{sequence:020}");
-    history
-        .deliveries
-        .iter()
-        .position(|delivery| delivery.text.contains(&digits))
-        .expect("a delivery")
+    history.deliveries.iter().position(|delivery| delivery.text.contains(&digits)).expect("a delivery")
 }
 
 #[test]
@@ -34,9 +30,7 @@ fn the_last_event_that_never_arrived_is_lost() {
 fn an_event_that_no_journal_holds_is_a_phantom() {
     spoiled(&[Phantom], |history| {
         let last = history.deliveries.last().expect("a delivery");
-        let text = last
-            .text
-            .replace(&format!("{:020}", 8), &format!("{:020}", 9));
+        let text = last.text.replace(&format!("{:020}", 8), &format!("{:020}", 9));
         history.deliveries.push(Delivery { life: 2, text });
     });
 }
@@ -66,10 +60,7 @@ fn an_event_whose_bytes_differ_from_the_journal_is_changed() {
 #[test]
 fn a_redelivery_whose_bytes_differ_is_changed() {
     spoiled(&[Changed], |history| {
-        let again = history
-            .deliveries
-            .iter_mut()
-            .find(|delivery| delivery.life == 1);
+        let again = history.deliveries.iter_mut().find(|delivery| delivery.life == 1);
         let text = &mut again.expect("a redelivery").text;
         *text = text.replace("/orderd", "/orders");
     });
@@ -98,13 +89,8 @@ fn an_event_left_out_and_brought_after_the_restart_is_reordered() {
         let at = first(history, 3);
         let mut late = history.deliveries.remove(at);
         late.life = 1;
-        let start = history
-            .deliveries
-            .iter()
-            .position(|delivery| delivery.life == 1);
-        history
-            .deliveries
-            .insert(start.expect("a second life"), late);
+        let start = history.deliveries.iter().position(|delivery| delivery.life == 1);
+        history.deliveries.insert(start.expect("a second life"), late);
     });
 }
 
@@ -130,10 +116,7 @@ fn an_event_delivered_twice_in_one_life_is_a_duplicate() {
 #[test]
 fn redeliveries_in_another_order_are_reordered() {
     spoiled(&[Reordered], |history| {
-        let start = history
-            .deliveries
-            .iter()
-            .position(|delivery| delivery.life == 1);
+        let start = history.deliveries.iter().position(|delivery| delivery.life == 1);
         let start = start.expect("a second life");
         history.deliveries.swap(start, start + 1);
     });

@@ -17,11 +17,7 @@ fn a_history_with_everything_that_may_happen_is_sound() {
 #[test]
 fn an_order_id_given_by_the_daemon_is_sound() {
     let mut story = Story::new();
-    let request = Request::Place {
-        order_id: None,
-        customer_id: id(1),
-        total_amount: 0,
-    };
+    let request = Request::Place { order_id: None, customer_id: id(1), total_amount: 0 };
     story.done(request, "c1");
     judged(&story.finish(), &[]);
 }

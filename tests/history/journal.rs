@@ -29,24 +29,15 @@ impl<'h> Journal<'h> {
             check_order(number, dump, found);
             join(&mut plans, number, dump, found);
         }
-        let last_lsn = dumps
-            .last()
-            .and_then(|dump| dump.plans.last())
-            .map_or(0, |plan| plan.lsn);
+        let last_lsn = dumps.last().and_then(|dump| dump.plans.last()).map_or(0, |plan| plan.lsn);
         check_dense(&plans, found);
         if let Some((&end, _)) = plans.last_key_value()
             && end > last_lsn
         {
-            found.add(
-                Verdict::Lost,
-                format!("an earlier dump reached LSN {end}, the final one ends at {last_lsn}"),
-            );
+            found.add(Verdict::Lost, format!("an earlier dump reached LSN {end}, the final one ends at {last_lsn}"));
         }
         let mut journal = Journal {
-            plans: plans
-                .into_iter()
-                .map(|(lsn, plan)| (lsn, entry(plan, found)))
-                .collect(),
+            plans: plans.into_iter().map(|(lsn, plan)| (lsn, entry(plan, found))).collect(),
             events: BTreeMap::new(),
             last_lsn,
             last_sequence: 0,
@@ -63,27 +54,18 @@ impl<'h> Journal<'h> {
             for (event, text) in &entry.events {
                 let sequence = event.number();
                 match self.events.get(&sequence) {
-                    Some(other) if other == text => found.add(
-                        Verdict::Duplicate,
-                        format!("sequence {sequence} stands twice, again in LSN {lsn}"),
-                    ),
-                    Some(_) => found.add(
-                        Verdict::Changed,
-                        format!("sequence {sequence} has two contents, the other in LSN {lsn}"),
-                    ),
+                    Some(other) if other == text => {
+                        found.add(Verdict::Duplicate, format!("sequence {sequence} stands twice, again in LSN {lsn}"))
+                    }
+                    Some(_) => found
+                        .add(Verdict::Changed, format!("sequence {sequence} has two contents, the other in LSN {lsn}")),
                     None if sequence > expected => found.add(
                         Verdict::Lost,
-                        format!(
-                            "sequences {expected} to {} are missing before LSN {lsn}",
-                            sequence - 1
-                        ),
+                        format!("sequences {expected} to {} are missing before LSN {lsn}", sequence - 1),
                     ),
                     None if sequence < expected => found.add(
                         Verdict::Reordered,
-                        format!(
-                            "sequence {sequence} stands behind {} in LSN {lsn}",
-                            expected - 1
-                        ),
+                        format!("sequence {sequence} stands behind {} in LSN {lsn}", expected - 1),
                     ),
                     None => {}
                 }
@@ -92,10 +74,7 @@ impl<'h> Journal<'h> {
                 {
                     found.add(
                         Verdict::Duplicate,
-                        format!(
-                            "sequences {first} and {sequence} share the event id {}",
-                            event.id
-                        ),
+                        format!("sequences {first} and {sequence} share the event id {}", event.id),
                     );
                 }
                 self.events.entry(sequence).or_insert(text);
@@ -122,46 +101,20 @@ fn check_order(number: usize, dump: &Dump, found: &mut Findings) {
     for pair in dump.plans.windows(2) {
         let (before, after) = (&pair[0], &pair[1]);
         if after.lsn > before.lsn + 1 {
-            found.add(
-                Verdict::Lost,
-                format!(
-                    "dump {number} jumps from LSN {} to {}",
-                    before.lsn, after.lsn
-                ),
-            );
+            found.add(Verdict::Lost, format!("dump {number} jumps from LSN {} to {}", before.lsn, after.lsn));
         } else if after.lsn < before.lsn {
-            found.add(
-                Verdict::Reordered,
-                format!(
-                    "dump {number} goes back from LSN {} to {}",
-                    before.lsn, after.lsn
-                ),
-            );
+            found.add(Verdict::Reordered, format!("dump {number} goes back from LSN {} to {}", before.lsn, after.lsn));
         } else if after == before {
-            found.add(
-                Verdict::Duplicate,
-                format!("dump {number} shows LSN {} twice", after.lsn),
-            );
+            found.add(Verdict::Duplicate, format!("dump {number} shows LSN {} twice", after.lsn));
         }
     }
 }
 
-fn join<'h>(
-    plans: &mut BTreeMap<u64, &'h Plan>,
-    number: usize,
-    dump: &'h Dump,
-    found: &mut Findings,
-) {
+fn join<'h>(plans: &mut BTreeMap<u64, &'h Plan>, number: usize, dump: &'h Dump, found: &mut Findings) {
     for plan in &dump.plans {
         let first = plans.entry(plan.lsn).or_insert(plan);
         if *first != plan {
-            found.add(
-                Verdict::Changed,
-                format!(
-                    "LSN {} has two contents, the second in dump {number}",
-                    plan.lsn
-                ),
-            );
+            found.add(Verdict::Changed, format!("LSN {} has two contents, the second in dump {number}", plan.lsn));
         }
     }
 }
@@ -170,20 +123,14 @@ fn join<'h>(
 fn check_dense(plans: &BTreeMap<u64, &Plan>, found: &mut Findings) {
     for (before, after) in plans.keys().zip(plans.keys().skip(1)) {
         if *after > before + 1 {
-            found.add(
-                Verdict::Lost,
-                format!("no dump shows the LSNs between {before} and {after}"),
-            );
+            found.add(Verdict::Lost, format!("no dump shows the LSNs between {before} and {after}"));
         }
     }
     let first = plans.first_key_value().map_or(1, |(&lsn, _)| lsn);
     if first == 0 {
         found.add(Verdict::Phantom, "LSN 0 is before the first");
     } else if first > 1 {
-        found.add(
-            Verdict::Lost,
-            format!("no dump shows the LSNs before {first}"),
-        );
+        found.add(Verdict::Lost, format!("no dump shows the LSNs before {first}"));
     }
 }
 
@@ -192,13 +139,9 @@ fn entry<'h>(plan: &'h Plan, found: &mut Findings) -> Entry<'h> {
     for text in &plan.events {
         match Event::read(text) {
             Ok(event) => events.push((event, text.as_str())),
-            Err(why) => found.add(
-                Verdict::Changed,
-                format!(
-                    "LSN {} holds an event that is none: {why}: {text}",
-                    plan.lsn
-                ),
-            ),
+            Err(why) => {
+                found.add(Verdict::Changed, format!("LSN {} holds an event that is none: {why}: {text}", plan.lsn))
+            }
         }
     }
     Entry { plan, events }

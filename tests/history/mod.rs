@@ -39,9 +39,7 @@ mod spoil;
 mod story;
 
 pub use parse::{outcome_of, plans_of};
-pub use record::{
-    Call, Delivery, Dump, History, Moment, Order, Outcome, Plan, Refusal, Request, Seen,
-};
+pub use record::{Call, Delivery, Dump, History, Moment, Order, Outcome, Plan, Refusal, Request, Seen};
 pub use verdict::{Verdict, Violation};
 
 use authors::Authors;

@@ -31,22 +31,13 @@ fn check_whole(entry: &Entry<'_>, found: &mut Findings) {
         return;
     };
     match entry.plan.events.len() {
-        0 => found.add(
-            Verdict::Torn,
-            format!("LSN {lsn} changed an order without an event"),
-        ),
+        0 => found.add(Verdict::Torn, format!("LSN {lsn} changed an order without an event")),
         1 => {}
-        count => found.add(
-            Verdict::Duplicate,
-            format!("LSN {lsn} raised {count} events for one change"),
-        ),
+        count => found.add(Verdict::Duplicate, format!("LSN {lsn} raised {count} events for one change")),
     }
     for (event, text) in &entry.events {
         if let Some(why) = mismatch(event, order) {
-            found.add(
-                Verdict::Changed,
-                format!("LSN {lsn}: the event's {why} is not the order's: {text}"),
-            );
+            found.add(Verdict::Changed, format!("LSN {lsn}: the event's {why} is not the order's: {text}"));
         }
     }
 }
@@ -75,16 +66,10 @@ fn mismatch(event: &Event, order: &Order) -> Option<&'static str> {
         // Only the command knows the reason: the answers' side holds the two together.
         data["reason"] = event.data["reason"].clone();
     }
-    let reason_fits = matches!(
-        event.data.get("reason"),
-        Some(Value::Null | Value::String(_))
-    ) == cancelled;
+    let reason_fits = matches!(event.data.get("reason"), Some(Value::Null | Value::String(_))) == cancelled;
     let checks = [
         ("specversion", event.specversion == "1.0"),
-        (
-            "datacontenttype",
-            event.datacontenttype == "application/json",
-        ),
+        ("datacontenttype", event.datacontenttype == "application/json"),
         ("type", event.kind == kind),
         ("subject", event.subject == order.order_id),
         ("partitionkey", event.partitionkey == order.order_id),
@@ -95,36 +80,18 @@ fn mismatch(event: &Event, order: &Order) -> Option<&'static str> {
         ("id", event.id.len() == 36),
         ("source", !event.source.is_empty()),
     ];
-    checks
-        .iter()
-        .find(|(_, holds)| !holds)
-        .map(|(part, _)| *part)
+    checks.iter().find(|(_, holds)| !holds).map(|(part, _)| *part)
 }
 
-fn check_step(
-    order_id: &str,
-    lsn: u64,
-    before: Option<&Order>,
-    after: &Order,
-    found: &mut Findings,
-) {
+fn check_step(order_id: &str, lsn: u64, before: Option<&Order>, after: &Order, found: &mut Findings) {
     let at = format!("order {order_id} in LSN {lsn}");
     let version = before.map_or(0, |order| order.version);
     if after.version > version + 1 {
-        found.add(
-            Verdict::Lost,
-            format!("{at}: version {} follows {version}", after.version),
-        );
+        found.add(Verdict::Lost, format!("{at}: version {} follows {version}", after.version));
     } else if after.version == version {
-        found.add(
-            Verdict::Duplicate,
-            format!("{at}: version {version} a second time"),
-        );
+        found.add(Verdict::Duplicate, format!("{at}: version {version} a second time"));
     } else if after.version < version {
-        found.add(
-            Verdict::Reordered,
-            format!("{at}: version {} follows {version}", after.version),
-        );
+        found.add(Verdict::Reordered, format!("{at}: version {} follows {version}", after.version));
     }
     let status = before.map_or("", |order| order.status.as_str());
     let legal = matches!(
@@ -132,10 +99,7 @@ fn check_step(
         ("", "placed") | ("placed", "completed" | "cancelled") | ("completed", "cancelled")
     );
     if !legal {
-        found.add(
-            Verdict::Illegal,
-            format!("{at}: from {status:?} to {:?}", after.status),
-        );
+        found.add(Verdict::Illegal, format!("{at}: from {status:?} to {:?}", after.status));
     }
     if let Some(before) = before {
         check_kept(&at, before, after, found);
@@ -150,10 +114,7 @@ fn check_kept(at: &str, before: &Order, after: &Order, found: &mut Findings) {
         && before.placed_at == after.placed_at
         && (before.completed_at.is_none() || before.completed_at == after.completed_at);
     if !kept {
-        found.add(
-            Verdict::Changed,
-            format!("{at}: {before:?} became {after:?}"),
-        );
+        found.add(Verdict::Changed, format!("{at}: {before:?} became {after:?}"));
     }
 }
 
@@ -165,21 +126,11 @@ fn check_times(at: &str, order: &Order, found: &mut Findings) {
         _ => order.cancelled_at.is_some(),
     };
     if !present {
-        found.add(
-            Verdict::Illegal,
-            format!("{at}: the times do not fit the status: {order:?}"),
-        );
+        found.add(Verdict::Illegal, format!("{at}: the times do not fit the status: {order:?}"));
     }
-    let times = [
-        Some(&order.placed_at),
-        order.completed_at.as_ref(),
-        order.cancelled_at.as_ref(),
-    ];
+    let times = [Some(&order.placed_at), order.completed_at.as_ref(), order.cancelled_at.as_ref()];
     let times: Vec<&String> = times.into_iter().flatten().collect();
     if !times.is_sorted() {
-        found.add(
-            Verdict::Reordered,
-            format!("{at}: times run backwards: {order:?}"),
-        );
+        found.add(Verdict::Reordered, format!("{at}: times run backwards: {order:?}"));
     }
 }

@@ -37,9 +37,7 @@ impl Event {
         if self.sequence.len() != 20 || !digits {
             return Err(format!("sequence {:?} is not 20 digits", self.sequence));
         }
-        self.sequence
-            .parse()
-            .map_err(|_| "sequence too large".to_owned())
+        self.sequence.parse().map_err(|_| "sequence too large".to_owned())
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -57,16 +55,11 @@ struct DumpLine {
 /// The plans of a dump's output.
 pub fn plans_of(output: &str) -> Result<Vec<Plan>, String> {
     let parse = |line: &str| {
-        let line: DumpLine =
-            serde_json::from_str(line).map_err(|error| format!("{error} in dump line {line:?}"))?;
+        let line: DumpLine = serde_json::from_str(line).map_err(|error| format!("{error} in dump line {line:?}"))?;
         Ok(Plan {
             lsn: line.lsn,
             order: line.order,
-            events: line
-                .events
-                .iter()
-                .map(|event| event.get().to_owned())
-                .collect(),
+            events: line.events.iter().map(|event| event.get().to_owned()).collect(),
         })
     };
     output.lines().map(parse).collect()

@@ -36,10 +36,7 @@ impl Answered {
     }
 
     fn before(&self, moment: Moment) -> u64 {
-        self.by_moment
-            .range(..moment)
-            .next_back()
-            .map_or(0, |(_, lsn)| *lsn)
+        self.by_moment.range(..moment).next_back().map_or(0, |(_, lsn)| *lsn)
     }
 }
 
@@ -49,10 +46,7 @@ fn check_dumps(history: &History, answered: &Answered, found: &mut Findings) {
         let end = dump.plans.last().map_or(0, |plan| plan.lsn);
         let told = answered.before(dump.at);
         if told > end {
-            found.add(
-                Verdict::Lost,
-                format!("LSN {told} had been answered before dump {number}, which ends at {end}"),
-            );
+            found.add(Verdict::Lost, format!("LSN {told} had been answered before dump {number}, which ends at {end}"));
         }
     }
 }
@@ -60,20 +54,12 @@ fn check_dumps(history: &History, answered: &Answered, found: &mut Findings) {
 /// A command sent after an answer comes behind it.
 fn check_time(calls: &[Call], answered: &Answered, found: &mut Findings) {
     for call in calls {
-        if let Outcome::Done {
-            lsn,
-            duplicate: false,
-            ..
-        } = call.outcome
-        {
+        if let Outcome::Done { lsn, duplicate: false, .. } = call.outcome {
             let told = answered.before(call.invoked);
             if lsn <= told {
                 found.add(
                     Verdict::Reordered,
-                    format!(
-                        "{:?} got LSN {lsn}, sent after the answer with {told}",
-                        call.request
-                    ),
+                    format!("{:?} got LSN {lsn}, sent after the answer with {told}", call.request),
                 );
             }
         }
@@ -84,12 +70,7 @@ fn check_time(calls: &[Call], answered: &Answered, found: &mut Findings) {
 fn check_connections(calls: &[Call], found: &mut Findings) {
     let mut lines: Vec<(u64, u64, u64)> = Vec::new();
     for call in calls {
-        if let Outcome::Done {
-            lsn,
-            duplicate: false,
-            ..
-        } = call.outcome
-        {
+        if let Outcome::Done { lsn, duplicate: false, .. } = call.outcome {
             lines.push((call.connection, call.position, lsn));
         }
     }
@@ -105,48 +86,31 @@ fn check_connections(calls: &[Call], found: &mut Findings) {
     }
 }
 
-fn check_status(
-    history: &History,
-    journal: &Journal<'_>,
-    answered: &Answered,
-    found: &mut Findings,
-) {
+fn check_status(history: &History, journal: &Journal<'_>, answered: &Answered, found: &mut Findings) {
     for seen in &history.seen {
         if seen.durable_lsn > journal.last_lsn {
             found.add(
                 Verdict::Lost,
-                format!(
-                    "LSN {} was called durable, the journal ends at {}",
-                    seen.durable_lsn, journal.last_lsn
-                ),
+                format!("LSN {} was called durable, the journal ends at {}", seen.durable_lsn, journal.last_lsn),
             );
         }
         if seen.last_sequence > journal.last_sequence {
             found.add(
                 Verdict::Lost,
-                format!(
-                    "sequence {} was shown, the journal ends at {}",
-                    seen.last_sequence, journal.last_sequence
-                ),
+                format!("sequence {} was shown, the journal ends at {}", seen.last_sequence, journal.last_sequence),
             );
         }
         if seen.acked_sequence > seen.last_sequence {
             found.add(
                 Verdict::Phantom,
-                format!(
-                    "a sink acknowledged {} of {}",
-                    seen.acked_sequence, seen.last_sequence
-                ),
+                format!("a sink acknowledged {} of {}", seen.acked_sequence, seen.last_sequence),
             );
         }
         let told = answered.before(seen.invoked);
         if seen.durable_lsn < told {
             found.add(
                 Verdict::Stale,
-                format!(
-                    "LSN {} was called durable after {told} had been answered",
-                    seen.durable_lsn
-                ),
+                format!("LSN {} was called durable after {told} had been answered", seen.durable_lsn),
             );
         }
     }

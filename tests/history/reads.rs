@@ -7,17 +7,8 @@ use super::journal::{Entry, Journal};
 use super::record::{Call, History, Moment, Order, Outcome, Refusal, Request};
 use super::verdict::{Findings, Verdict};
 
-pub(super) fn check(
-    history: &History,
-    journal: &Journal<'_>,
-    authors: &Authors,
-    found: &mut Findings,
-) {
-    let reader = Reader {
-        orders: journal.by_order(),
-        known: Known::collect(&history.calls),
-        authors,
-    };
+pub(super) fn check(history: &History, journal: &Journal<'_>, authors: &Authors, found: &mut Findings) {
+    let reader = Reader { orders: journal.by_order(), known: Known::collect(&history.calls), authors };
     let effects = effects(&history.calls);
     for call in &history.calls {
         match &call.outcome {
@@ -49,60 +40,35 @@ impl Reader<'_, '_> {
     /// What was read is what the journal had at that version, no sooner than it can have been there.
     fn check_read(&self, call: &Call, order: &Order, at: Moment, found: &mut Findings) {
         if call.request.order_id() != Some(&order.order_id) {
-            found.add(
-                Verdict::Changed,
-                format!("{:?} was answered with {order:?}", call.request),
-            );
+            found.add(Verdict::Changed, format!("{:?} was answered with {order:?}", call.request));
         }
         let plans = self.orders.get(order.order_id.as_str());
-        let same_version = |entry: &&&Entry<'_>| {
-            entry
-                .plan
-                .order
-                .as_ref()
-                .is_some_and(|held| held.version == order.version)
-        };
+        let same_version =
+            |entry: &&&Entry<'_>| entry.plan.order.as_ref().is_some_and(|held| held.version == order.version);
         match plans.into_iter().flatten().find(same_version) {
-            None => found.add(
-                Verdict::Phantom,
-                format!("{order:?} was read, no journal has that version"),
-            ),
-            Some(entry) if entry.plan.order.as_ref() != Some(order) => found.add(
-                Verdict::Changed,
-                format!("{order:?} was read, the journal has {:?}", entry.plan.order),
-            ),
-            Some(entry) if self.authors.earliest(entry.plan.lsn) > Some(at) => found.add(
-                Verdict::Phantom,
-                format!("{order:?} was read before anybody asked for it"),
-            ),
+            None => found.add(Verdict::Phantom, format!("{order:?} was read, no journal has that version")),
+            Some(entry) if entry.plan.order.as_ref() != Some(order) => {
+                found.add(Verdict::Changed, format!("{order:?} was read, the journal has {:?}", entry.plan.order))
+            }
+            Some(entry) if self.authors.earliest(entry.plan.lsn) > Some(at) => {
+                found.add(Verdict::Phantom, format!("{order:?} was read before anybody asked for it"))
+            }
             Some(_) => {}
         }
         let told = self.known.version_before(&order.order_id, call.invoked);
         if told > order.version {
-            found.add(
-                Verdict::Stale,
-                format!("{order:?} was read after version {told} had been answered"),
-            );
+            found.add(Verdict::Stale, format!("{order:?} was read after version {told} had been answered"));
         }
     }
 
     /// An order that was answered once is found ever after.
     fn check_absent(&self, call: &Call, found: &mut Findings) {
         let Some(order_id) = call.request.order_id() else {
-            found.add(
-                Verdict::Phantom,
-                format!("{:?} was answered as not found", call.request),
-            );
+            found.add(Verdict::Phantom, format!("{:?} was answered as not found", call.request));
             return;
         };
         if self.known.version_before(order_id, call.invoked) > 0 {
-            found.add(
-                Verdict::Lost,
-                format!(
-                    "order {order_id} was answered, then not found by {:?}",
-                    call.request
-                ),
-            );
+            found.add(Verdict::Lost, format!("order {order_id} was answered, then not found by {:?}", call.request));
         }
     }
 
@@ -112,19 +78,13 @@ impl Reader<'_, '_> {
         let plans = self.orders.get(order_id);
         let holds = plans.into_iter().flatten().any(|entry| {
             let reached = |order: &Order| statuses.contains(&order.status.as_str());
-            let in_time = self
-                .authors
-                .earliest(entry.plan.lsn)
-                .is_none_or(|moment| moment < at);
+            let in_time = self.authors.earliest(entry.plan.lsn).is_none_or(|moment| moment < at);
             entry.plan.order.as_ref().is_some_and(reached) && in_time
         });
         if !holds {
             found.add(
                 Verdict::Phantom,
-                format!(
-                    "{:?} was refused for a state ({statuses:?}) that is nowhere",
-                    call.request
-                ),
+                format!("{:?} was refused for a state ({statuses:?}) that is nowhere", call.request),
             );
         }
     }
@@ -140,10 +100,7 @@ impl<'h> Known<'h> {
         let mut by_order: BTreeMap<&str, BTreeMap<Moment, u64>> = BTreeMap::new();
         for call in calls {
             if let Outcome::Done { at, order, .. } | Outcome::Read { at, order } = &call.outcome {
-                by_order
-                    .entry(&order.order_id)
-                    .or_default()
-                    .insert(*at, order.version);
+                by_order.entry(&order.order_id).or_default().insert(*at, order.version);
             }
         }
         for versions in by_order.values_mut() {
@@ -158,9 +115,7 @@ impl<'h> Known<'h> {
 
     fn version_before(&self, order_id: &str, moment: Moment) -> u64 {
         let versions = self.by_order.get(order_id);
-        versions
-            .and_then(|versions| versions.range(..moment).next_back())
-            .map_or(0, |(_, version)| *version)
+        versions.and_then(|versions| versions.range(..moment).next_back()).map_or(0, |(_, version)| *version)
     }
 }
 
@@ -168,9 +123,7 @@ impl<'h> Known<'h> {
 fn effects(calls: &[Call]) -> BTreeMap<&str, Vec<&Call>> {
     let mut effects: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
     for call in calls {
-        if let (Some(id), Outcome::Done { .. } | Outcome::Unknown) =
-            (&call.command_id, &call.outcome)
-        {
+        if let (Some(id), Outcome::Done { .. } | Outcome::Unknown) = (&call.command_id, &call.outcome) {
             effects.entry(id).or_default().push(call);
         }
     }
@@ -181,17 +134,7 @@ fn effects(calls: &[Call]) -> BTreeMap<&str, Vec<&Call>> {
 fn check_conflict(call: &Call, effects: &BTreeMap<&str, Vec<&Call>>, found: &mut Findings) {
     let id = call.command_id.as_deref().unwrap_or_default();
     let others = effects.get(id);
-    if !others
-        .into_iter()
-        .flatten()
-        .any(|other| other.request != call.request)
-    {
-        found.add(
-            Verdict::Phantom,
-            format!(
-                "{:?} conflicts with a command {id} that nobody sent",
-                call.request
-            ),
-        );
+    if !others.into_iter().flatten().any(|other| other.request != call.request) {
+        found.add(Verdict::Phantom, format!("{:?} conflicts with a command {id} that nobody sent", call.request));
     }
 }

@@ -40,21 +40,10 @@ pub struct Call {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    Place {
-        order_id: Option<String>,
-        customer_id: String,
-        total_amount: u64,
-    },
-    Complete {
-        order_id: String,
-    },
-    Cancel {
-        order_id: String,
-        reason: Option<String>,
-    },
-    Get {
-        order_id: String,
-    },
+    Place { order_id: Option<String>, customer_id: String, total_amount: u64 },
+    Complete { order_id: String },
+    Cancel { order_id: String, reason: Option<String> },
+    Get { order_id: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,9 +133,7 @@ impl Call {
     /// When the answer was there, if there was one.
     pub fn returned(&self) -> Option<Moment> {
         match &self.outcome {
-            Outcome::Done { at, .. } | Outcome::Read { at, .. } | Outcome::Refused { at, .. } => {
-                Some(*at)
-            }
+            Outcome::Done { at, .. } | Outcome::Read { at, .. } | Outcome::Refused { at, .. } => Some(*at),
             Outcome::Unknown => None,
         }
     }
@@ -157,9 +144,9 @@ impl Request {
     pub fn order_id(&self) -> Option<&str> {
         match self {
             Request::Place { order_id, .. } => order_id.as_deref(),
-            Request::Complete { order_id }
-            | Request::Cancel { order_id, .. }
-            | Request::Get { order_id } => Some(order_id),
+            Request::Complete { order_id } | Request::Cancel { order_id, .. } | Request::Get { order_id } => {
+                Some(order_id)
+            }
         }
     }
 }

@@ -13,43 +13,23 @@ pub(super) fn check(history: &History, journal: &Journal<'_>, found: &mut Findin
         let event = match Event::read(&delivery.text) {
             Ok(event) => event,
             Err(why) => {
-                found.add(
-                    Verdict::Changed,
-                    format!(
-                        "the sink got a line that is no event: {why}: {}",
-                        delivery.text
-                    ),
-                );
+                found.add(Verdict::Changed, format!("the sink got a line that is no event: {why}: {}", delivery.text));
                 continue;
             }
         };
         let sequence = event.number();
         match journal.events.get(&sequence) {
-            None => found.add(
-                Verdict::Phantom,
-                format!("the sink got sequence {sequence}, which no journal holds"),
-            ),
-            Some(text) if *text != delivery.text => found.add(
-                Verdict::Changed,
-                format!("the sink got {}, the journal holds {text}", delivery.text),
-            ),
+            None => found.add(Verdict::Phantom, format!("the sink got sequence {sequence}, which no journal holds")),
+            Some(text) if *text != delivery.text => {
+                found.add(Verdict::Changed, format!("the sink got {}, the journal holds {text}", delivery.text))
+            }
             Some(_) => arrivals.arrive(sequence, delivery.life, found),
         }
     }
     arrivals.check_dumps(history, journal, found);
-    let missing: Vec<&u64> = journal
-        .events
-        .keys()
-        .filter(|sequence| !arrivals.first.contains_key(sequence))
-        .collect();
+    let missing: Vec<&u64> = journal.events.keys().filter(|sequence| !arrivals.first.contains_key(sequence)).collect();
     if let Some(first) = missing.first() {
-        found.add(
-            Verdict::Lost,
-            format!(
-                "{} durable events never reached the sink, the first {first}",
-                missing.len()
-            ),
-        );
+        found.add(Verdict::Lost, format!("{} durable events never reached the sink, the first {first}", missing.len()));
     }
 }
 
@@ -94,10 +74,7 @@ impl Arrivals {
             && sequence <= self.highest
             && self.first.get(&sequence) != Some(&life)
         {
-            found.add(
-                Verdict::Reordered,
-                format!("sequence {sequence} was delivered again behind {last}"),
-            );
+            found.add(Verdict::Reordered, format!("sequence {sequence} was delivered again behind {last}"));
         }
         self.first.entry(sequence).or_insert(life);
         self.highest = self.highest.max(sequence);
@@ -107,10 +84,7 @@ impl Arrivals {
     /// A jump is judged when what it left out arrives behind it, or never does.
     fn check_first(&self, sequence: u64, found: &mut Findings) {
         if sequence < self.highest {
-            found.add(
-                Verdict::Reordered,
-                format!("sequence {sequence} arrived first behind {}", self.highest),
-            );
+            found.add(Verdict::Reordered, format!("sequence {sequence} arrived first behind {}", self.highest));
         }
     }
 
@@ -125,10 +99,7 @@ impl Arrivals {
         if self.again_in_life == self.redelivered_max + 1 {
             found.add(
                 Verdict::Duplicate,
-                format!(
-                    "life {life} delivered more than {} events again",
-                    self.redelivered_max
-                ),
+                format!("life {life} delivered more than {} events again", self.redelivered_max),
             );
         }
     }
@@ -143,12 +114,7 @@ impl Arrivals {
             ends.insert(*lsn, end);
         }
         for (number, dump) in history.dumps.iter().enumerate() {
-            let end = dump
-                .plans
-                .last()
-                .and_then(|plan| ends.get(&plan.lsn))
-                .copied()
-                .unwrap_or(0);
+            let end = dump.plans.last().and_then(|plan| ends.get(&plan.lsn)).copied().unwrap_or(0);
             let given = self.first.iter().filter(|(_, life)| **life < dump.life);
             let given = given.map(|(sequence, _)| *sequence).max().unwrap_or(0);
             if given > end {

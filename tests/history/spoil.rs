@@ -50,10 +50,7 @@ pub(super) fn spoiled(expected: &[Verdict], spoil: impl FnOnce(&mut History)) {
 #[track_caller]
 pub(super) fn judged(history: &History, expected: &[Verdict]) {
     let violations = check(history);
-    let mut verdicts: Vec<Verdict> = violations
-        .iter()
-        .map(|violation| violation.verdict)
-        .collect();
+    let mut verdicts: Vec<Verdict> = violations.iter().map(|violation| violation.verdict).collect();
     verdicts.sort_unstable();
     verdicts.dedup();
     let mut expected = expected.to_vec();
@@ -66,10 +63,7 @@ impl History {
     /// Changes the plan with this LSN in every dump, and what the sink got of it stays.
     pub(super) fn in_every_dump(&mut self, lsn: u64, change: impl Fn(&mut Plan)) {
         for dump in &mut self.dumps {
-            dump.plans
-                .iter_mut()
-                .filter(|plan| plan.lsn == lsn)
-                .for_each(&change);
+            dump.plans.iter_mut().filter(|plan| plan.lsn == lsn).for_each(&change);
         }
     }
 
@@ -78,11 +72,7 @@ impl History {
         let digits = format!("{sequence:020}");
         let texts = self.dumps.iter_mut().flat_map(|dump| &mut dump.plans);
         let texts = texts.flat_map(|plan| &mut plan.events);
-        let texts = texts.chain(
-            self.deliveries
-                .iter_mut()
-                .map(|delivery| &mut delivery.text),
-        );
+        let texts = texts.chain(self.deliveries.iter_mut().map(|delivery| &mut delivery.text));
         for text in texts.filter(|text| text.contains(&digits)) {
             *text = change(text);
         }
@@ -90,22 +80,16 @@ impl History {
 
     /// The call with this command id, the `number`th time that it was sent.
     pub(super) fn call(&mut self, command: &str, number: usize) -> &mut Call {
-        let calls = self
-            .calls
-            .iter_mut()
-            .filter(|call| call.command_id.as_deref() == Some(command));
+        let calls = self.calls.iter_mut().filter(|call| call.command_id.as_deref() == Some(command));
         calls.skip(number).next().expect("the call")
     }
 
     /// The reads, in their order.
     pub(super) fn reads(&mut self) -> Vec<&mut Order> {
-        let orders = self
-            .calls
-            .iter_mut()
-            .filter_map(|call| match &mut call.outcome {
-                Outcome::Read { order, .. } => Some(order),
-                _ => None,
-            });
+        let orders = self.calls.iter_mut().filter_map(|call| match &mut call.outcome {
+            Outcome::Read { order, .. } => Some(order),
+            _ => None,
+        });
         orders.collect()
     }
 }

@@ -2,9 +2,7 @@
 
 use serde_json::json;
 
-use super::record::{
-    Call, Delivery, Dump, History, Moment, Order, Outcome, Plan, Refusal, Request, Seen,
-};
+use super::record::{Call, Delivery, Dump, History, Moment, Order, Outcome, Plan, Refusal, Request, Seen};
 
 /// A daemon that does everything right, and its recorder.
 #[derive(Default)]
@@ -52,24 +50,14 @@ impl Story {
     /// Answers again what it answered, or did, before.
     pub(super) fn again(&mut self, request: Request, command: &str, lsn: u64) {
         let invoked = self.now();
-        let plan = self
-            .plans
-            .iter()
-            .find(|plan| plan.lsn == lsn)
-            .expect("a plan")
-            .clone();
+        let plan = self.plans.iter().find(|plan| plan.lsn == lsn).expect("a plan").clone();
         self.answered(invoked, request, command, plan, true);
     }
 
     pub(super) fn refused(&mut self, request: Request, command: &str, refusal: Refusal) {
         let invoked = self.now();
         let at = self.now();
-        self.push(
-            invoked,
-            request,
-            Some(command),
-            Outcome::Refused { at, refusal },
-        );
+        self.push(invoked, request, Some(command), Outcome::Refused { at, refusal });
     }
 
     pub(super) fn read(&mut self, order: u64) {
@@ -77,12 +65,7 @@ impl Story {
         let order = self.newest(&id(order)).expect("the order").clone();
         let at = self.now();
         let order_id = order.order_id.clone();
-        self.push(
-            invoked,
-            Request::Get { order_id },
-            None,
-            Outcome::Read { at, order },
-        );
+        self.push(invoked, Request::Get { order_id }, None, Outcome::Read { at, order });
     }
 
     pub(super) fn status(&mut self) {
@@ -119,29 +102,13 @@ impl Story {
     }
 
     fn dump(&mut self) {
-        let dump = Dump {
-            at: self.now(),
-            life: self.life(),
-            plans: self.plans.clone(),
-        };
+        let dump = Dump { at: self.now(), life: self.life(), plans: self.plans.clone() };
         self.history.dumps.push(dump);
     }
 
-    fn answered(
-        &mut self,
-        invoked: Moment,
-        request: Request,
-        command: &str,
-        plan: Plan,
-        duplicate: bool,
-    ) -> u64 {
+    fn answered(&mut self, invoked: Moment, request: Request, command: &str, plan: Plan, duplicate: bool) -> u64 {
         let lsn = plan.lsn;
-        let outcome = Outcome::Done {
-            at: self.now(),
-            order: plan.order.expect("a whole plan"),
-            lsn,
-            duplicate,
-        };
+        let outcome = Outcome::Done { at: self.now(), order: plan.order.expect("a whole plan"), lsn, duplicate };
         self.push(invoked, request, Some(command), outcome);
         lsn
     }
@@ -170,11 +137,7 @@ impl Story {
             Request::Cancel { reason, .. } => reason.clone(),
             _ => None,
         };
-        let plan = Plan {
-            lsn,
-            events: vec![event_text(&order, lsn, reason.as_deref())],
-            order: Some(order),
-        };
+        let plan = Plan { lsn, events: vec![event_text(&order, lsn, reason.as_deref())], order: Some(order) };
         let text = plan.events[0].clone();
         let life = self.life();
         self.history.deliveries.push(Delivery { life, text });
@@ -185,11 +148,7 @@ impl Story {
     fn changed(&self, request: &Request, lsn: u64) -> Order {
         let before = request.order_id().and_then(|id| self.newest(id)).cloned();
         match request {
-            Request::Place {
-                order_id,
-                customer_id,
-                total_amount,
-            } => Order {
+            Request::Place { order_id, customer_id, total_amount } => Order {
                 order_id: order_id.clone().unwrap_or_else(|| id(900 + lsn)),
                 customer_id: customer_id.clone(),
                 total_amount: *total_amount,
@@ -232,37 +191,22 @@ pub(super) fn time(lsn: u64) -> String {
 }
 
 pub(super) fn place(order: u64) -> Request {
-    Request::Place {
-        order_id: Some(id(order)),
-        customer_id: id(100 + order),
-        total_amount: order * 10,
-    }
+    Request::Place { order_id: Some(id(order)), customer_id: id(100 + order), total_amount: order * 10 }
 }
 
 pub(super) fn complete(order: u64) -> Request {
-    Request::Complete {
-        order_id: id(order),
-    }
+    Request::Complete { order_id: id(order) }
 }
 
 pub(super) fn cancel(order: u64) -> Request {
-    Request::Cancel {
-        order_id: id(order),
-        reason: Some("late".into()),
-    }
+    Request::Cancel { order_id: id(order), reason: Some("late".into()) }
 }
 
 pub(super) fn event_text(order: &Order, sequence: u64, reason: Option<&str>) -> String {
     let (kind, time) = match order.status.as_str() {
         "placed" => ("OrderPlaced", order.placed_at.clone()),
-        "completed" => (
-            "OrderCompleted",
-            order.completed_at.clone().expect("its time"),
-        ),
-        _ => (
-            "OrderCancelled",
-            order.cancelled_at.clone().expect("its time"),
-        ),
+        "completed" => ("OrderCompleted", order.completed_at.clone().expect("its time")),
+        _ => ("OrderCancelled", order.cancelled_at.clone().expect("its time")),
     };
     let mut data = json!({
         "order_id": order.order_id,
@@ -271,10 +215,7 @@ pub(super) fn event_text(order: &Order, sequence: u64, reason: Option<&str>) -> 
         format!("{}_at", order.status): time,
     });
     if order.status == "cancelled" {
-        let from = order
-            .completed_at
-            .as_ref()
-            .map_or("placed", |_| "completed");
+        let from = order.completed_at.as_ref().map_or("placed", |_| "completed");
         data["cancelled_from"] = from.into();
         data["reason"] = reason.into();
     }

@@ -44,10 +44,7 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn add(&mut self, verdict: Verdict, detail: impl Into<String>) {
-        self.violations.push(Violation {
-            verdict,
-            detail: detail.into(),
-        });
+        self.violations.push(Violation { verdict, detail: detail.into() });
     }
 
     pub(super) fn into_violations(self) -> Vec<Violation> {

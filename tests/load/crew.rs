@@ -1,0 +1,226 @@
+//! Clients that keep sending through kills and restarts.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Clock, Command, Commands, Rng};
+use crate::history::{Call, Outcome, Refusal, Seen, outcome_of};
+use crate::support::{Client, pause};
+
+const RUN: u8 = 0;
+/// Nothing new; what is unanswered is sent until it is answered.
+const SETTLE: u8 = 1;
+const STOP: u8 = 2;
+
+/// The lines of one write, at most.
+const BURST_MAX: u64 = 32;
+
+/// What a client saw.
+#[derive(Default)]
+pub struct Sighting {
+    pub calls: Vec<Call>,
+    pub seen: Vec<Seen>,
+}
+
+/// Clients under way, each in a thread of its own.
+pub struct Crew {
+    orders: Arc<Orders>,
+    threads: Vec<JoinHandle<Sighting>>,
+}
+
+/// What the clients share.
+struct Orders {
+    mode: AtomicU8,
+    connections: AtomicU64,
+    socket: PathBuf,
+    clock: Clock,
+}
+
+impl Crew {
+    pub fn start(clients: u64, socket: &Path, clock: &Clock, rng: &mut Rng) -> Crew {
+        let orders = Arc::new(Orders {
+            mode: AtomicU8::new(RUN),
+            connections: AtomicU64::new(0),
+            socket: socket.to_owned(),
+            clock: clock.clone(),
+        });
+        let known = Arc::new(Mutex::new(Vec::new()));
+        let start = |number| {
+            let commands = Commands::new(rng.fork(number), Arc::clone(&known));
+            let client = Worker {
+                orders: Arc::clone(&orders),
+                commands,
+                unanswered: VecDeque::new(),
+                sighting: Sighting::default(),
+            };
+            std::thread::Builder::new().name(format!("client-{number}")).spawn(move || client.run()).expect("a thread")
+        };
+        let threads = (0..clients).map(start).collect();
+        Crew { orders, threads }
+    }
+
+    /// Sends what is unanswered until all is answered, nothing new, and returns what was seen.
+    pub fn settle(self) -> Sighting {
+        self.end(SETTLE)
+    }
+
+    /// Stops where it is: what is unanswered stays so.
+    pub fn abandon(self) -> Sighting {
+        self.end(STOP)
+    }
+
+    fn end(self, mode: u8) -> Sighting {
+        self.orders.mode.store(mode, Ordering::SeqCst);
+        let mut all = Sighting::default();
+        for thread in self.threads {
+            let sighting = thread.join().expect("a client that found nothing wrong");
+            all.calls.extend(sighting.calls);
+            all.seen.extend(sighting.seen);
+        }
+        all
+    }
+}
+
+/// One client.
+struct Worker {
+    orders: Arc<Orders>,
+    commands: Commands,
+    unanswered: VecDeque<Command>,
+    sighting: Sighting,
+}
+
+/// One connection and how far it has come.
+struct Line {
+    client: Client,
+    connection: u64,
+    position: u64,
+}
+
+impl Worker {
+    fn run(mut self) -> Sighting {
+        while !self.is_over() {
+            let Ok(client) = Client::try_connect(&self.orders.socket) else {
+                pause(Duration::from_millis(1));
+                continue;
+            };
+            let mut line =
+                Line { client, connection: self.orders.connections.fetch_add(1, Ordering::SeqCst), position: 0 };
+            while !self.is_over() {
+                let went_on =
+                    if self.commands.rng().chance(8) { self.ask_status(&mut line) } else { self.burst(&mut line) };
+                if let Err(error) = went_on {
+                    assert!(
+                        !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
+                        "the daemon left a client hanging"
+                    );
+                    break;
+                }
+                let idle_us = self.commands.rng().below(1500);
+                pause(Duration::from_micros(idle_us));
+            }
+        }
+        self.sighting
+    }
+
+    fn mode(&self) -> u8 {
+        self.orders.mode.load(Ordering::SeqCst)
+    }
+
+    fn is_over(&self) -> bool {
+        match self.mode() {
+            RUN => false,
+            SETTLE => self.unanswered.is_empty(),
+            _ => true,
+        }
+    }
+
+    /// What to send next: what is unanswered first.
+    fn choose(&mut self) -> Vec<Command> {
+        let count = 1 + self.commands.rng().below(BURST_MAX);
+        let count = usize::try_from(count).expect("a small number");
+        let again = count.min(self.unanswered.len());
+        let mut chosen: Vec<Command> = self.unanswered.drain(..again).collect();
+        while self.mode() == RUN && chosen.len() < count {
+            chosen.push(self.commands.next());
+        }
+        chosen
+    }
+
+    /// Sends some commands in one write, then reads their answers.
+    fn burst(&mut self, line: &mut Line) -> io::Result<()> {
+        let commands = self.choose();
+        let first = line.position + 1;
+        let mut bytes = String::new();
+        for (command, position) in commands.iter().zip(first..) {
+            bytes.push_str(&command.line(position));
+            bytes.push('\n');
+        }
+        line.position += commands.len() as u64;
+        let invoked = self.orders.clock.now();
+        // A failed write may have sent some of it, so the answers are looked for all the same.
+        let mut state = line.client.try_send_raw(&bytes);
+        for (command, position) in commands.into_iter().zip(first..) {
+            let outcome = match state {
+                Ok(()) => self.read(line, position),
+                Err(_) => Ok(Outcome::Unknown),
+            };
+            let outcome = outcome.unwrap_or_else(|error| {
+                state = Err(error);
+                Outcome::Unknown
+            });
+            self.note(command, outcome, invoked, line.connection, position);
+        }
+        state
+    }
+
+    fn read(&mut self, line: &mut Line, position: u64) -> io::Result<Outcome> {
+        let answer = read_answer(&mut line.client)?;
+        let at = self.orders.clock.now();
+        assert_eq!(answer["id"], position, "answers come in the order of the requests");
+        let outcome = outcome_of(&answer, at).unwrap_or_else(|why| panic!("{why}: {answer}"));
+        Ok(outcome)
+    }
+
+    fn note(&mut self, command: Command, outcome: Outcome, invoked: u64, connection: u64, position: u64) {
+        let open = matches!(outcome, Outcome::Unknown | Outcome::Refused { refusal: Refusal::TurnedAway, .. });
+        if open && command.may_be_sent_again() && self.mode() != STOP {
+            self.unanswered.push_back(command.clone());
+        }
+        self.sighting.calls.push(Call {
+            connection,
+            position,
+            request: command.request,
+            command_id: command.command_id,
+            invoked,
+            outcome,
+        });
+    }
+
+    fn ask_status(&mut self, line: &mut Line) -> io::Result<()> {
+        let invoked = self.orders.clock.now();
+        line.client.try_send_raw("{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"daemon.status\"}\n")?;
+        let answer = read_answer(&mut line.client)?;
+        let status = &answer["result"];
+        let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("a number is missing in {answer}"));
+        let acked = status["sinks"].as_array().expect("the sinks").iter();
+        self.sighting.seen.push(Seen {
+            invoked,
+            durable_lsn: number(&status["journal"]["durable_lsn"]),
+            last_sequence: number(&status["outbox"]["last_sequence"]),
+            acked_sequence: acked.map(|sink| number(&sink["acked_sequence"])).max().unwrap_or(0),
+        });
+        Ok(())
+    }
+}
+
+fn read_answer(client: &mut Client) -> io::Result<Value> {
+    let text = client.try_read_line()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    Ok(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in answer {text:?}")))
+}
