@@ -1,10 +1,11 @@
 //! How the daemon's parts are: what `daemon.status` shows.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
 use super::{Lsn, Sequence};
+use crate::domain::Timestamp;
 
 /// How the store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,24 +72,53 @@ pub struct SinkStatus {
 /// A sink's status, written by its worker and read by whoever shows it.
 #[derive(Debug)]
 pub struct SinkMonitor {
-    status: Mutex<SinkStatus>,
+    shown: Mutex<Shown>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    status: SinkStatus,
+    /// When the oldest event that is not acknowledged happened, as far as the worker has seen.
+    oldest_pending: Option<Timestamp>,
 }
 
 impl SinkMonitor {
     /// A monitor that shows `status` until it is updated.
     #[must_use]
     pub const fn new(status: SinkStatus) -> Self {
-        Self { status: Mutex::new(status) }
+        Self { shown: Mutex::new(Shown { status, oldest_pending: None }) }
     }
 
     /// Changes what is shown.
     pub fn update(&self, change: impl FnOnce(&mut SinkStatus)) {
-        change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.locked().status);
     }
 
-    /// What is shown now.
+    /// Changes what is shown, and notes when the oldest event that is not acknowledged happened.
+    pub fn update_pending(&self, oldest_pending: Option<Timestamp>, change: impl FnOnce(&mut SinkStatus)) {
+        let mut shown = self.locked();
+        shown.oldest_pending = oldest_pending;
+        change(&mut shown.status);
+    }
+
+    /// What the worker wrote last.
     #[must_use]
     pub fn read(&self) -> SinkStatus {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.locked().status.clone()
+    }
+
+    /// What the worker wrote last, with the lag as it is at `now`, when `last_sequence` is durable: a worker that
+    /// waits for its sink does not wake up to count.
+    #[must_use]
+    pub fn read_at(&self, now: Timestamp, last_sequence: Sequence) -> SinkStatus {
+        let shown = self.locked();
+        let lag_events = last_sequence.since(shown.status.acked_sequence);
+        let oldest_pending = shown.oldest_pending.filter(|_| lag_events > 0);
+        let lag_ms = oldest_pending.map_or(0, |oldest| now.millis_since(oldest));
+        SinkStatus { lag_events, lag_ms, ..shown.status.clone() }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

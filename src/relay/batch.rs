@@ -1,0 +1,115 @@
+//! The events that are offered to a sink together.
+
+use super::cloud_event;
+use super::worker::WorkerError;
+use crate::contracts::{Delivery, OutboxPosition, OutboxReader, PublishedEvent, Sequence};
+use crate::domain::Timestamp;
+
+/// Rendered once, and offered as it is until the sink takes it.
+#[derive(Debug)]
+pub struct Batch {
+    events_max: usize,
+    bytes_max: usize,
+    lines: Vec<u8>,
+    scratch: Vec<PublishedEvent>,
+    events: usize,
+    end: OutboxPosition,
+    oldest: Option<Timestamp>,
+}
+
+impl Batch {
+    /// An empty batch that follows `end`.
+    #[must_use]
+    pub fn new(events_max: usize, bytes_max: usize, end: OutboxPosition) -> Self {
+        Self {
+            events_max: events_max.max(1),
+            bytes_max,
+            lines: Vec::new(),
+            scratch: Vec::new(),
+            events: 0,
+            end,
+            oldest: None,
+        }
+    }
+
+    /// Whether there is nothing to offer.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.events == 0
+    }
+
+    /// How many events there are.
+    #[must_use]
+    pub const fn events(&self) -> usize {
+        self.events
+    }
+
+    /// Where the last one stands.
+    #[must_use]
+    pub const fn end(&self) -> OutboxPosition {
+        self.end
+    }
+
+    /// When the first of them happened.
+    #[must_use]
+    pub const fn oldest(&self) -> Option<Timestamp> {
+        self.oldest
+    }
+
+    /// The sink has taken it.
+    pub fn clear(&mut self) {
+        self.lines.clear();
+        self.events = 0;
+        self.oldest = None;
+    }
+
+    /// What the sink is offered.
+    #[must_use]
+    pub fn delivery(&self) -> Delivery<'_> {
+        let last = self.end.sequence;
+        let before_first = last.since(Sequence(self.events as u64));
+        Delivery { lines: &self.lines, events: self.events, first: Sequence(before_first).next(), last }
+    }
+
+    /// Takes in durable events up to its limits, after the ones of the batch before.
+    ///
+    /// # Errors
+    /// The outbox cannot be read, or does not go on where it was left.
+    pub fn refill(&mut self, reader: &mut dyn OutboxReader) -> Result<(), WorkerError> {
+        self.clear();
+        while self.events < self.events_max {
+            // No more at once than will certainly fit, so that bytes_max holds; but always one.
+            let fitting = self.bytes_max.saturating_sub(self.lines.len()) / cloud_event::BYTES_MAX;
+            if fitting == 0 && self.events > 0 {
+                break;
+            }
+            self.scratch.clear();
+            reader.read(fitting.clamp(1, self.events_max - self.events), &mut self.scratch)?;
+            if self.scratch.is_empty() {
+                break;
+            }
+            self.take_scratch(reader)?;
+        }
+        Ok(())
+    }
+
+    fn take_scratch(&mut self, reader: &dyn OutboxReader) -> Result<(), WorkerError> {
+        let mut expected = self.end.sequence;
+        for event in &self.scratch {
+            expected = expected.next();
+            if event.sequence != expected {
+                return Err(WorkerError::out_of_order(expected, event.sequence));
+            }
+            cloud_event::render(event, &mut self.lines).map_err(std::io::Error::from)?;
+            self.lines.push(b'\n');
+        }
+        let end = reader.position();
+        if end.sequence != expected || end.sequence > reader.durable_sequence() {
+            return Err(WorkerError::out_of_order(expected, end.sequence));
+        }
+        self.oldest = self.oldest.or_else(|| self.scratch.first().map(|first| first.entry.event.occurred_at()));
+        self.events += self.scratch.len();
+        self.end = end;
+        Ok(())
+    }
+}

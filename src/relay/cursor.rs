@@ -1,0 +1,258 @@
+//! One sink's cursor: how far it has acknowledged the outbox, in a file that is never half-written.
+//!
+//! The file has two slots and never changes its length. A save overwrites the slot of the older save and syncs it, so
+//! the newer one stands untouched until the save is durable: a crash at any moment leaves one whole slot at least.
+//! A save needs no new room on the disk, so a full disk does not stop the relay.
+//!
+//! One unreadable slot is what a crash in a save leaves behind, whatever its bytes are: a power cut may leave old,
+//! new, mixed, zero or arbitrary bytes in the sectors that were being written. The other slot is then taken. If the
+//! unreadable one was in truth the newer and was damaged at rest, the events of one save are delivered again, which
+//! consumers must expect anyway. Nothing that the other slot needs may have been deleted: see [`SavedPosition`].
+//! What a crash cannot leave behind is refused: two unreadable slots, a slot in the other's place, two slots that do
+//! not follow each other, another length.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use uuid::Uuid;
+
+use super::cursor_format::{self, Defect, FILE_BYTES, SLOT_BYTES, Slot};
+use crate::contracts::{Lsn, OutboxPosition, Storage, StorageFile};
+
+/// The folder of the cursors, below the store's.
+pub const FOLDER: &str = "cursors";
+const SUFFIX: &str = ".cursor";
+
+/// The path of a sink's cursor, from the store's root.
+#[must_use]
+pub fn path_of(sink: &str) -> String {
+    format!("{FOLDER}/{sink}{SUFFIX}")
+}
+
+/// The sink whose cursor has this file name; `None` for any other file.
+#[must_use]
+pub fn sink_of(file_name: &str) -> Option<&str> {
+    file_name.strip_suffix(SUFFIX).filter(|sink| !sink.is_empty())
+}
+
+/// An open cursor.
+pub struct CursorFile {
+    file: Box<dyn StorageFile>,
+    path: String,
+    store_id: Uuid,
+    newest: Slot,
+    saved: Arc<SavedPosition>,
+}
+
+/// What the journal must keep for a cursor.
+///
+/// It is the position of the *older* of its two slots: if the newer one is found damaged, the older one counts again,
+/// and what it points to must still be there.
+#[derive(Debug, Default)]
+pub struct SavedPosition {
+    lsn: AtomicU64,
+}
+
+impl SavedPosition {
+    /// Every plan from this one on, itself included, may still be needed.
+    #[must_use]
+    pub fn lsn(&self) -> Lsn {
+        Lsn(self.lsn.load(Ordering::Acquire))
+    }
+
+    fn set(&self, position: &OutboxPosition) {
+        self.lsn.store(position.lsn.0, Ordering::Release);
+    }
+}
+
+/// Why a cursor cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum CursorError {
+    /// Its bytes are not what was written. It is never taken for a new one: that would deliver everything again, or
+    /// nothing.
+    #[error("{path}: damaged at byte {offset}: {reason}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// Where.
+        offset: u64,
+        /// What is wrong there.
+        reason: &'static str,
+    },
+    /// It belongs to another store.
+    #[error("{path}: belongs to the store {found}, not to {expected}")]
+    WrongStore {
+        /// The file.
+        path: String,
+        /// Whose it is.
+        found: Uuid,
+        /// Whose it should be.
+        expected: Uuid,
+    },
+    /// A later orderd wrote it.
+    #[error("{path}: has format version {version}; this orderd knows {known}", known = cursor_format::VERSION)]
+    NewerFormat {
+        /// The file.
+        path: String,
+        /// Its version.
+        version: u16,
+    },
+    /// The system refused.
+    #[error("{operation} {path}: {source}")]
+    Io {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// On what.
+        path: String,
+        /// What came back.
+        source: io::Error,
+    },
+}
+
+/// Why a save did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// Nothing was synced, and the newest save stands: it can be tried again.
+    #[error("write {path}: {source}")]
+    Write {
+        /// The file.
+        path: String,
+        /// What came back.
+        source: io::Error,
+    },
+    /// What the disk holds is unknown, and asking again would not tell: the process must end.
+    #[error("sync {path}: {source}")]
+    Sync {
+        /// The file.
+        path: String,
+        /// What came back.
+        source: io::Error,
+    },
+}
+
+impl CursorFile {
+    /// Opens the cursor of `sink`; `None` if it never had one.
+    ///
+    /// What a process that died may have left unsynced is synced before it is read, so that nothing is decided on
+    /// bytes which a power cut could still take back.
+    ///
+    /// # Errors
+    /// See [`CursorError`]; the file is left as it was.
+    pub fn load(storage: &dyn Storage, sink: &str, store_id: Uuid) -> Result<Option<Self>, CursorError> {
+        let path = path_of(sink);
+        let file = match storage.open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(CursorError::Io { operation: "open", path, source }),
+        };
+        file.sync_data().map_err(|source| CursorError::Io { operation: "sync", path: path.clone(), source })?;
+        file.drop_cache();
+        let (newest, oldest_needed) = read(&*file, &path, store_id)?;
+        let saved = Arc::new(SavedPosition::default());
+        saved.set(&oldest_needed);
+        Ok(Some(Self { file, path, store_id, newest, saved }))
+    }
+
+    /// Reads the cursor of `sink` and changes nothing; `None` if it never had one.
+    ///
+    /// # Errors
+    /// See [`CursorError`].
+    pub fn inspect(storage: &dyn Storage, sink: &str, store_id: Uuid) -> Result<Option<OutboxPosition>, CursorError> {
+        let path = path_of(sink);
+        match storage.open_read_only(&path) {
+            Ok(file) => Ok(Some(read(&*file, &path, store_id)?.0.position)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(CursorError::Io { operation: "open", path, source }),
+        }
+    }
+
+    /// Makes a cursor for a new sink, which begins after `position`. It is durable on return, so that a restart does
+    /// not decide anew where the sink begins.
+    ///
+    /// # Errors
+    /// [`CursorError::Io`]; then there is no cursor, or this one.
+    pub fn create(
+        storage: &dyn Storage,
+        sink: &str,
+        store_id: Uuid,
+        position: OutboxPosition,
+    ) -> Result<Self, CursorError> {
+        let path = path_of(sink);
+        let temporary = format!("{path}.tmp");
+        let failed = |operation, path: &str| {
+            let path = path.to_owned();
+            move |source| CursorError::Io { operation, path, source }
+        };
+        // 1. All bytes are written, so that no save will ever have to find room for them, and synced: the name must
+        //    never stand for a file that a power cut could leave short.
+        // 2. The rename makes the file appear whole or not at all.
+        // 3. The folder is synced, or a power cut could take the file away again after the first save.
+        let newest = Slot { generation: 1, position };
+        let bytes = [Slot { generation: 0, position }.encode(store_id), newest.encode(store_id)].concat();
+        let file = storage.create(&temporary).map_err(failed("create", &temporary))?;
+        file.write_all_at(&bytes, 0).map_err(failed("write", &temporary))?;
+        file.sync_data().map_err(failed("sync", &temporary))?;
+        storage.rename(&temporary, &path).map_err(failed("rename", &temporary))?;
+        storage.sync_dir(FOLDER).map_err(failed("sync", FOLDER))?;
+        let saved = Arc::new(SavedPosition::default());
+        saved.set(&position);
+        Ok(Self { file, path, store_id, newest, saved })
+    }
+
+    /// The position that was saved last.
+    #[must_use]
+    pub const fn position(&self) -> OutboxPosition {
+        self.newest.position
+    }
+
+    /// What retention must keep for this cursor, now and after every save.
+    #[must_use]
+    pub fn saved(&self) -> Arc<SavedPosition> {
+        Arc::clone(&self.saved)
+    }
+
+    /// Makes `position` durable.
+    ///
+    /// # Errors
+    /// See [`SaveError`].
+    pub fn save(&mut self, position: OutboxPosition) -> Result<(), SaveError> {
+        let next = Slot { generation: self.newest.generation.saturating_add(1), position };
+        let failed = |path: &str| path.to_owned();
+        self.file
+            .write_all_at(&next.encode(self.store_id), next.offset())
+            .map_err(|source| SaveError::Write { path: failed(&self.path), source })?;
+        self.file.sync_data().map_err(|source| SaveError::Sync { path: failed(&self.path), source })?;
+        // Only now: before the sync, the slot that this one replaces could still be the one to come back.
+        self.saved.set(&self.newest.position);
+        self.newest = next;
+        Ok(())
+    }
+}
+
+/// The newest slot, and the position from which the journal is still needed.
+fn read(file: &dyn StorageFile, path: &str, store_id: Uuid) -> Result<(Slot, OutboxPosition), CursorError> {
+    let failed = |source| CursorError::Io { operation: "read", path: path.to_owned(), source };
+    // One byte more than there should be, so that a longer file is noticed.
+    let mut bytes = [0; FILE_BYTES + 1];
+    let count = file.read_at(&mut bytes, 0).map_err(failed)?;
+    let bytes = bytes.get(..count).unwrap_or_default();
+    let slots = cursor_format::decode(bytes, store_id).map_err(|defect| match defect {
+        Defect::Damaged { offset, reason } => CursorError::Damaged { path: path.to_owned(), offset, reason },
+        Defect::WrongStore(found) => CursorError::WrongStore { path: path.to_owned(), found, expected: store_id },
+        Defect::NewerFormat(version) => CursorError::NewerFormat { path: path.to_owned(), version },
+    })?;
+    if let Some(index) = slots.torn {
+        let offset = index * SLOT_BYTES;
+        tracing::warn!(
+            path,
+            offset,
+            "one slot of the cursor is unreadable, as after a crash in a save: using the other"
+        );
+    }
+    Ok((slots.newest, slots.older.unwrap_or(slots.newest).position))
+}
+
+#[cfg(test)]
+#[path = "cursor_test.rs"]
+mod tests;

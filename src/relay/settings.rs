@@ -1,0 +1,28 @@
+//! What the configuration says about a worker.
+
+use std::time::Duration;
+
+/// The limits of one sink's worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerSettings {
+    /// The sink's name.
+    pub name: String,
+    /// The sink's kind, as the configuration calls it.
+    pub kind: String,
+    /// `relay.batch_events_max`
+    pub batch_events_max: usize,
+    /// `relay.batch_bytes_max`
+    pub batch_bytes_max: usize,
+    /// `relay.cursor_events_max`
+    pub cursor_events_max: u64,
+    /// `relay.cursor_ms_max`
+    pub cursor_delay_max: Duration,
+    /// `relay.backoff_ms_min`
+    pub backoff_min: Duration,
+    /// `relay.backoff_ms_max`
+    pub backoff_max: Duration,
+    /// Decides the jitter; another one for every sink and start.
+    pub backoff_seed: u64,
+    /// How long a worker that is told to stop goes on to deliver what is durable already, as long as the sink takes it.
+    pub drain_max: Duration,
+}

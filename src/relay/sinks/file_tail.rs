@@ -1,0 +1,68 @@
+//! Tells how much of a sink's file is whole, after a crash.
+
+use crate::relay::cloud_event::PREFIX;
+
+/// The smallest unit that a power cut loses: a sector.
+const SECTOR_BYTES: u64 = 512;
+
+/// What the end of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tail {
+    /// Whole lines.
+    Whole,
+    /// A batch that was being written when the process or the machine stopped. It was not acknowledged, so all of it
+    /// comes again. Whole lines end at `whole_bytes`.
+    Torn {
+        /// How much of the file to keep.
+        whole_bytes: u64,
+    },
+    /// From `offset` on, something that we did not write: not ours to cut, and not ours to append to.
+    Foreign {
+        /// Where it begins.
+        offset: u64,
+    },
+}
+
+/// Judges a file by its last bytes, which begin at `offset`. They must cover the last batch: what was written before
+/// it had been synced, and cannot have been lost.
+///
+/// A kill leaves a batch cut short. A power cut may also leave NUL bytes in it, where the file system had noted the
+/// file's new length and not yet written the sectors; our lines never hold a NUL.
+pub(super) fn judge(tail: &[u8], offset: u64) -> Tail {
+    let lost = tail.iter().position(|byte| *byte == 0);
+    let (kept, rest) = tail.split_at(lost.unwrap_or(tail.len()));
+    let whole = kept.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let (_, partial) = kept.split_at(whole);
+    if partial.is_empty() && rest.is_empty() {
+        return Tail::Whole;
+    }
+    let whole_bytes = offset + whole as u64;
+    let begins_unseen = whole == 0 && offset > 0;
+    if begins_unseen || !begins_like_an_event(partial) || !lost_in_sectors(rest, offset + kept.len() as u64) {
+        return Tail::Foreign { offset: whole_bytes };
+    }
+    Tail::Torn { whole_bytes }
+}
+
+fn begins_like_an_event(partial: &[u8]) -> bool {
+    let prefix = PREFIX.as_bytes();
+    partial.iter().zip(prefix).all(|(byte, expected)| byte == expected)
+}
+
+/// Whether `rest`, which begins with a NUL at `offset` or is empty, is what a power cut may leave of our lines: text
+/// in which whole sectors are NUL. Files of other programs that hold NULs do not look like this.
+fn lost_in_sectors(rest: &[u8], offset: u64) -> bool {
+    let mut previous = 0;
+    for (position, byte) in (offset..).zip(rest) {
+        let run_ended = previous == 0 && *byte != 0;
+        if (run_ended && !position.is_multiple_of(SECTOR_BYTES)) || (*byte != 0 && *byte != b'\n' && *byte < b' ') {
+            return false;
+        }
+        previous = *byte;
+    }
+    true
+}
+
+#[cfg(test)]
+#[path = "file_tail_test.rs"]
+mod tests;

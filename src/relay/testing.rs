@@ -1,0 +1,344 @@
+//! Stand-ins for the outside, for the relay's own tests.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::WorkerSettings;
+use crate::contracts::{
+    Clock, Delivery, Lsn, OutboxEntry, OutboxError, OutboxPosition, OutboxReader, PublishedEvent, Sequence, Sink,
+    SinkError, Storage, StorageFile,
+};
+use crate::domain::{CancelReason, Cents, CustomerId, Order, OrderId, Timestamp};
+
+pub(super) const STORE_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_0123_4567_89ab_cdef);
+
+pub(super) fn settings() -> WorkerSettings {
+    WorkerSettings {
+        name: "events".to_owned(),
+        kind: "file".to_owned(),
+        batch_events_max: 10,
+        batch_bytes_max: 1 << 20,
+        cursor_events_max: 20,
+        cursor_delay_max: Duration::from_millis(100),
+        backoff_min: Duration::from_millis(100),
+        backoff_max: Duration::from_secs(30),
+        backoff_seed: 1,
+        drain_max: Duration::from_secs(1),
+    }
+}
+
+/// Event number `sequence` of the one history that all tests share; every plan holds two events.
+pub(super) fn event(sequence: u64) -> PublishedEvent {
+    let order_id = OrderId::new(Uuid::from_u128(u128::from(sequence)));
+    let at = |micros| Timestamp::from_micros(1_795_000_000_000_000 + micros).unwrap();
+    let at_micros = i64::try_from(sequence).unwrap() * 1000;
+    let amount = Cents::new(sequence).unwrap();
+    let mut order = Order::place(order_id, CustomerId::new(Uuid::from_u128(7)), amount, at(at_micros));
+    match sequence % 3 {
+        0 => {}
+        1 => order.complete(at(at_micros)).unwrap(),
+        _ => order.cancel(at(at_micros), Some(CancelReason::new("too \"late\"\n").unwrap())).unwrap(),
+    }
+    let entry = OutboxEntry::from(order.events().events().last().unwrap());
+    PublishedEvent { sequence: Sequence(sequence), entry, source: "/orderd".into() }
+}
+
+pub(super) fn position(sequence: u64) -> OutboxPosition {
+    if sequence == 0 {
+        return OutboxPosition::START;
+    }
+    let body_crc = crc32c::crc32c(&sequence.to_le_bytes());
+    let lsn = Lsn(sequence.div_ceil(2));
+    OutboxPosition { sequence: Sequence(sequence), lsn, body_crc, segment: Lsn(1), offset: 64 * lsn.0 }
+}
+
+pub(super) fn lines(first: u64, last: u64) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for sequence in first..=last {
+        super::cloud_event::render(&event(sequence), &mut lines).unwrap();
+        lines.push(b'\n');
+    }
+    lines
+}
+
+/// What is durable; shared between a test and a reader.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Outbox(Arc<Mutex<OutboxState>>);
+
+#[derive(Debug, Default)]
+struct OutboxState {
+    durable: u64,
+    failure: Option<OutboxError>,
+    reads: u64,
+}
+
+impl Outbox {
+    pub(super) fn with(durable: u64) -> Self {
+        let outbox = Self::default();
+        outbox.grow_to(durable);
+        outbox
+    }
+
+    pub(super) fn grow_to(&self, durable: u64) {
+        self.0.lock().unwrap().durable = durable;
+    }
+
+    pub(super) fn fail_next_read(&self, failure: OutboxError) {
+        self.0.lock().unwrap().failure = Some(failure);
+    }
+
+    pub(super) fn reader_at(&self, sequence: u64) -> Box<dyn OutboxReader> {
+        Box::new(FakeReader { outbox: self.clone(), at: sequence })
+    }
+}
+
+struct FakeReader {
+    outbox: Outbox,
+    at: u64,
+}
+
+impl OutboxReader for FakeReader {
+    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), OutboxError> {
+        let mut state = self.outbox.0.lock().unwrap();
+        if let Some(failure) = state.failure.take() {
+            return Err(failure);
+        }
+        state.reads += 1;
+        // Now and then a short read, as at the end of a segment.
+        let most = if state.reads.is_multiple_of(3) { 3.min(events_max) } else { events_max };
+        for _ in 0..most {
+            if self.at < state.durable {
+                self.at += 1;
+                batch.push(event(self.at));
+            }
+        }
+        Ok(())
+    }
+
+    fn position(&self) -> OutboxPosition {
+        position(self.at)
+    }
+
+    fn durable_sequence(&self) -> Sequence {
+        Sequence(self.outbox.0.lock().unwrap().durable)
+    }
+}
+
+/// A clock that stands still until it is told to go on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct StillClock(Arc<Mutex<Duration>>);
+
+impl StillClock {
+    pub(super) fn advance(&self, by: Duration) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+impl Clock for StillClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_795_000_000_000_000).unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// A sink that keeps what it is offered and does as it is told.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FakeSink(Arc<Mutex<SinkLog>>);
+
+#[derive(Debug, Default)]
+pub(super) struct SinkLog {
+    /// Every batch that was offered, and whether it was taken.
+    pub(super) offers: Vec<Offer>,
+    pub(super) failures_left: u64,
+    pub(super) reopened: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Offer {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) lines: Vec<u8>,
+    pub(super) taken: bool,
+}
+
+impl FakeSink {
+    pub(super) fn fail_next(&self, failures: u64) {
+        self.0.lock().unwrap().failures_left = failures;
+    }
+
+    pub(super) fn offers(&self) -> Vec<Offer> {
+        self.0.lock().unwrap().offers.clone()
+    }
+
+    pub(super) fn reopened(&self) -> u64 {
+        self.0.lock().unwrap().reopened
+    }
+
+    /// The last event that was taken.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.offers().iter().rfind(|offer| offer.taken).map_or(0, |offer| offer.last)
+    }
+}
+
+impl Sink for FakeSink {
+    fn deliver(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
+        let mut log = self.0.lock().unwrap();
+        let taken = log.failures_left == 0;
+        log.failures_left = log.failures_left.saturating_sub(1);
+        let (first, last) = (delivery.first.0, delivery.last.0);
+        assert_eq!(delivery.events as u64, last - first + 1);
+        log.offers.push(Offer { first, last, lines: delivery.lines.to_vec(), taken });
+        let source = io::Error::other("told to fail");
+        if taken { Ok(()) } else { Err(SinkError { operation: "write", target: "fake".to_owned(), source }) }
+    }
+
+    fn reopen(&mut self) {
+        self.0.lock().unwrap().reopened += 1;
+    }
+}
+
+/// Files in memory. Writes count as durable at once; what may be lost before a sync is the simulation's business.
+#[derive(Debug, Clone, Default)]
+pub(super) struct MemoryStorage(Arc<Mutex<Files>>);
+
+#[derive(Debug, Default)]
+struct Files {
+    contents: BTreeMap<String, Arc<Mutex<Vec<u8>>>>,
+    calls: Vec<String>,
+    fail_at: Option<(usize, io::ErrorKind)>,
+}
+
+impl MemoryStorage {
+    pub(super) fn contents(&self, path: &str) -> Option<Vec<u8>> {
+        self.0.lock().unwrap().contents.get(path).map(|contents| contents.lock().unwrap().clone())
+    }
+
+    pub(super) fn put(&self, path: &str, contents: &[u8]) {
+        self.0.lock().unwrap().contents.insert(path.to_owned(), Arc::new(Mutex::new(contents.to_vec())));
+    }
+
+    /// What was called so far, such as `sync cursors/a.cursor`.
+    pub(super) fn calls(&self) -> Vec<String> {
+        self.0.lock().unwrap().calls.clone()
+    }
+
+    /// The call after `calls` more ones fails, and only that.
+    pub(super) fn fail_after(&self, calls: usize, kind: io::ErrorKind) {
+        let mut files = self.0.lock().unwrap();
+        files.fail_at = Some((files.calls.len() + calls, kind));
+    }
+
+    fn call(&self, verb: &str, path: &str) -> io::Result<()> {
+        let mut files = self.0.lock().unwrap();
+        let number = files.calls.len();
+        files.calls.push(format!("{verb} {path}"));
+        match files.fail_at {
+            Some((at, kind)) if at == number => Err(kind.into()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn find(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
+        let contents = self.0.lock().unwrap().contents.get(path).cloned();
+        let contents = contents.ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(MemoryFile { storage: self.clone(), path: path.to_owned(), contents }))
+    }
+}
+
+impl Storage for MemoryStorage {
+    fn open(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.call("open", path)?;
+        self.find(path)
+    }
+
+    fn open_read_only(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.call("open_read_only", path)?;
+        self.find(path)
+    }
+
+    fn create(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.call("create", path)?;
+        self.put(path, &[]);
+        self.find(path)
+    }
+
+    fn create_dir(&self, path: &str) -> io::Result<()> {
+        self.call("create_dir", path)
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<String>> {
+        self.call("list", path)?;
+        Ok(self.0.lock().unwrap().contents.keys().cloned().collect())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.call("rename", to)?;
+        let mut files = self.0.lock().unwrap();
+        let contents = files.contents.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        files.contents.insert(to.to_owned(), contents);
+        Ok(())
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.call("remove", path)?;
+        self.0.lock().unwrap().contents.remove(path);
+        Ok(())
+    }
+
+    fn sync_dir(&self, path: &str) -> io::Result<()> {
+        self.call("sync_dir", path)
+    }
+}
+
+struct MemoryFile {
+    storage: MemoryStorage,
+    path: String,
+    contents: Arc<Mutex<Vec<u8>>>,
+}
+
+impl StorageFile for MemoryFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.storage.call("read", &self.path)?;
+        let contents = self.contents.lock().unwrap();
+        let from = contents.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
+        let count = from.len().min(buf.len());
+        buf[..count].copy_from_slice(&from[..count]);
+        Ok(count)
+    }
+
+    fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+        self.storage.call("write", &self.path)?;
+        let mut contents = self.contents.lock().unwrap();
+        let (start, len) = (usize::try_from(offset).unwrap(), contents.len());
+        contents.resize(len.max(start + buf.len()), 0);
+        contents[start..start + buf.len()].copy_from_slice(buf);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.storage.call("sync", &self.path)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.set_len(len)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.storage.call("set_len", &self.path)?;
+        self.contents.lock().unwrap().resize(usize::try_from(len).unwrap(), 0);
+        Ok(())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.contents.lock().unwrap().len() as u64)
+    }
+
+    fn drop_cache(&self) {}
+}
