@@ -5,3 +5,4 @@ pub mod config;
 pub mod contracts;
 pub mod domain;
 pub mod relay;
+pub mod usecases;

@@ -1,0 +1,5 @@
+//! Cancels an order.
+
+mod interactor;
+
+pub use interactor::{Error, Interactor, Request};

@@ -1,0 +1,5 @@
+//! Completes an order.
+
+mod interactor;
+
+pub use interactor::{Error, Interactor, Request};

@@ -1,0 +1,5 @@
+//! Places an order.
+
+mod interactor;
+
+pub use interactor::{Error, Interactor, Request};
