@@ -4,5 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod contracts;
 pub mod domain;
+pub mod journal;
 pub mod relay;
+pub mod storage;
 pub mod usecases;

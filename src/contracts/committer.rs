@@ -26,7 +26,10 @@ pub trait PlanCommitter: OrderRepository {
 
     /// Whether there is room for new plans; while there is none, tries again to make some, as often as the
     /// configuration says.
-    fn has_room(&mut self) -> bool;
+    ///
+    /// # Errors
+    /// [`CommitError::Failed`]: the process must end.
+    fn has_room(&mut self) -> Result<bool, CommitError>;
 
     /// The command of this id, if it is among those remembered.
     fn remembered(&self, command_id: CommandId) -> Option<RememberedCommand>;

@@ -1,0 +1,270 @@
+//! Checkpoint files: checked blocks between a header and a footer. What the blocks hold is `repo`'s affair.
+//!
+//! ```text
+//! header, 56 bytes                       block: length u32 | CRC of the bytes u32 | bytes
+//!  0 magic "ORDERDCP"          8         end:   zero u32 | CRC of the blocks' CRCs u32 | count of blocks u64
+//!  8 format version            2
+//! 10 zero                      6         Little-endian; CRC is CRC-32C. The name is the covered LSN: `{lsn:020}.ckpt`.
+//! 16 store id                 16
+//! 32 covered LSN               8         Everything up to it is in the blocks; some of what follows may be, too.
+//! 40 required LSN              8         The journal was durable up to it when the blocks were complete.
+//! 48 zero                      4
+//! 52 CRC of bytes 0 to 51      4
+//! ```
+
+use std::io;
+
+use super::segment::TEMPORARY_SUFFIX;
+use super::{CHECKPOINTS_DIR, StoreId};
+use crate::contracts::{Lsn, Storage, StorageFile};
+
+const MAGIC: [u8; 8] = *b"ORDERDCP";
+const FORMAT_VERSION: u16 = 1;
+const HEADER_LEN: usize = 56;
+const SUFFIX: &str = ".ckpt";
+/// No block is longer.
+const BLOCK_BYTES_MAX: usize = 4 << 20;
+
+/// The name of the checkpoint that covers everything up to `lsn`.
+#[must_use]
+pub fn checkpoint_name(lsn: Lsn) -> String {
+    format!("{lsn:020}{SUFFIX}", lsn = lsn.0)
+}
+
+/// The checkpoints that are there, newest first; unfinished ones are none.
+///
+/// # Errors
+/// The directory cannot be listed.
+pub fn list_checkpoints(storage: &dyn Storage) -> io::Result<Vec<Lsn>> {
+    let names = storage.list(CHECKPOINTS_DIR)?;
+    let parse = |name: &String| name.strip_suffix(SUFFIX).and_then(|digits| digits.parse().ok()).map(Lsn);
+    let mut checkpoints: Vec<Lsn> = names.iter().filter_map(parse).collect();
+    checkpoints.sort_unstable();
+    checkpoints.reverse();
+    Ok(checkpoints)
+}
+
+/// Why a checkpoint is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// Its bytes are not what was written.
+    #[error("{path}: damaged at offset {offset}: {problem}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// Where.
+        offset: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// It is a later orderd's.
+    #[error("{path}: the checkpoint has format version {version}, and this orderd reads version {FORMAT_VERSION}")]
+    Version {
+        /// The file.
+        path: String,
+        /// Its version.
+        version: u16,
+    },
+    /// It cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What came back.
+        source: io::Error,
+    },
+}
+
+fn path_of(lsn: Lsn) -> String {
+    format!("{CHECKPOINTS_DIR}/{}", checkpoint_name(lsn))
+}
+
+/// Writes a checkpoint under another name; only `finish` makes it one.
+pub struct CheckpointWriter {
+    file: Box<dyn StorageFile>,
+    temporary: String,
+    store_id: StoreId,
+    covered: Lsn,
+    offset: u64,
+    blocks: u64,
+    blocks_crc: u32,
+}
+
+impl CheckpointWriter {
+    /// Begins the checkpoint that covers everything up to `covered`.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn create(storage: &dyn Storage, store_id: StoreId, covered: Lsn) -> io::Result<Self> {
+        let temporary = format!("{}{TEMPORARY_SUFFIX}", path_of(covered));
+        let file = storage.create(&temporary)?;
+        Ok(Self { file, temporary, store_id, covered, offset: HEADER_LEN as u64, blocks: 0, blocks_crc: 0 })
+    }
+
+    /// Appends a block, and syncs it: a large checkpoint goes to the disk in small steps, and the journal's own syncs
+    /// do not wait behind a mountain of it.
+    ///
+    /// # Errors
+    /// As the system says, or the block is longer than any may be.
+    pub fn block(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let len = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= BLOCK_BYTES_MAX && !bytes.is_empty());
+        let len = len.ok_or_else(|| io::Error::other("a block of a checkpoint is empty or too long"))?;
+        let crc = crc32c::crc32c(bytes);
+        let mut buffer = Vec::with_capacity(bytes.len().saturating_add(8));
+        buffer.extend_from_slice(&len.to_le_bytes());
+        buffer.extend_from_slice(&crc.to_le_bytes());
+        buffer.extend_from_slice(bytes);
+        self.file.write_all_at(&buffer, self.offset)?;
+        self.file.sync_data()?;
+        self.offset = self.offset.saturating_add(buffer.len() as u64);
+        self.blocks += 1;
+        self.blocks_crc = crc32c::crc32c_append(self.blocks_crc, &crc.to_le_bytes());
+        Ok(())
+    }
+
+    /// Ends the checkpoint and gives it its name; it is durable on return. `required` is the LSN up to which the
+    /// journal was durable when the last block was made: with a shorter journal the checkpoint makes no sense.
+    ///
+    /// # Errors
+    /// As the system says; then there is no such checkpoint, or one that is whole.
+    pub fn finish(self, storage: &dyn Storage, required: Lsn) -> io::Result<u64> {
+        let mut end = Vec::new();
+        end.extend_from_slice(&[0; 4]);
+        end.extend_from_slice(&self.blocks_crc.to_le_bytes());
+        end.extend_from_slice(&self.blocks.to_le_bytes());
+        self.file.write_all_at(&end, self.offset)?;
+        let mut header = Vec::with_capacity(HEADER_LEN);
+        header.extend_from_slice(&MAGIC);
+        header.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        header.extend_from_slice(&[0; 6]);
+        header.extend_from_slice(self.store_id.as_bytes());
+        header.extend_from_slice(&self.covered.0.to_le_bytes());
+        header.extend_from_slice(&required.0.to_le_bytes());
+        header.extend_from_slice(&[0; 4]);
+        let crc = crc32c::crc32c(&header);
+        header.extend_from_slice(&crc.to_le_bytes());
+        self.file.write_all_at(&header, 0)?;
+        // Contents before the name, the name before anybody relies on it.
+        self.file.sync_data()?;
+        storage.rename(&self.temporary, &path_of(self.covered))?;
+        storage.sync_dir(CHECKPOINTS_DIR)?;
+        Ok(self.offset.saturating_add(end.len() as u64))
+    }
+}
+
+/// Reads a checkpoint block by block, each checked.
+pub struct CheckpointReader {
+    file: Box<dyn StorageFile>,
+    path: String,
+    /// Everything up to here is in it.
+    pub covered: Lsn,
+    /// The journal must reach this far.
+    pub required: Lsn,
+    offset: u64,
+    blocks: u64,
+    blocks_crc: u32,
+}
+
+impl CheckpointReader {
+    /// Opens the checkpoint that covers everything up to `lsn`.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what was written.
+    pub fn open(storage: &dyn Storage, store_id: StoreId, lsn: Lsn) -> Result<Self, CheckpointError> {
+        let path = path_of(lsn);
+        let opened = storage.open_read_only(&path).and_then(|file| {
+            // What a dead process left in the page cache is not what the medium has.
+            file.drop_cache();
+            let mut bytes = [0; HEADER_LEN];
+            let read = file.read_at(&mut bytes, 0)?;
+            Ok((file, bytes, read))
+        });
+        let (file, bytes, read) = match opened {
+            Ok(opened) => opened,
+            Err(source) => return Err(CheckpointError::Io { path, source }),
+        };
+        let header = decode_header(bytes.get(..read).unwrap_or_default());
+        let problem = match header {
+            None => "the header is damaged",
+            Some(header) if header.version != FORMAT_VERSION => {
+                return Err(CheckpointError::Version { path, version: header.version });
+            }
+            Some(header) if header.store_id != store_id => "it belongs to another store",
+            Some(header) if header.covered != lsn => "its name is not its own",
+            Some(header) => {
+                let Header { covered, required, .. } = header;
+                return Ok(Self { file, path, covered, required, offset: HEADER_LEN as u64, blocks: 0, blocks_crc: 0 });
+            }
+        };
+        Err(CheckpointError::Damaged { path, offset: 0, problem: problem.to_owned() })
+    }
+
+    /// An error at the place that was read last.
+    #[must_use]
+    pub fn damaged(&self, problem: impl Into<String>) -> CheckpointError {
+        CheckpointError::Damaged { path: self.path.clone(), offset: self.offset, problem: problem.into() }
+    }
+
+    /// Reads the next block into `block`; false at the end, which is checked, too.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what was written.
+    pub fn next_block(&mut self, block: &mut Vec<u8>) -> Result<bool, CheckpointError> {
+        let mut prefix = [0; 8];
+        self.read_exactly(&mut prefix, self.offset)?;
+        let (len, crc) = prefix.split_at(4);
+        let len = len.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)) as usize;
+        let crc = crc.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+        let behind = self.offset.saturating_add(prefix.len() as u64);
+        if len == 0 {
+            let mut count = [0; 9];
+            let read = self.file.read_at(&mut count, behind).map_err(|source| self.io_error(source))?;
+            let counted = count.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+            if crc != self.blocks_crc || counted != Some(self.blocks) || read != 8 {
+                return Err(self.damaged("the end does not fit the blocks"));
+            }
+            return Ok(false);
+        }
+        if len > BLOCK_BYTES_MAX {
+            return Err(self.damaged("a block is longer than any was written"));
+        }
+        block.resize(len, 0);
+        self.read_exactly(block, behind)?;
+        if crc32c::crc32c(block) != crc {
+            return Err(self.damaged("the checksum of a block is wrong"));
+        }
+        self.blocks += 1;
+        self.blocks_crc = crc32c::crc32c_append(self.blocks_crc, &crc.to_le_bytes());
+        self.offset = behind.saturating_add(len as u64);
+        Ok(true)
+    }
+
+    fn read_exactly(&self, buffer: &mut [u8], offset: u64) -> Result<(), CheckpointError> {
+        let read = self.file.read_at(buffer, offset).map_err(|source| self.io_error(source))?;
+        if read == buffer.len() { Ok(()) } else { Err(self.damaged("the file ends too early")) }
+    }
+
+    fn io_error(&self, source: io::Error) -> CheckpointError {
+        CheckpointError::Io { path: self.path.clone(), source }
+    }
+}
+
+struct Header {
+    version: u16,
+    store_id: StoreId,
+    covered: Lsn,
+    required: Lsn,
+}
+
+fn decode_header(bytes: &[u8]) -> Option<Header> {
+    let (checked, crc) = bytes.split_last_chunk::<4>()?;
+    let intact = bytes.len() == HEADER_LEN && crc32c::crc32c(checked) == u32::from_le_bytes(*crc);
+    let u64_at = |at: usize| checked.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+    let header = Header {
+        version: checked.get(8..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))?,
+        store_id: StoreId::from_bytes(*checked.get(16..)?.first_chunk()?),
+        covered: Lsn(u64_at(32)?),
+        required: Lsn(u64_at(40)?),
+    };
+    (intact && checked.first_chunk() == Some(&MAGIC)).then_some(header)
+}

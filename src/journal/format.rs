@@ -1,0 +1,308 @@
+//! The bytes of a segment. All integers are little-endian; everything starts at a multiple of 8.
+//!
+//! ```text
+//! segment header, 64 bytes                 frame header, 40 bytes, then the body, then zeros up to a multiple of 8
+//!  0  magic "ORDERDWL"        8              0  magic: plan or seal         4
+//!  8  format version          2              4  body length, unpadded       4
+//! 10  zero                    2              8  LSN                         8
+//! 12  epoch, not zero         4             16  durable LSN when written    8
+//! 16  store id               16             24  epoch of the segment        4
+//! 32  base LSN                8             28  header CRC of frame before  4
+//! 40  zero                   16             32  CRC of the body             4
+//! 56  header CRC of base - 1  4             36  CRC of bytes 0 to 35        4
+//! 60  CRC of bytes 0 to 59    4
+//! ```
+//!
+//! CRC is CRC-32C (RFC 3720, appendix B.4). The header has a checksum of its own, so a length is trusted only after
+//! it was checked. Epoch and the checksum of the frame before tie a frame to its place: stale, repeated, swapped and
+//! misdirected bytes do not pass. A seal has no body and no LSN of its own: it carries the last frame's.
+
+use super::StoreId;
+use crate::contracts::Lsn;
+
+/// Bytes of a segment's header.
+pub const SEGMENT_HEADER_LEN: usize = 64;
+/// Bytes of a frame's header.
+pub const FRAME_HEADER_LEN: usize = 40;
+/// No body is longer: a length beyond it is damage, and no plan comes near it.
+pub const FRAME_BODY_BYTES_MAX: usize = 1 << 20;
+/// Frames start at multiples of it.
+pub const ALIGNMENT: usize = 8;
+
+const SEGMENT_MAGIC: [u8; 8] = *b"ORDERDWL";
+const FORMAT_VERSION: u16 = 1;
+const PLAN_MAGIC: u32 = u32::from_le_bytes(*b"oPLN");
+const SEAL_MAGIC: u32 = u32::from_le_bytes(*b"oEND");
+
+const _: () = assert!(SEGMENT_HEADER_LEN.is_multiple_of(ALIGNMENT) && FRAME_HEADER_LEN.is_multiple_of(ALIGNMENT));
+
+/// What a segment says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentHeader {
+    pub epoch: u32,
+    pub store_id: StoreId,
+    /// The LSN of its first frame.
+    pub base_lsn: Lsn,
+    /// The header CRC of the frame before the first: the chain runs on across segments.
+    pub chain: u32,
+}
+
+/// Why a segment's header cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SegmentHeaderError {
+    #[error("the segment header is damaged")]
+    Damaged,
+    #[error("the segment has format version {0}, and this orderd reads version {FORMAT_VERSION}")]
+    Version(u16),
+}
+
+/// What a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameKind {
+    Plan,
+    /// Nothing follows in this segment.
+    Seal,
+}
+
+/// What a frame says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHeader {
+    pub kind: FrameKind,
+    pub body_len: usize,
+    pub lsn: Lsn,
+    /// What was known to be durable when the frame was written: it proves that frames up to there had been synced.
+    pub durable_lsn: Lsn,
+    pub epoch: u32,
+    /// The header CRC of the frame before.
+    pub chain: u32,
+    pub body_crc: u32,
+    /// The CRC of this header; the next frame's `chain`.
+    pub header_crc: u32,
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    array(bytes, at).map(u32::from_le_bytes)
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    array(bytes, at).map(u64::from_le_bytes)
+}
+
+/// `len` rounded up to a multiple of [`ALIGNMENT`].
+pub const fn padded(len: usize) -> usize {
+    len.next_multiple_of(ALIGNMENT)
+}
+
+impl SegmentHeader {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(SEGMENT_HEADER_LEN);
+        bytes.extend_from_slice(&SEGMENT_MAGIC);
+        bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes.extend_from_slice(&[0; 2]);
+        bytes.extend_from_slice(&self.epoch.to_le_bytes());
+        bytes.extend_from_slice(self.store_id.as_bytes());
+        bytes.extend_from_slice(&self.base_lsn.0.to_le_bytes());
+        bytes.extend_from_slice(&[0; 16]);
+        bytes.extend_from_slice(&self.chain.to_le_bytes());
+        let crc = crc32c::crc32c(&bytes);
+        bytes.extend_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, SegmentHeaderError> {
+        // The version is looked at before the checksum: a later format may have its checksum elsewhere.
+        let damaged = SegmentHeaderError::Damaged;
+        if array(bytes, 0) != Some(SEGMENT_MAGIC) {
+            return Err(damaged);
+        }
+        let version = array(bytes, 8).map(u16::from_le_bytes).ok_or(damaged)?;
+        let checked = bytes.get(..60).ok_or(damaged)?;
+        let intact = u32_at(bytes, 60) == Some(crc32c::crc32c(checked));
+        if version != FORMAT_VERSION {
+            return Err(if intact { SegmentHeaderError::Version(version) } else { damaged });
+        }
+        let zeros = bytes.get(40..56).is_some_and(|zeros| *zeros == [0; 16]);
+        let decoded = (|| {
+            Some(Self {
+                epoch: u32_at(bytes, 12)?,
+                store_id: StoreId::from_bytes(array(bytes, 16)?),
+                base_lsn: Lsn(u64_at(bytes, 32)?),
+                chain: u32_at(bytes, 56)?,
+            })
+        })();
+        decoded.filter(|header| intact && zeros && header.epoch != 0 && header.base_lsn.0 != 0).ok_or(damaged)
+    }
+}
+
+impl FrameHeader {
+    /// Appends a frame to `buffer` and gives its header, whose `header_crc` the next frame takes as its `chain`.
+    pub fn append_plan(buffer: &mut Vec<u8>, lsn: Lsn, durable_lsn: Lsn, epoch: u32, chain: u32, body: &[u8]) -> Self {
+        let body_crc = crc32c::crc32c(body);
+        let header = Self::append_header(buffer, PLAN_MAGIC, body.len(), lsn, durable_lsn, epoch, chain, body_crc);
+        buffer.extend_from_slice(body);
+        let zeros = padded(body.len()) - body.len();
+        buffer.extend_from_slice([0; ALIGNMENT].get(..zeros).unwrap_or_default());
+        header
+    }
+
+    /// Appends a seal behind the frame with `lsn`, which is durable.
+    pub fn append_seal(buffer: &mut Vec<u8>, lsn: Lsn, epoch: u32, chain: u32) -> Self {
+        Self::append_header(buffer, SEAL_MAGIC, 0, lsn, lsn, epoch, chain, crc32c::crc32c(&[]))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of the header, in their order")]
+    fn append_header(
+        buffer: &mut Vec<u8>,
+        magic: u32,
+        body_len: usize,
+        lsn: Lsn,
+        durable_lsn: Lsn,
+        epoch: u32,
+        chain: u32,
+        body_crc: u32,
+    ) -> Self {
+        let mut bytes = [0; FRAME_HEADER_LEN];
+        let len = u32::try_from(body_len).unwrap_or(u32::MAX);
+        let fields: [&[u8]; 7] = [
+            &magic.to_le_bytes(),
+            &len.to_le_bytes(),
+            &lsn.0.to_le_bytes(),
+            &durable_lsn.0.to_le_bytes(),
+            &epoch.to_le_bytes(),
+            &chain.to_le_bytes(),
+            &body_crc.to_le_bytes(),
+        ];
+        let mut rest = &mut bytes[..];
+        for field in fields {
+            let (place, behind) = rest.split_at_mut(field.len());
+            place.copy_from_slice(field);
+            rest = behind;
+        }
+        let (checked, crc_place) = bytes.split_at_mut(FRAME_HEADER_LEN - 4);
+        let header_crc = crc32c::crc32c(checked);
+        crc_place.copy_from_slice(&header_crc.to_le_bytes());
+        buffer.extend_from_slice(&bytes);
+        let kind = if magic == SEAL_MAGIC { FrameKind::Seal } else { FrameKind::Plan };
+        Self { kind, body_len, lsn, durable_lsn, epoch, chain, body_crc, header_crc }
+    }
+
+    /// Reads a header; `None` if it is not whole, or not one.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        // The magic comes first because it is cheap: recovery tries this at every eighth byte of a damaged tail.
+        let kind = match u32_at(bytes, 0)? {
+            PLAN_MAGIC => FrameKind::Plan,
+            SEAL_MAGIC => FrameKind::Seal,
+            _ => return None,
+        };
+        let header_crc = u32_at(bytes, 36)?;
+        if crc32c::crc32c(bytes.get(..36)?) != header_crc {
+            return None;
+        }
+        let body_len = usize::try_from(u32_at(bytes, 4)?).ok()?;
+        let shape_is_right = match kind {
+            FrameKind::Plan => (1..=FRAME_BODY_BYTES_MAX).contains(&body_len),
+            FrameKind::Seal => body_len == 0,
+        };
+        let header = Self {
+            kind,
+            body_len,
+            lsn: Lsn(u64_at(bytes, 8)?),
+            durable_lsn: Lsn(u64_at(bytes, 16)?),
+            epoch: u32_at(bytes, 24)?,
+            chain: u32_at(bytes, 28)?,
+            body_crc: u32_at(bytes, 32)?,
+            header_crc,
+        };
+        Some(header).filter(|_| shape_is_right)
+    }
+
+    /// Bytes of the whole frame.
+    pub const fn frame_len(&self) -> usize {
+        FRAME_HEADER_LEN + padded(self.body_len)
+    }
+
+    /// The body behind this header in `frame`, if its bytes and its padding are what was written.
+    pub fn checked_body<'a>(&self, frame: &'a [u8]) -> Option<&'a [u8]> {
+        let padded_body = frame.get(FRAME_HEADER_LEN..self.frame_len())?;
+        let (body, padding) = padded_body.split_at_checked(self.body_len)?;
+        (crc32c::crc32c(body) == self.body_crc && padding.iter().all(|byte| *byte == 0)).then_some(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment() -> SegmentHeader {
+        SegmentHeader { epoch: 77, store_id: StoreId::from_bytes([9; 16]), base_lsn: Lsn(5), chain: 3 }
+    }
+
+    #[test]
+    fn headers_and_frames_read_back_as_written() {
+        let bytes = segment().encode();
+        assert_eq!(bytes.len(), SEGMENT_HEADER_LEN);
+        assert_eq!(SegmentHeader::decode(&bytes), Ok(segment()));
+        for len in 1..40 {
+            let body: Vec<u8> = (0..len).collect();
+            let mut buffer = Vec::new();
+            let written = FrameHeader::append_plan(&mut buffer, Lsn(5), Lsn(4), 77, 3, &body);
+            let read = FrameHeader::decode(&buffer).unwrap();
+            assert_eq!((read, buffer.len()), (written, written.frame_len()));
+            assert_eq!(read.checked_body(&buffer), Some(&body[..]));
+        }
+        let mut buffer = Vec::new();
+        let seal = FrameHeader::append_seal(&mut buffer, Lsn(5), 77, 3);
+        assert_eq!(FrameHeader::decode(&buffer), Some(seal));
+        assert_eq!(seal.checked_body(&buffer), Some(&[][..]));
+    }
+
+    #[test]
+    fn no_single_bit_can_change_unnoticed() {
+        let bytes = segment().encode();
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(SegmentHeader::decode(&damaged).is_err(), "bit {bit}");
+        }
+        let mut frame = Vec::new();
+        FrameHeader::append_plan(&mut frame, Lsn(5), Lsn(4), 77, 3, b"thirteen bytes".get(..13).unwrap());
+        for bit in 0..frame.len() * 8 {
+            let mut damaged = frame.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let body = FrameHeader::decode(&damaged).and_then(|header| header.checked_body(&damaged));
+            assert_eq!(body, None, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn zeros_and_ones_are_no_frames() {
+        for byte in [0x00, 0xff] {
+            assert_eq!(FrameHeader::decode(&[byte; 64]), None);
+            assert!(SegmentHeader::decode(&[byte; 64]).is_err());
+        }
+        assert_eq!(FrameHeader::decode(&[]), None);
+    }
+
+    #[test]
+    fn lengths_beyond_the_limit_are_refused_even_with_a_right_checksum() {
+        for len in [0, FRAME_BODY_BYTES_MAX + 1, 1 << 31, u32::MAX as usize] {
+            let mut bytes = Vec::new();
+            FrameHeader::append_header(&mut bytes, PLAN_MAGIC, len, Lsn(1), Lsn(0), 1, 0, 0);
+            assert_eq!(FrameHeader::decode(&bytes), None, "{len}");
+        }
+    }
+
+    #[test]
+    fn a_later_format_is_told_from_damage() {
+        let mut bytes = segment().encode();
+        bytes[8] = 2;
+        assert_eq!(SegmentHeader::decode(&bytes), Err(SegmentHeaderError::Damaged));
+        let crc = crc32c::crc32c(&bytes[..60]);
+        bytes[60..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(SegmentHeader::decode(&bytes), Err(SegmentHeaderError::Version(2)));
+    }
+}

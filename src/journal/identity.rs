@@ -1,0 +1,167 @@
+//! Which store this is, and how a new one comes into being: whole or not at all.
+//!
+//! ```text
+//! identity, 32 bytes:  magic "ORDERDID" 8 | format version u16 | zero 2 | store id 16 | CRC-32C of bytes 0 to 27
+//! ```
+
+use std::fmt;
+use std::io;
+
+use uuid::Uuid;
+
+use super::segment::{empty_segment, segment_path};
+use super::{CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, STORE_DIR};
+use crate::contracts::{Lsn, Storage};
+
+/// Names a store; every file of it carries the name, so that a file of another store is found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreId([u8; 16]);
+
+impl StoreId {
+    /// Wraps the bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Uuid::from_bytes(self.0), f)
+    }
+}
+
+/// Why there is no store to open.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// There is none.
+    #[error("there is no store")]
+    Missing,
+    /// There is one, but it cannot be trusted.
+    #[error("{IDENTITY_PATH}: {0}")]
+    Damaged(&'static str),
+    /// It is a later orderd's.
+    #[error("{IDENTITY_PATH}: the store has format version {0}, and this orderd reads version {FORMAT_VERSION}")]
+    Version(u16),
+    /// It cannot be read or written.
+    #[error("{operation} {path}: {source}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        path: &'static str,
+        /// What came back.
+        source: io::Error,
+    },
+}
+
+const MAGIC: [u8; 8] = *b"ORDERDID";
+const FORMAT_VERSION: u16 = 1;
+const LEN: usize = 32;
+const TEMPORARY_DIR: &str = "store.tmp";
+const IDENTITY_PATH: &str = "store/identity";
+
+fn io_error(operation: &'static str, path: &'static str) -> impl FnOnce(io::Error) -> IdentityError {
+    move |source| IdentityError::Io { operation, path, source }
+}
+
+/// Reads the identity of the store that is there.
+///
+/// # Errors
+/// There is none, or it cannot be trusted or read. An unreadable store is never taken for a missing one.
+pub fn open_store(storage: &dyn Storage) -> Result<StoreId, IdentityError> {
+    let names = storage.list("").map_err(io_error("listing", "the data directory"))?;
+    if !names.iter().any(|name| name == STORE_DIR) {
+        return Err(IdentityError::Missing);
+    }
+    let file = match storage.open_read_only(IDENTITY_PATH) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(IdentityError::Damaged("the file is missing from a store that is there"));
+        }
+        Err(error) => return Err(io_error("opening", IDENTITY_PATH)(error)),
+    };
+    let mut bytes = [0; LEN + 1];
+    let len = file.read_at(&mut bytes, 0).map_err(io_error("reading", IDENTITY_PATH))?;
+    decode(bytes.get(..len).unwrap_or_default())
+}
+
+/// Makes a new, empty store. A crash at any moment leaves none or a whole one.
+///
+/// # Errors
+/// The system says no.
+pub fn create_store(storage: &dyn Storage, id: StoreId) -> Result<StoreId, IdentityError> {
+    // 1. Build it under another name, which a start never takes for a store: what an interrupted build left there is
+    //    overwritten, the names being the same.
+    storage.create_dir(TEMPORARY_DIR).map_err(io_error("creating", TEMPORARY_DIR))?;
+    let temporary = |path: &str| path.replacen(STORE_DIR, TEMPORARY_DIR, 1);
+    let write = || -> io::Result<()> {
+        for dir in [JOURNAL_DIR, CHECKPOINTS_DIR, CURSORS_DIR] {
+            storage.create_dir(&temporary(dir))?;
+        }
+        let files = [(IDENTITY_PATH.to_owned(), encode(id)), (segment_path(Lsn::ZERO.next()), empty_segment(id))];
+        for (path, contents) in files {
+            let file = storage.create(&temporary(&path))?;
+            file.write_all_at(&contents, 0)?;
+            file.sync_data()?;
+        }
+        // 2. Its files and names are durable before it gets its name...
+        storage.sync_dir(&temporary(JOURNAL_DIR))?;
+        storage.sync_dir(TEMPORARY_DIR)
+    };
+    write().map_err(io_error("writing a new store in", TEMPORARY_DIR))?;
+    // 3. ...and its name is durable before anything is stored in it.
+    storage.rename(TEMPORARY_DIR, STORE_DIR).map_err(io_error("renaming", TEMPORARY_DIR))?;
+    storage.sync_dir("").map_err(io_error("syncing", "the data directory"))?;
+    Ok(id)
+}
+
+fn encode(id: StoreId) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(LEN);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes.extend_from_slice(&[0; 2]);
+    bytes.extend_from_slice(id.as_bytes());
+    let crc = crc32c::crc32c(&bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Result<StoreId, IdentityError> {
+    let damaged = || IdentityError::Damaged("the contents are damaged at offset 0");
+    let (body, crc) = bytes.split_last_chunk::<4>().filter(|_| bytes.len() == LEN).ok_or_else(damaged)?;
+    if u32::from_le_bytes(*crc) != crc32c::crc32c(body) || body.first_chunk() != Some(&MAGIC) {
+        return Err(damaged());
+    }
+    let version = body.get(8..).and_then(<[u8]>::first_chunk).map(|bytes| u16::from_le_bytes(*bytes));
+    if version != Some(FORMAT_VERSION) {
+        return Err(version.map_or_else(damaged, IdentityError::Version));
+    }
+    body.get(12..).and_then(<[u8]>::first_chunk).map(|id| StoreId(*id)).ok_or_else(damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_damage_to_an_identity_goes_unnoticed() {
+        let id = StoreId([7; 16]);
+        let bytes = encode(id);
+        assert_eq!(decode(&bytes).unwrap(), id);
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&damaged).is_err(), "bit {bit}");
+        }
+        for len in 0..bytes.len() {
+            assert!(decode(&bytes[..len]).is_err(), "{len} bytes");
+        }
+    }
+}

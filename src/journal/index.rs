@@ -1,0 +1,85 @@
+//! What writer, readers and retention know of the journal together.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::contracts::Lsn;
+
+/// What is known of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// What its file takes.
+    pub bytes: u64,
+}
+
+/// The segments that are there, and how far they are durable.
+#[derive(Debug, Default)]
+pub struct JournalIndex {
+    durable_lsn: AtomicU64,
+    checkpoint_lsn: AtomicU64,
+    /// By first LSN.
+    segments: Mutex<BTreeMap<Lsn, SegmentInfo>>,
+}
+
+impl JournalIndex {
+    /// The last plan that is durable. Readers never pass it: what lies behind may never have happened.
+    #[must_use]
+    pub fn durable_lsn(&self) -> Lsn {
+        // Acquire: pairs with the release below, so that a reader that sees the LSN sees the frames up to it.
+        Lsn(self.durable_lsn.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_durable_lsn(&self, lsn: Lsn) {
+        self.durable_lsn.store(lsn.0, Ordering::Release);
+    }
+
+    /// The plan up to which the newest checkpoint holds everything.
+    #[must_use]
+    pub fn checkpoint_lsn(&self) -> Lsn {
+        Lsn(self.checkpoint_lsn.load(Ordering::Relaxed))
+    }
+
+    /// Notes a new checkpoint.
+    pub fn set_checkpoint_lsn(&self, lsn: Lsn) {
+        self.checkpoint_lsn.store(lsn.0, Ordering::Relaxed);
+    }
+
+    fn segments(&self) -> MutexGuard<'_, BTreeMap<Lsn, SegmentInfo>> {
+        self.segments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn put(&self, base_lsn: Lsn, info: SegmentInfo) {
+        self.segments().insert(base_lsn, info);
+    }
+
+    /// Forgets a segment that was deleted.
+    pub fn forget(&self, base_lsn: Lsn) {
+        self.segments().remove(&base_lsn);
+    }
+
+    /// The first LSN of the segment that holds `lsn`, or would if it were there.
+    #[must_use]
+    pub fn segment_holding(&self, lsn: Lsn) -> Option<Lsn> {
+        self.segments().range(..=lsn).next_back().map(|(base_lsn, _)| *base_lsn)
+    }
+
+    /// The first LSN of the oldest segment.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Lsn> {
+        self.segments().keys().next().copied()
+    }
+
+    /// The segments by first LSN, oldest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<(Lsn, SegmentInfo)> {
+        self.segments().iter().map(|(base_lsn, info)| (*base_lsn, *info)).collect()
+    }
+
+    /// How many there are, and what they take together.
+    #[must_use]
+    pub fn totals(&self) -> (usize, u64) {
+        let segments = self.segments();
+        (segments.len(), segments.values().map(|info| info.bytes).sum())
+    }
+}

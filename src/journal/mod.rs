@@ -1,0 +1,32 @@
+//! The write-ahead journal: checked frames in segments, made durable in batches, read back after a crash.
+//!
+//! It knows bytes and LSNs; what a frame's body means is `repo`'s affair. `docs/journal.md` has the whole story.
+
+mod checkpoint;
+mod format;
+mod identity;
+mod index;
+mod reader;
+mod recovery;
+mod scan;
+mod segment;
+mod writer;
+
+pub use checkpoint::{CheckpointError, CheckpointReader, CheckpointWriter, checkpoint_name, list_checkpoints};
+pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};
+pub use identity::{IdentityError, StoreId, create_store, open_store};
+pub use index::{JournalIndex, SegmentInfo};
+pub use reader::{FrameRef, JournalReader};
+pub use recovery::{
+    Recovered, RecoveryError, Replay, ReplayedFrame, Span, TornTail, VersionError, inspect, oldest_lsn, recover,
+};
+pub use writer::{Journal, JournalOptions};
+
+/// Where everything but the lock lies, below the data directory.
+pub const STORE_DIR: &str = "store";
+/// The segments.
+pub const JOURNAL_DIR: &str = "store/journal";
+/// The checkpoints.
+pub const CHECKPOINTS_DIR: &str = "store/checkpoints";
+/// The sinks' cursors.
+pub const CURSORS_DIR: &str = "store/cursors";

@@ -1,0 +1,208 @@
+//! Reads durable frames forward, from a position, while the writer goes on.
+
+use std::io;
+use std::sync::Arc;
+
+use super::format::{
+    FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader,
+};
+use super::segment::segment_path;
+use super::{JournalIndex, StoreId};
+use crate::contracts::{Lsn, OutboxError, Storage, StorageFile};
+
+/// One reader; it costs a window of memory and an open file.
+pub struct JournalReader {
+    storage: Arc<dyn Storage>,
+    index: Arc<JournalIndex>,
+    store_id: StoreId,
+    next_lsn: Lsn,
+    segment: Option<OpenSegment>,
+}
+
+struct OpenSegment {
+    file: Box<dyn StorageFile>,
+    path: String,
+    header: SegmentHeader,
+    /// Where the next frame starts in the file.
+    offset: u64,
+    /// The header CRC of the frame before it; unknown after a jump into the middle.
+    chain: Option<u32>,
+    window: Window,
+}
+
+/// A part of the file in memory.
+struct Window {
+    bytes: Vec<u8>,
+    /// Where the next frame starts in `bytes`.
+    start: usize,
+    /// How far the journal was durable when the bytes were read: frames up to there are whole in the file.
+    durable_lsn: Lsn,
+}
+
+/// A frame, and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameRef<'a> {
+    /// Its number.
+    pub lsn: Lsn,
+    /// What it holds.
+    pub body: &'a [u8],
+    /// The checksum of the body.
+    pub body_crc: u32,
+    /// The first LSN of its segment.
+    pub segment: Lsn,
+    /// Its byte offset in the segment.
+    pub offset: u64,
+}
+
+/// Large enough that a backlog is read in few calls, small enough to have one per sink.
+const WINDOW_BYTES: usize = 1 << 20;
+const FRAME_BYTES_MAX: usize = FRAME_HEADER_LEN + FRAME_BODY_BYTES_MAX;
+
+impl JournalReader {
+    /// A reader whose next frame is `next_lsn`.
+    #[must_use]
+    pub fn new(storage: Arc<dyn Storage>, index: Arc<JournalIndex>, store_id: StoreId, next_lsn: Lsn) -> Self {
+        Self { storage, index, store_id, next_lsn, segment: None }
+    }
+
+    /// Goes to a frame by its place. The place is a hint: a frame that is not there is looked for in its segment.
+    ///
+    /// # Errors
+    /// The segment cannot be read.
+    pub fn jump_to(&mut self, lsn: Lsn, segment: Lsn, offset: u64) -> Result<(), OutboxError> {
+        self.next_lsn = lsn;
+        self.segment = None;
+        if self.index.segment_holding(lsn) != Some(segment) {
+            return Ok(());
+        }
+        let mut open = self.open_segment(segment)?;
+        let mut bytes = [0; FRAME_HEADER_LEN];
+        let read = open.file.read_at(&mut bytes, offset)?;
+        let there = bytes.get(..read).and_then(FrameHeader::decode);
+        if there.is_some_and(|header| header.lsn == lsn && header.epoch == open.header.epoch) {
+            open.offset = offset;
+            open.chain = None;
+            self.segment = Some(open);
+        }
+        Ok(())
+    }
+
+    /// What is shared with the writer.
+    #[must_use]
+    pub const fn index(&self) -> &Arc<JournalIndex> {
+        &self.index
+    }
+
+    /// The next durable frame, or none if there is none yet.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what was written.
+    pub fn next_frame(&mut self) -> Result<Option<FrameRef<'_>>, OutboxError> {
+        if self.next_lsn > self.index.durable_lsn() {
+            return Ok(None);
+        }
+        loop {
+            let base_lsn = self.index.segment_holding(self.next_lsn).ok_or_else(|| self.missing())?;
+            if self.segment.as_ref().is_none_or(|open| open.header.base_lsn != base_lsn) {
+                self.segment = Some(self.open_segment(base_lsn)?);
+            }
+            let header = self.advance()?;
+            // A reader that opened a segment anew finds its place by walking there.
+            if header.lsn >= self.next_lsn {
+                break;
+            }
+            self.consume(&header);
+        }
+        self.take()
+    }
+
+    fn missing(&self) -> OutboxError {
+        OutboxError::Damaged(format!("the segment with LSN {} is missing", self.next_lsn))
+    }
+
+    fn open_segment(&self, base_lsn: Lsn) -> Result<OpenSegment, OutboxError> {
+        let path = segment_path(base_lsn);
+        let file = self.storage.open_read_only(&path)?;
+        let mut bytes = [0; SEGMENT_HEADER_LEN];
+        let read = file.read_at(&mut bytes, 0)?;
+        let header = SegmentHeader::decode(bytes.get(..read).unwrap_or_default())
+            .ok()
+            .filter(|header| header.store_id == self.store_id && header.base_lsn == base_lsn)
+            .ok_or_else(|| OutboxError::Damaged(format!("{path}: damaged at offset 0: not this store's segment")))?;
+        let window = Window { bytes: Vec::new(), start: 0, durable_lsn: Lsn::ZERO };
+        let chain = Some(header.chain);
+        Ok(OpenSegment { file, path, header, offset: SEGMENT_HEADER_LEN as u64, chain, window })
+    }
+
+    /// Makes sure that the next frame of the open segment is whole in the window, and checks it.
+    fn advance(&mut self) -> Result<FrameHeader, OutboxError> {
+        let durable_lsn = self.index.durable_lsn();
+        let missing = self.missing();
+        let open = self.segment.as_mut().ok_or(missing)?;
+        if let Some(header) = open.window_frame(self.next_lsn) {
+            return Ok(header);
+        }
+        open.fill(durable_lsn, WINDOW_BYTES)?;
+        if let Some(header) = open.window_frame(self.next_lsn) {
+            return Ok(header);
+        }
+        open.fill(durable_lsn, FRAME_BYTES_MAX)?;
+        open.window_frame(self.next_lsn).ok_or_else(|| {
+            let (path, offset, lsn) = (&open.path, open.offset, self.next_lsn);
+            OutboxError::Damaged(format!("{path}: damaged at offset {offset}: no frame on the way to LSN {lsn}"))
+        })
+    }
+
+    fn consume(&mut self, header: &FrameHeader) {
+        if let Some(open) = self.segment.as_mut() {
+            open.window.start = open.window.start.saturating_add(header.frame_len());
+            open.offset = open.offset.saturating_add(header.frame_len() as u64);
+            open.chain = Some(header.header_crc);
+        }
+    }
+
+    /// Gives out the frame that `advance` found, and moves on behind it.
+    fn take(&mut self) -> Result<Option<FrameRef<'_>>, OutboxError> {
+        let header = self.advance()?;
+        if header.lsn != self.next_lsn {
+            return Err(self.missing());
+        }
+        let start = self.segment.as_ref().map_or(0, |open| open.window.start);
+        self.consume(&header);
+        self.next_lsn = self.next_lsn.next();
+        let Some(open) = self.segment.as_ref() else { return Ok(None) };
+        let body_start = start.saturating_add(FRAME_HEADER_LEN);
+        let body = open.window.bytes.get(body_start..body_start.saturating_add(header.body_len)).unwrap_or_default();
+        Ok(Some(FrameRef {
+            lsn: header.lsn,
+            body,
+            body_crc: header.body_crc,
+            segment: open.header.base_lsn,
+            offset: open.offset.saturating_sub(header.frame_len() as u64),
+        }))
+    }
+}
+
+impl OpenSegment {
+    /// The frame at the window's start, if it is whole and in its place there. `wanted` bounds what is looked at: the
+    /// window may hold the beginnings of frames that were not durable when it was read.
+    fn window_frame(&self, wanted: Lsn) -> Option<FrameHeader> {
+        let frame = self.window.bytes.get(self.window.start..)?;
+        let header = FrameHeader::decode(frame)?;
+        let in_place = header.kind == FrameKind::Plan
+            && header.epoch == self.header.epoch
+            && header.lsn <= wanted
+            && header.lsn <= self.window.durable_lsn
+            && self.chain.is_none_or(|chain| chain == header.chain);
+        (in_place && header.checked_body(frame).is_some()).then_some(header)
+    }
+
+    fn fill(&mut self, durable_lsn: Lsn, bytes: usize) -> io::Result<()> {
+        self.window.bytes.resize(bytes, 0);
+        let read = self.file.read_at(&mut self.window.bytes, self.offset)?;
+        self.window.bytes.truncate(read);
+        self.window.start = 0;
+        self.window.durable_lsn = durable_lsn;
+        Ok(())
+    }
+}

@@ -1,0 +1,353 @@
+//! Reads the journal back at a start: every frame or a refusal.
+//!
+//! The cases are numbered as in `docs/journal.md`:
+//! 1. every frame reads, and behind the last there is nothing: a clean end, sealed or not;
+//! 2. the last segment ends in bytes that are no frame, and nothing says that they had been durable: a torn tail. The
+//!    batch was never answered; it is reported and left behind;
+//! 3. something says so - a later frame's claim, a later segment, a cursor, a checkpoint: damage. The start is refused
+//!    and no byte is changed;
+//! 4. a file cannot be read: an I/O error, which is not the same as an end.
+
+use std::io;
+use std::sync::Arc;
+
+use super::format::{SegmentHeader, SegmentHeaderError};
+use super::scan::{Scan, Step, Tail};
+use super::segment::{TEMPORARY_SUFFIX, parse_segment_name, read_segment, segment_path};
+use super::writer::End;
+use super::{JOURNAL_DIR, Journal, JournalIndex, JournalOptions, SegmentInfo, StoreId};
+use crate::contracts::{Clock, CommitError, Lsn, Storage, StorageFile};
+
+/// A frame on its way into the state.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplayedFrame<'a> {
+    /// Its number.
+    pub lsn: Lsn,
+    /// What it holds.
+    pub body: &'a [u8],
+}
+
+/// Takes the frames in; an error tells why a body makes no sense.
+pub type Replay<'a> = dyn FnMut(ReplayedFrame<'_>) -> Result<(), String> + 'a;
+
+/// A journal that was read back.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// The last frame.
+    pub last_lsn: Lsn,
+    /// How many frames were replayed.
+    pub frames: u64,
+    /// What was cut off, if anything.
+    pub torn_tail: Option<TornTail>,
+    /// Whether the last segment was sealed: the daemon had been stopped and not killed.
+    pub sealed: bool,
+}
+
+/// The half-written end of a batch that nobody was told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TornTail {
+    /// The segment.
+    pub path: String,
+    /// Where it begins.
+    pub offset: u64,
+    /// How long it is, up to the end of the file.
+    pub bytes: u64,
+}
+
+/// Why the journal is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    /// Bytes are not what was written, and nobody may go on as if they were.
+    #[error("{path}: damaged at offset {offset}: {problem}")]
+    Damaged {
+        /// The file, below the data directory.
+        path: String,
+        /// Where.
+        offset: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// It is a later orderd's.
+    #[error("{path}: {source}")]
+    Version {
+        /// The file.
+        path: String,
+        /// Which version.
+        source: VersionError,
+    },
+    /// It cannot be read or written.
+    #[error("{operation} {path}: {source}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        path: String,
+        /// What came back.
+        source: io::Error,
+    },
+    /// A new segment could not be begun.
+    #[error(transparent)]
+    Journal(#[from] CommitError),
+}
+
+/// A format version that is not ours.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct VersionError(SegmentHeaderError);
+
+fn damaged(path: &str, offset: usize, problem: impl Into<String>) -> RecoveryError {
+    RecoveryError::Damaged { path: path.to_owned(), offset: offset as u64, problem: problem.into() }
+}
+
+fn io_error(operation: &'static str, path: &str) -> impl FnOnce(io::Error) -> RecoveryError {
+    let path = path.to_owned();
+    move |source| RecoveryError::Io { operation, path, source }
+}
+
+/// Where replay starts and what it must reach at least.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// The state holds everything up to here: frames behind it are replayed.
+    pub from: Lsn,
+    /// A cursor or a checkpoint says that frames up to here had been durable.
+    pub proven: Lsn,
+}
+
+/// Replays the journal behind `span.from`, and opens it for appending behind its last frame.
+///
+/// # Errors
+/// See the cases above. On a refusal nothing was changed.
+pub fn recover(
+    storage: &Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
+    options: JournalOptions,
+    store_id: StoreId,
+    span: Span,
+    replay: &mut Replay<'_>,
+) -> Result<(Journal, Recovered), RecoveryError> {
+    let read = read_journal(storage.as_ref(), store_id, span, Access::Own, replay)?;
+    // From here on bytes are changed: everything was read, and nothing spoke against it.
+    if let Some(unproven) = &read.unproven {
+        // The last batch reads well, but nothing proves that it is on the medium: a killed daemon may have left it in
+        // the page cache only, clean after a failed sync. Writing the same bytes to the same place and syncing makes
+        // it durable before anybody is told of it, without needing room; torn in the middle it is still the same.
+        let path = segment_path(unproven.base_lsn);
+        let file = storage.open(&path).map_err(io_error("opening", &path))?;
+        file.write_all_at(&unproven.bytes, unproven.offset)
+            .map_err(io_error("writing back the last batch of", &path))?;
+        file.sync_data().map_err(io_error("syncing", &path))?;
+    }
+    for name in &read.leftovers {
+        let path = format!("{JOURNAL_DIR}/{name}");
+        storage.remove(&path).map_err(io_error("removing", &path))?;
+    }
+    let end = End { last_lsn: read.recovered.last_lsn, chain: read.chain };
+    let journal = Journal::start(Arc::clone(storage), clock, Arc::new(read.index), options, store_id, end)?;
+    Ok((journal, read.recovered))
+}
+
+/// Reads the journal and changes nothing, for `verify` and `dump`: also while a daemon writes it.
+///
+/// # Errors
+/// As [`recover`], without its writes.
+pub fn inspect(
+    storage: &dyn Storage,
+    store_id: StoreId,
+    span: Span,
+    replay: &mut Replay<'_>,
+) -> Result<Recovered, RecoveryError> {
+    read_journal(storage, store_id, span, Access::Guest, replay).map(|read| read.recovered)
+}
+
+/// The first LSN that the journal still holds.
+///
+/// # Errors
+/// The directory cannot be listed.
+pub fn oldest_lsn(storage: &dyn Storage) -> Result<Lsn, RecoveryError> {
+    let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
+    Ok(names.iter().find_map(|name| parse_segment_name(name)).unwrap_or(Lsn::ZERO.next()))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// The lock is held: sync before reading, so that no decision rests on bytes that only the page cache has.
+    Own,
+    /// Somebody else may be writing.
+    Guest,
+}
+
+struct ReadJournal {
+    recovered: Recovered,
+    chain: u32,
+    index: JournalIndex,
+    unproven: Option<Unproven>,
+    leftovers: Vec<String>,
+}
+
+/// Readable frames of the last batch.
+struct Unproven {
+    base_lsn: Lsn,
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+fn read_journal(
+    storage: &dyn Storage,
+    store_id: StoreId,
+    span: Span,
+    access: Access,
+    replay: &mut Replay<'_>,
+) -> Result<ReadJournal, RecoveryError> {
+    let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
+    let bases: Vec<Lsn> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
+    let leftovers = names.into_iter().filter(|name| name.ends_with(TEMPORARY_SUFFIX)).collect();
+    let index = JournalIndex::default();
+    for base_lsn in &bases {
+        let path = segment_path(*base_lsn);
+        let file = storage.open_read_only(&path).map_err(io_error("opening", &path))?;
+        index.put(*base_lsn, SegmentInfo { bytes: file.len().map_err(io_error("reading", &path))? });
+    }
+    let Some(first) = index.segment_holding(span.from.next()) else {
+        let found = bases.first().map_or_else(|| "none".to_owned(), |base| format!("one from LSN {base}"));
+        let wanted = span.from.next();
+        return Err(damaged(
+            JOURNAL_DIR,
+            0,
+            format!("the segment with LSN {wanted} is missing; the oldest is {found}"),
+        ));
+    };
+    let mut read = ReadJournal {
+        recovered: Recovered { last_lsn: Lsn(first.0.saturating_sub(1)), ..Recovered::default() },
+        chain: 0,
+        index,
+        unproven: None,
+        leftovers,
+    };
+    let mut bytes = Vec::new();
+    let needed = bases.iter().position(|base| *base == first).unwrap_or(0);
+    let mut following = bases.iter().skip(needed.saturating_add(1)).copied();
+    let mut current = Some(first);
+    while let Some(base_lsn) = current {
+        let next = following.next();
+        let path = segment_path(base_lsn);
+        let file = match access {
+            Access::Own => storage.open(&path),
+            Access::Guest => storage.open_read_only(&path),
+        };
+        let file = file.map_err(io_error("opening", &path))?;
+        load(file.as_ref(), &path, access, &mut bytes)?;
+        let header = check_header(&bytes, &path, store_id, base_lsn)?;
+        if base_lsn != first && header.chain != read.chain {
+            return Err(damaged(&path, 0, "the segment does not continue the one before it"));
+        }
+        let mut scan = Scan::new(&header, &bytes);
+        replay_segment(&mut scan, next, span, &path, &mut read.recovered, replay)?;
+        read.chain = scan.chain;
+        if next.is_none() {
+            finish(&scan, &header, span, &path, &mut read)?;
+        }
+        current = next;
+    }
+    Ok(read)
+}
+
+fn load(file: &dyn StorageFile, path: &str, access: Access, bytes: &mut Vec<u8>) -> Result<(), RecoveryError> {
+    if access == Access::Own {
+        file.sync_data().map_err(io_error("syncing", path))?;
+        file.drop_cache();
+    }
+    read_segment(file, bytes).map_err(io_error("reading", path))
+}
+
+fn check_header(bytes: &[u8], path: &str, store_id: StoreId, base_lsn: Lsn) -> Result<SegmentHeader, RecoveryError> {
+    let header = SegmentHeader::decode(bytes).map_err(|error| match error {
+        SegmentHeaderError::Damaged => damaged(path, 0, error.to_string()),
+        SegmentHeaderError::Version(_) => RecoveryError::Version { path: path.to_owned(), source: VersionError(error) },
+    })?;
+    if header.store_id != store_id {
+        return Err(damaged(path, 0, format!("it belongs to store {}, not to {store_id}", header.store_id)));
+    }
+    if header.base_lsn != base_lsn {
+        return Err(damaged(path, 0, format!("it begins with LSN {}, not with its name's", header.base_lsn)));
+    }
+    Ok(header)
+}
+
+/// Replays the frames up to the next segment's, or, in the last segment, as far as they read.
+fn replay_segment(
+    scan: &mut Scan<'_>,
+    next: Option<Lsn>,
+    span: Span,
+    path: &str,
+    recovered: &mut Recovered,
+    replay: &mut Replay<'_>,
+) -> Result<(), RecoveryError> {
+    recovered.sealed = false;
+    // What lies behind the next segment's base was left behind by a recovery: it is not looked at again.
+    while next.is_none_or(|next| scan.last_lsn.next() < next) && !recovered.sealed {
+        match scan.step() {
+            Step::Plan { lsn, offset, body } => {
+                if lsn > span.from {
+                    replay(ReplayedFrame { lsn, body }).map_err(|problem| damaged(path, offset, problem))?;
+                    recovered.frames += 1;
+                }
+                recovered.last_lsn = lsn;
+            }
+            Step::Seal => recovered.sealed = true,
+            Step::Unreadable => break,
+        }
+    }
+    match next {
+        Some(next) if scan.last_lsn.next() != next => {
+            let missing = scan.last_lsn.next();
+            let problem = format!("LSN {missing} is unreadable or missing, and the next segment begins with {next}");
+            Err(damaged(path, scan.offset, problem))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Decides what the end of the last segment means.
+fn finish(
+    scan: &Scan<'_>,
+    header: &SegmentHeader,
+    span: Span,
+    path: &str,
+    read: &mut ReadJournal,
+) -> Result<(), RecoveryError> {
+    let missing = scan.last_lsn.next();
+    let tail = scan.tail();
+    if span.proven >= missing {
+        let proven = span.proven;
+        let problem = format!("LSN {missing} is unreadable or missing, but a cursor or checkpoint has LSN {proven}");
+        return Err(damaged(path, scan.offset, problem));
+    }
+    let file_len = read.index.list().last().map_or(0, |(_, info)| info.bytes);
+    match tail {
+        Tail::Unwritten => {}
+        Tail::Torn if read.recovered.sealed => {
+            return Err(damaged(path, scan.offset, "there are bytes behind the seal"));
+        }
+        Tail::Torn => {
+            let offset = scan.offset as u64;
+            let bytes = file_len.saturating_sub(offset);
+            read.recovered.torn_tail = Some(TornTail { path: path.to_owned(), offset, bytes });
+        }
+        Tail::Damaged { proof_offset } => {
+            let problem = format!("LSN {missing} is unreadable, but offset {proof_offset} proves that it was durable");
+            return Err(damaged(path, scan.offset, problem));
+        }
+    }
+    if !read.recovered.sealed && scan.proven_lsn < scan.last_lsn {
+        read.unproven = Some(unproven_frames(scan, header));
+    }
+    Ok(())
+}
+
+/// The frames behind the last that a later one claims durable: at most one batch.
+fn unproven_frames(end: &Scan<'_>, header: &SegmentHeader) -> Unproven {
+    let mut scan = Scan::new(header, end.bytes());
+    while scan.last_lsn < end.proven_lsn && scan.step() != Step::Unreadable {}
+    let bytes = end.bytes().get(scan.offset..end.offset).unwrap_or_default().to_vec();
+    Unproven { base_lsn: header.base_lsn, offset: scan.offset as u64, bytes }
+}

@@ -1,0 +1,142 @@
+//! Files below one directory, opened relative to its descriptor: moving the directory under a running daemon does not
+//! lead it elsewhere, and a symbolic link in a file's place is refused.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use fs2::FileExt as _;
+use rustix::fs::{self, Advice, AtFlags, FallocateFlags, Mode, OFlags};
+
+use crate::contracts::{Storage, StorageFile};
+
+/// Nobody but the daemon's user reads orders.
+const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
+const DIR_MODE: Mode = Mode::from_raw_mode(0o700);
+
+/// The disk below one directory.
+#[derive(Debug)]
+pub struct DiskStorage {
+    root: OwnedFd,
+}
+
+impl DiskStorage {
+    /// Opens the directory, which must exist.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self { root: fs::open(root, flags, Mode::empty())? })
+    }
+
+    fn open_file(&self, path: &str, flags: OFlags) -> io::Result<Box<dyn StorageFile>> {
+        let descriptor = fs::openat(&self.root, path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, FILE_MODE)?;
+        Ok(Box::new(DiskFile { file: File::from(descriptor) }))
+    }
+
+    fn open_dir(&self, path: &str) -> io::Result<OwnedFd> {
+        let path = if path.is_empty() { "." } else { path };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(fs::openat(&self.root, path, flags, Mode::empty())?)
+    }
+}
+
+impl Storage for DiskStorage {
+    fn open(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.open_file(path, OFlags::RDWR)
+    }
+
+    fn open_read_only(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.open_file(path, OFlags::RDONLY)
+    }
+
+    fn create(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.open_file(path, OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC)
+    }
+
+    fn create_dir(&self, path: &str) -> io::Result<()> {
+        match fs::mkdirat(&self.root, path, DIR_MODE) {
+            Err(rustix::io::Errno::EXIST) => self.open_dir(path).map(drop),
+            made => Ok(made?),
+        }
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::Dir::new(self.open_dir(path)?)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy();
+            if name != "." && name != ".." {
+                names.push(name.into_owned());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        Ok(fs::renameat(&self.root, from, &self.root, to)?)
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        Ok(fs::unlinkat(&self.root, path, AtFlags::empty())?)
+    }
+
+    fn sync_dir(&self, path: &str) -> io::Result<()> {
+        Ok(fs::fsync(self.open_dir(path)?)?)
+    }
+}
+
+struct DiskFile {
+    file: File,
+}
+
+impl StorageFile for DiskFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, offset.saturating_add(done as u64)) {
+                Ok(0) => break,
+                Ok(count) => done = done.saturating_add(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+        self.file.write_all_at(buf, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        // fs2 0.4.3 calls posix_fallocate, which returns its error instead of setting errno, and then reads errno: its
+        // error says nothing. Ask again in a way that does.
+        if self.file.allocate(len).is_ok() {
+            return Ok(());
+        }
+        Ok(fs::fallocate(&self.file, FallocateFlags::empty(), 0, len)?)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn drop_cache(&self) {
+        // A hint: where the system ignores it, the journal's way of recovering holds all the same.
+        if let Err(error) = fs::fadvise(&self.file, 0, None, Advice::DontNeed) {
+            tracing::debug!(%error, "the system takes no advice on its cache");
+        }
+    }
+}
