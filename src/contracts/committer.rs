@@ -12,7 +12,10 @@ use crate::domain::{CommandId, OrderState};
 pub trait PlanCommitter: OrderRepository {
     /// Applies `plan` to what `retrieve` and `remembered` show, without making it durable. Nothing that depends on it
     /// may be told to anyone before `commit` returned `Ok`.
-    fn stage(&mut self, plan: &Plan) -> Staged;
+    ///
+    /// # Errors
+    /// The plan does not fit what it was made from; the process must end.
+    fn stage(&mut self, plan: &Plan) -> Result<Staged, CommitError>;
 
     /// Makes all staged plans durable. On return with `Ok` they survive any crash.
     ///

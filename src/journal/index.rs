@@ -2,15 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::contracts::Lsn;
+use super::StoreId;
+use crate::contracts::{Lsn, Storage};
 
 /// What is known of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentInfo {
     /// What its file takes.
     pub bytes: u64,
+}
+
+/// All that reading the journal takes.
+#[derive(Clone)]
+pub struct JournalFiles {
+    /// Where the files are.
+    pub storage: Arc<dyn Storage>,
+    /// Which there are.
+    pub index: Arc<JournalIndex>,
+    /// Whose they are.
+    pub store_id: StoreId,
 }
 
 /// The segments that are there, and how far they are durable.

@@ -15,7 +15,7 @@ mod writer;
 pub use checkpoint::{CheckpointError, CheckpointReader, CheckpointWriter, checkpoint_name, list_checkpoints};
 pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};
 pub use identity::{IdentityError, StoreId, create_store, open_store};
-pub use index::{JournalIndex, SegmentInfo};
+pub use index::{JournalFiles, JournalIndex, SegmentInfo};
 pub use reader::{FrameRef, JournalReader};
 pub use recovery::{
     Recovered, RecoveryError, Replay, ReplayedFrame, Span, TornTail, VersionError, inspect, oldest_lsn, recover,

@@ -1,20 +1,17 @@
 //! Reads durable frames forward, from a position, while the writer goes on.
 
 use std::io;
-use std::sync::Arc;
 
+use super::JournalFiles;
 use super::format::{
     FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader,
 };
 use super::segment::segment_path;
-use super::{JournalIndex, StoreId};
-use crate::contracts::{Lsn, OutboxError, Storage, StorageFile};
+use crate::contracts::{Lsn, OutboxError, StorageFile};
 
 /// One reader; it costs a window of memory and an open file.
 pub struct JournalReader {
-    storage: Arc<dyn Storage>,
-    index: Arc<JournalIndex>,
-    store_id: StoreId,
+    files: JournalFiles,
     next_lsn: Lsn,
     segment: Option<OpenSegment>,
 }
@@ -61,8 +58,8 @@ const FRAME_BYTES_MAX: usize = FRAME_HEADER_LEN + FRAME_BODY_BYTES_MAX;
 impl JournalReader {
     /// A reader whose next frame is `next_lsn`.
     #[must_use]
-    pub fn new(storage: Arc<dyn Storage>, index: Arc<JournalIndex>, store_id: StoreId, next_lsn: Lsn) -> Self {
-        Self { storage, index, store_id, next_lsn, segment: None }
+    pub const fn new(files: JournalFiles, next_lsn: Lsn) -> Self {
+        Self { files, next_lsn, segment: None }
     }
 
     /// Goes to a frame by its place. The place is a hint: a frame that is not there is looked for in its segment.
@@ -72,7 +69,7 @@ impl JournalReader {
     pub fn jump_to(&mut self, lsn: Lsn, segment: Lsn, offset: u64) -> Result<(), OutboxError> {
         self.next_lsn = lsn;
         self.segment = None;
-        if self.index.segment_holding(lsn) != Some(segment) {
+        if self.files.index.segment_holding(lsn) != Some(segment) {
             return Ok(());
         }
         let mut open = self.open_segment(segment)?;
@@ -87,22 +84,16 @@ impl JournalReader {
         Ok(())
     }
 
-    /// What is shared with the writer.
-    #[must_use]
-    pub const fn index(&self) -> &Arc<JournalIndex> {
-        &self.index
-    }
-
     /// The next durable frame, or none if there is none yet.
     ///
     /// # Errors
     /// It cannot be read, or is not what was written.
     pub fn next_frame(&mut self) -> Result<Option<FrameRef<'_>>, OutboxError> {
-        if self.next_lsn > self.index.durable_lsn() {
+        if self.next_lsn > self.files.index.durable_lsn() {
             return Ok(None);
         }
         loop {
-            let base_lsn = self.index.segment_holding(self.next_lsn).ok_or_else(|| self.missing())?;
+            let base_lsn = self.files.index.segment_holding(self.next_lsn).ok_or_else(|| self.missing())?;
             if self.segment.as_ref().is_none_or(|open| open.header.base_lsn != base_lsn) {
                 self.segment = Some(self.open_segment(base_lsn)?);
             }
@@ -122,12 +113,12 @@ impl JournalReader {
 
     fn open_segment(&self, base_lsn: Lsn) -> Result<OpenSegment, OutboxError> {
         let path = segment_path(base_lsn);
-        let file = self.storage.open_read_only(&path)?;
+        let file = self.files.storage.open_read_only(&path)?;
         let mut bytes = [0; SEGMENT_HEADER_LEN];
         let read = file.read_at(&mut bytes, 0)?;
         let header = SegmentHeader::decode(bytes.get(..read).unwrap_or_default())
             .ok()
-            .filter(|header| header.store_id == self.store_id && header.base_lsn == base_lsn)
+            .filter(|header| header.store_id == self.files.store_id && header.base_lsn == base_lsn)
             .ok_or_else(|| OutboxError::Damaged(format!("{path}: damaged at offset 0: not this store's segment")))?;
         let window = Window { bytes: Vec::new(), start: 0, durable_lsn: Lsn::ZERO };
         let chain = Some(header.chain);
@@ -136,7 +127,7 @@ impl JournalReader {
 
     /// Makes sure that the next frame of the open segment is whole in the window, and checks it.
     fn advance(&mut self) -> Result<FrameHeader, OutboxError> {
-        let durable_lsn = self.index.durable_lsn();
+        let durable_lsn = self.files.index.durable_lsn();
         let missing = self.missing();
         let open = self.segment.as_mut().ok_or(missing)?;
         if let Some(header) = open.window_frame(self.next_lsn) {

@@ -1,0 +1,77 @@
+//! The executor's thread: takes commands from the channel, batch by batch.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, select};
+
+use super::Executor;
+use crate::contracts::{Answer, CommitError, PlanCommitter, Submission};
+
+/// Work that wants to see the store between two batches.
+pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
+
+/// The channels that the loop joins.
+pub struct CommandLoop<S> {
+    /// What clients ask for; when all senders are gone the loop ends.
+    pub submissions: Receiver<Submission>,
+    /// What others want of the store.
+    pub tasks: Receiver<Task<S>>,
+    /// Where answers go; whatever they say is durable.
+    pub answers: Sender<Vec<Answer>>,
+    /// Called when answers are in their channel.
+    pub answers_ready: Box<dyn Fn() + Send>,
+    /// Called when more is durable than before.
+    pub more_is_durable: Box<dyn Fn() + Send>,
+    /// Counts the turns, for the watchdog.
+    pub heartbeat: Arc<AtomicU64>,
+}
+
+impl<S: PlanCommitter> CommandLoop<S> {
+    /// An idle loop turns this often, to show that it lives and to look for room on a full disk.
+    const IDLE_TURN: Duration = Duration::from_millis(250);
+
+    /// Runs until no more commands can come, then closes the store.
+    ///
+    /// A batch is what has arrived while the one before it was made durable: nobody waits for a timer, and a lone
+    /// client pays for one sync and nothing else.
+    ///
+    /// # Errors
+    /// It is unknown what is stored: the process must end, and the restart finds out.
+    pub fn run(self, mut executor: Executor<S>) -> Result<(), CommitError> {
+        let batch_commands_max = executor.options().batch_commands_max;
+        let mut batch = Vec::with_capacity(batch_commands_max);
+        loop {
+            self.heartbeat.fetch_add(1, Ordering::Relaxed);
+            batch.clear();
+            select! {
+                recv(self.submissions) -> first => match first {
+                    Ok(first) => batch.push(first),
+                    Err(_) => break,
+                },
+                recv(self.tasks) -> task => if let Ok(task) = task { task(executor.store()) },
+                default(Self::IDLE_TURN) => {
+                    executor.store_mut().has_room()?;
+                }
+            }
+            if batch.is_empty() {
+                continue;
+            }
+            batch.extend(self.submissions.try_iter().take(batch_commands_max.saturating_sub(1)));
+            let before = executor.store().status().journal.durable_lsn;
+            let answers = executor.run(&batch)?;
+            if self.answers.send(answers).is_err() {
+                break;
+            }
+            (self.answers_ready)();
+            if executor.store().status().journal.durable_lsn > before {
+                (self.more_is_durable)();
+            }
+        }
+        if let Err(error) = executor.store_mut().close() {
+            tracing::warn!(%error, "the journal could not be sealed; nothing is missing from it");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,237 @@
+//! What a checkpoint holds: the orders, row by row, and the remembered commands.
+//!
+//! It is copied in small parts while commands go on, so it is fuzzy: everything up to the covered LSN is in it, and
+//! some of what follows may be. Replaying the journal from the covered LSN mends that, because an order's version tells
+//! whether a plan has been applied to it, and a command's LSN whether it has been logged.
+//!
+//! The first block is the postcard form of `Meta`; then blocks of orders until `Meta::orders` are read; then blocks of
+//! commands until the end. No record crosses from one block to the next.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::command_log::LoggedCommand;
+use super::store::StoreState;
+use crate::contracts::{Lsn, Sequence, Storage};
+use crate::domain::OrderState;
+use crate::journal::{CheckpointError, CheckpointReader, CheckpointWriter, StoreId, list_checkpoints};
+
+/// How much is copied at once: the time that commands wait for it is some tens of microseconds.
+const PART_RECORDS: usize = 1024;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Meta {
+    last_sequence: Sequence,
+    orders: u64,
+}
+
+/// Where the state stood when the copying began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointBegin {
+    /// The last plan that was durable, and applied.
+    pub covered: Lsn,
+    /// The last event's number then.
+    pub last_sequence: Sequence,
+    /// How many orders there were.
+    pub orders: usize,
+    /// The position of the oldest remembered command.
+    pub commands_start: u64,
+    /// The position behind the newest one.
+    pub commands_end: u64,
+}
+
+/// The state to be copied, between two batches each time, so that all that is handed out is durable.
+pub trait CheckpointSource {
+    /// Where the state stands.
+    ///
+    /// # Errors
+    /// The state cannot be reached any more.
+    fn begin(&mut self) -> io::Result<CheckpointBegin>;
+
+    /// At most `count` orders, from row `from` on.
+    ///
+    /// # Errors
+    /// The state cannot be reached any more.
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>>;
+
+    /// At most `count` commands, from position `from` on, with the position behind the last of them.
+    ///
+    /// # Errors
+    /// The state cannot be reached any more.
+    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<LoggedCommand>, u64)>;
+}
+
+/// Writes a checkpoint, reads it back, and gives the LSN that it covers and its size in bytes.
+///
+/// # Errors
+/// It could not be written or does not read back; nothing else was changed.
+pub fn write_checkpoint(
+    storage: &dyn Storage,
+    store_id: StoreId,
+    source: &mut dyn CheckpointSource,
+) -> io::Result<WrittenCheckpoint> {
+    let begin = source.begin()?;
+    let mut writer = CheckpointWriter::create(storage, store_id, begin.covered)?;
+    let mut block = Vec::new();
+    write_records(&mut block, [Meta { last_sequence: begin.last_sequence, orders: begin.orders as u64 }])?;
+    writer.block(&block)?;
+    let mut row = 0;
+    while row < begin.orders {
+        let orders = source.orders(row, PART_RECORDS.min(begin.orders.saturating_sub(row)))?;
+        row = row.saturating_add(orders.len());
+        write_records(&mut block, orders)?;
+        writer.block(&block)?;
+    }
+    let mut position = begin.commands_start;
+    while position < begin.commands_end {
+        let (commands, behind) = source.commands(position, PART_RECORDS)?;
+        position = behind;
+        if commands.is_empty() {
+            break;
+        }
+        write_records(&mut block, commands)?;
+        writer.block(&block)?;
+    }
+    // Everything copied was durable when it was copied: a journal that does not reach this far is not the one.
+    let required = source.begin()?.covered;
+    let bytes = writer.finish(storage, required)?;
+    verify_checkpoint(storage, store_id, begin.covered).map_err(io::Error::other)?;
+    Ok(WrittenCheckpoint { covered: begin.covered, bytes })
+}
+
+/// A checkpoint that is durable and reads back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrittenCheckpoint {
+    /// Everything up to here is in it.
+    pub covered: Lsn,
+    /// Its size.
+    pub bytes: u64,
+}
+
+fn write_records<T: Serialize>(block: &mut Vec<u8>, records: impl IntoIterator<Item = T>) -> io::Result<()> {
+    block.clear();
+    for record in records {
+        *block = postcard::to_extend(&record, std::mem::take(block)).map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
+/// Reads a whole checkpoint, every record of it, and keeps nothing.
+///
+/// # Errors
+/// It cannot be read, or is not what was written.
+pub fn verify_checkpoint(storage: &dyn Storage, store_id: StoreId, lsn: Lsn) -> Result<(), CheckpointError> {
+    read_checkpoint(storage, store_id, lsn, &mut |_| Ok(())).map(drop)
+}
+
+enum Record {
+    Order(OrderState),
+    Command(LoggedCommand),
+}
+
+/// The ends of a checkpoint that was read.
+struct ReadCheckpoint {
+    last_sequence: Sequence,
+    required: Lsn,
+}
+
+fn read_checkpoint(
+    storage: &dyn Storage,
+    store_id: StoreId,
+    lsn: Lsn,
+    take: &mut dyn FnMut(Record) -> Result<(), String>,
+) -> Result<ReadCheckpoint, CheckpointError> {
+    let mut reader = CheckpointReader::open(storage, store_id, lsn)?;
+    let mut block = Vec::new();
+    let mut meta: Option<Meta> = None;
+    let mut orders = 0;
+    while reader.next_block(&mut block)? {
+        let mut rest = block.as_slice();
+        while !rest.is_empty() {
+            let read = match &meta {
+                None => postcard::take_from_bytes(rest).map(|(read, behind)| {
+                    meta = Some(read);
+                    (None, behind)
+                }),
+                Some(meta) if orders < meta.orders => postcard::take_from_bytes(rest).map(|(state, behind)| {
+                    orders += 1;
+                    (Some(Record::Order(state)), behind)
+                }),
+                Some(_) => {
+                    postcard::take_from_bytes(rest).map(|(command, behind)| (Some(Record::Command(command)), behind))
+                }
+            };
+            let (record, behind) = read.map_err(|error| reader.damaged(error.to_string()))?;
+            rest = behind;
+            if let Some(record) = record {
+                take(record).map_err(|problem| reader.damaged(problem))?;
+            }
+        }
+    }
+    match meta {
+        Some(meta) if meta.orders == orders => {
+            Ok(ReadCheckpoint { last_sequence: meta.last_sequence, required: reader.required })
+        }
+        Some(_) | None => Err(reader.damaged("orders are missing")),
+    }
+}
+
+/// A state that was read from a checkpoint, or the empty one where there is none.
+#[derive(Debug)]
+pub struct LoadedState {
+    /// The state.
+    pub state: StoreState,
+    /// The journal is replayed from here.
+    pub covered: Lsn,
+    /// Up to here the state may hold effects of plans already.
+    pub required: Lsn,
+    /// No journal that ends before this is the right one; also what unreadable checkpoints' names say.
+    pub proven: Lsn,
+    /// What is wrong with the checkpoints that were passed over.
+    pub damaged: Vec<CheckpointError>,
+}
+
+/// Loads the newest checkpoint that reads; an unreadable one is passed over, and kept. Where none reads, the journal
+/// must reach back to its first plan, or recovery refuses: unreadable is never empty.
+///
+/// # Errors
+/// The system says no, or a checkpoint is a later orderd's.
+pub fn load_newest(
+    storage: &dyn Storage,
+    store_id: StoreId,
+    command_ids_max: usize,
+) -> Result<LoadedState, CheckpointError> {
+    let directory = |source| CheckpointError::Io { path: crate::journal::CHECKPOINTS_DIR.to_owned(), source };
+    let checkpoints = list_checkpoints(storage).map_err(directory)?;
+    let proven = checkpoints.first().copied().unwrap_or_default();
+    let mut damaged = Vec::new();
+    for covered in checkpoints {
+        let mut state = StoreState::new(command_ids_max);
+        let read = read_checkpoint(storage, store_id, covered, &mut |record| {
+            match record {
+                Record::Order(order) if state.orders.find(order.order_id).is_some() => {
+                    return Err(format!("order {} is there twice", order.order_id));
+                }
+                Record::Order(order) => {
+                    state.orders.insert(order)?;
+                }
+                Record::Command(command) => {
+                    state.commands.push(command);
+                    state.commands.forget_oldest();
+                }
+            }
+            Ok(())
+        });
+        match read {
+            Ok(ReadCheckpoint { last_sequence, required }) => {
+                state.last_sequence = last_sequence;
+                return Ok(LoadedState { state, covered, required, proven: proven.max(required), damaged });
+            }
+            Err(error @ CheckpointError::Damaged { .. }) => damaged.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    let state = StoreState::new(command_ids_max);
+    Ok(LoadedState { state, covered: Lsn::ZERO, required: Lsn::ZERO, proven, damaged })
+}

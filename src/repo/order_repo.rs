@@ -1,0 +1,216 @@
+//! The orders, in memory: rows in the order of their insertion, and an index from id to row.
+
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+
+use crate::contracts::{OrderNotFound, OrderRepository, OrderUpdate};
+use crate::domain::{Order, OrderId, OrderState};
+
+/// All orders.
+///
+/// Rows are never removed, so a row's number is its name for ever. They lie in chunks that are never moved, and the
+/// index is split into many small tables: nothing here ever pauses to copy everything because it has grown.
+#[derive(Debug)]
+pub struct OrderRepo {
+    chunks: Vec<Vec<OrderState>>,
+    /// Row numbers by the hash of the order's id. A seeded hash: clients choose ids.
+    index: Vec<HashTable<u32>>,
+    hasher: RandomState,
+}
+
+const CHUNK_ROWS: usize = 4096;
+const INDEX_TABLES: usize = 1024;
+
+/// How to take back one change.
+#[derive(Debug)]
+pub(super) enum Undo {
+    Remove(OrderId),
+    Restore(u32, OrderState),
+}
+
+impl Default for OrderRepo {
+    fn default() -> Self {
+        let index = (0..INDEX_TABLES).map(|_| HashTable::new()).collect();
+        Self { chunks: Vec::new(), index, hasher: RandomState::new() }
+    }
+}
+
+impl OrderRepository for OrderRepo {
+    fn retrieve(&self, order_id: OrderId) -> Result<Order, OrderNotFound> {
+        self.find(order_id).map(|(_, state)| Order::rehydrate(*state)).ok_or(OrderNotFound(order_id))
+    }
+}
+
+impl OrderRepo {
+    /// How many orders there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1).saturating_mul(CHUNK_ROWS) + last.len())
+    }
+
+    /// An order and the number of its row.
+    #[must_use]
+    pub fn find(&self, order_id: OrderId) -> Option<(u32, &OrderState)> {
+        let hash = self.hasher.hash_one(order_id);
+        let is_it = |row: &u32| row_at(&self.chunks, *row).is_some_and(|state| state.order_id == order_id);
+        let row = *self.index.get(table_of(hash))?.find(hash, is_it)?;
+        Some((row, row_at(&self.chunks, row)?))
+    }
+
+    /// The order in a row.
+    #[must_use]
+    pub fn row(&self, row: u32) -> Option<&OrderState> {
+        row_at(&self.chunks, row)
+    }
+
+    /// At most `count` rows, from row `from` on.
+    pub fn rows(&self, from: usize, count: usize) -> impl Iterator<Item = &OrderState> {
+        let skipped = from / CHUNK_ROWS;
+        self.chunks.iter().skip(skipped).flatten().skip(from % CHUNK_ROWS).take(count)
+    }
+
+    /// Adds an order whose id is not there yet.
+    pub(super) fn insert(&mut self, state: OrderState) -> Result<(u32, Undo), String> {
+        let row = u32::try_from(self.count()).map_err(|_| "there are 2^32 orders".to_owned())?;
+        if self.chunks.last().is_none_or(|last| last.len() == CHUNK_ROWS) {
+            self.chunks.push(Vec::with_capacity(CHUNK_ROWS));
+        }
+        let Some(last) = self.chunks.last_mut() else { return Err("no chunk".to_owned()) };
+        last.push(state);
+        let hash = self.hasher.hash_one(state.order_id);
+        let (chunks, hasher) = (&self.chunks, &self.hasher);
+        if let Some(table) = self.index.get_mut(table_of(hash)) {
+            let hash_of = |row: &u32| row_at(chunks, *row).map_or(0, |state| hasher.hash_one(state.order_id));
+            table.insert_unique(hash, row, hash_of);
+        }
+        Ok((row, Undo::Remove(state.order_id)))
+    }
+
+    /// Applies an update to the version that it was made for.
+    pub(super) fn update(&mut self, update: &OrderUpdate) -> Result<(u32, Undo), String> {
+        let order_id = update.order_id;
+        let Some((row, before)) = self.find(order_id) else { return Err(format!("there is no order {order_id}")) };
+        let before = *before;
+        let Some(after) = update.applied_to(&before) else {
+            return Err(format!(
+                "order {order_id} has version {}, not the one before {}",
+                before.version, update.version
+            ));
+        };
+        self.set_row(row, after);
+        Ok((row, Undo::Restore(row, before)))
+    }
+
+    /// Takes a change back; changes are taken back in the opposite order of their making.
+    pub(super) fn undo(&mut self, undo: Undo) {
+        match undo {
+            Undo::Restore(row, before) => self.set_row(row, before),
+            Undo::Remove(order_id) => {
+                let hash = self.hasher.hash_one(order_id);
+                let chunks = &self.chunks;
+                let is_it = |row: &u32| row_at(chunks, *row).is_some_and(|state| state.order_id == order_id);
+                let entry = self.index.get_mut(table_of(hash)).map(|table| table.find_entry(hash, is_it));
+                if let Some(Ok(entry)) = entry {
+                    entry.remove();
+                }
+                if let Some(last) = self.chunks.last_mut() {
+                    last.pop();
+                    if last.is_empty() {
+                        self.chunks.pop();
+                    }
+                }
+            }
+        }
+    }
+
+    fn set_row(&mut self, row: u32, state: OrderState) {
+        let row = row as usize;
+        let place = self.chunks.get_mut(row / CHUNK_ROWS).and_then(|chunk| chunk.get_mut(row % CHUNK_ROWS));
+        if let Some(place) = place {
+            *place = state;
+        }
+    }
+}
+
+fn row_at(chunks: &[Vec<OrderState>], row: u32) -> Option<&OrderState> {
+    let row = row as usize;
+    chunks.get(row / CHUNK_ROWS)?.get(row % CHUNK_ROWS)
+}
+
+/// The tables take the middle bits: hashbrown itself uses the lowest and the highest.
+const fn table_of(hash: u64) -> usize {
+    (hash >> 32) as usize % INDEX_TABLES
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{Cents, CustomerId, OrderStatus, Timestamp};
+
+    fn state(id: u128) -> OrderState {
+        let now = Timestamp::from_micros(5).unwrap();
+        *Order::place(OrderId::new(Uuid::from_u128(id)), CustomerId::new(Uuid::nil()), Cents::MAX, now).state()
+    }
+
+    fn completion(of: &OrderState) -> OrderUpdate {
+        OrderUpdate {
+            order_id: of.order_id,
+            version: of.version + 1,
+            customer_id: None,
+            total_amount: None,
+            status: Some(OrderStatus::Completed),
+            completed_at: Some(of.placed_at),
+            cancelled_at: None,
+        }
+    }
+
+    #[test]
+    fn every_order_is_found_in_its_row_however_many_there_are() {
+        let mut repo = OrderRepo::default();
+        for id in 0..10_000_u128 {
+            assert_eq!(repo.insert(state(id)).unwrap().0 as u128, id);
+        }
+        for id in 0..10_000_u128 {
+            let (row, found) = repo.find(state(id).order_id).unwrap();
+            assert_eq!((u128::from(row), *found), (id, state(id)));
+        }
+        assert_eq!((repo.count(), repo.find(state(10_000).order_id)), (10_000, None));
+        let rows: Vec<_> = repo.rows(4_090, 10).copied().collect();
+        assert_eq!(rows, (4_090..4_100).map(state).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_update_fits_one_version_only() {
+        let mut repo = OrderRepo::default();
+        let order = state(1);
+        repo.insert(order).unwrap();
+        let update = completion(&order);
+        repo.update(&update).unwrap();
+        assert_eq!(repo.find(order.order_id).unwrap().1.status, OrderStatus::Completed);
+        assert!(repo.update(&update).is_err());
+        assert!(repo.update(&completion(&state(2))).is_err());
+    }
+
+    #[test]
+    fn what_is_taken_back_was_never_there() {
+        let mut repo = OrderRepo::default();
+        for id in 0..4_095 {
+            repo.insert(state(id)).unwrap();
+        }
+        let mut undo = Vec::new();
+        for id in 4_095..4_100 {
+            undo.push(repo.insert(state(id)).unwrap().1);
+        }
+        undo.push(repo.update(&completion(&state(4_099))).unwrap().1);
+        undo.push(repo.update(&completion(&state(7))).unwrap().1);
+        while let Some(last) = undo.pop() {
+            repo.undo(last);
+        }
+        assert_eq!((repo.count(), repo.find(state(4_095).order_id)), (4_095, None));
+        assert_eq!(*repo.find(state(7).order_id).unwrap().1, state(7));
+        assert_eq!(repo.insert(state(9_999)).unwrap().0, 4_095);
+    }
+}

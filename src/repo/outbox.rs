@@ -1,0 +1,168 @@
+//! The outbox, read from the journal: the entries of durable plans, in order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::StoredPlan;
+use crate::contracts::{
+    Lsn, Mutation, OutboxEntry, OutboxError, OutboxPosition, OutboxReader, PublishedEvent, Sequence,
+};
+use crate::journal::{JournalFiles, JournalReader};
+
+/// The number of the last durable event: written by the store after each commit, read by the relay.
+#[derive(Debug)]
+pub struct DurableSequence(AtomicU64);
+
+impl DurableSequence {
+    /// Begins with `sequence`.
+    #[must_use]
+    pub const fn new(sequence: Sequence) -> Self {
+        Self(AtomicU64::new(sequence.0))
+    }
+
+    pub(super) fn set(&self, sequence: Sequence) {
+        self.0.store(sequence.0, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Sequence {
+        Sequence(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Reads the outbox forward from a position.
+pub struct JournalOutbox {
+    reader: JournalReader,
+    durable_sequence: Arc<DurableSequence>,
+    position: OutboxPosition,
+    /// The source of the last event; most events have the same, and share it.
+    source: Arc<str>,
+}
+
+impl JournalOutbox {
+    /// Goes on behind `position`, which a cursor has kept.
+    ///
+    /// # Errors
+    /// The plan at that position is missing, or is another than it was.
+    pub fn open(
+        files: JournalFiles,
+        durable_sequence: Arc<DurableSequence>,
+        position: OutboxPosition,
+    ) -> Result<Self, OutboxError> {
+        let oldest = files.index.oldest().unwrap_or_default();
+        let durable_lsn = files.index.durable_lsn();
+        let cursor_lsn = position.lsn;
+        if cursor_lsn > durable_lsn {
+            let problem = format!("the cursor stands at LSN {cursor_lsn}, but the journal ends at {durable_lsn}");
+            return Err(OutboxError::Damaged(problem));
+        }
+        if cursor_lsn.next() < oldest {
+            let problem = format!("the cursor stands at LSN {cursor_lsn}, but the journal begins at {oldest}");
+            return Err(OutboxError::Damaged(problem));
+        }
+        let reader = JournalReader::new(files, cursor_lsn.next());
+        let mut outbox = Self { reader, durable_sequence, position, source: Arc::from("") };
+        // The plan at the cursor is read again where it is still there, to see that it is the one that was delivered.
+        if cursor_lsn >= oldest && cursor_lsn > Lsn::ZERO {
+            outbox.reader.jump_to(cursor_lsn, position.segment, position.offset)?;
+            outbox.check_plan_at_cursor()?;
+        }
+        Ok(outbox)
+    }
+
+    /// The position before the first event that the journal still holds.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn beginning(files: JournalFiles, last_sequence: Sequence) -> Result<OutboxPosition, OutboxError> {
+        let oldest = files.index.oldest().unwrap_or_default();
+        let mut reader = JournalReader::new(files, oldest);
+        let before = Lsn(oldest.0.saturating_sub(1));
+        let sequence = match reader.next_frame()? {
+            None => last_sequence,
+            Some(frame) => {
+                let plan = StoredPlan::decode(frame.body).map_err(OutboxError::Damaged)?;
+                Sequence(plan.first_sequence.0.saturating_sub(1))
+            }
+        };
+        Ok(OutboxPosition { sequence, lsn: before, ..OutboxPosition::START })
+    }
+
+    /// The position behind everything that is durable now.
+    #[must_use]
+    pub fn end(files: &JournalFiles, last_sequence: Sequence) -> OutboxPosition {
+        OutboxPosition { sequence: last_sequence, lsn: files.index.durable_lsn(), ..OutboxPosition::START }
+    }
+
+    fn check_plan_at_cursor(&mut self) -> Result<(), OutboxError> {
+        let expected = self.position;
+        let Some(frame) = self.reader.next_frame()? else {
+            return Err(OutboxError::Damaged(format!("LSN {} cannot be read", expected.lsn)));
+        };
+        let same = expected.body_crc == 0 || frame.body_crc == expected.body_crc;
+        let plan = StoredPlan::decode(frame.body).map_err(OutboxError::Damaged)?;
+        let entries = outbox_entries(&plan).count() as u64;
+        // A cursor stands behind whole plans.
+        if same && plan.first_sequence.plus(entries) == expected.sequence.next() {
+            return Ok(());
+        }
+        let (lsn, sequence) = (expected.lsn, expected.sequence);
+        Err(OutboxError::Damaged(format!(
+            "the cursor says that LSN {lsn} holds event {sequence}; the journal does not"
+        )))
+    }
+}
+
+fn outbox_entries<'a>(plan: &'a StoredPlan<'_>) -> impl Iterator<Item = &'a OutboxEntry> {
+    plan.mutations.iter().filter_map(|mutation| match mutation {
+        Mutation::InsertOutbox(entry) => Some(entry),
+        Mutation::InsertOrder(_) | Mutation::UpdateOrder(_) | Mutation::InsertCommand(_) => None,
+    })
+}
+
+/// The events of a stored plan, numbered.
+pub fn published(plan: StoredPlan<'_>, source: &Arc<str>) -> impl Iterator<Item = PublishedEvent> {
+    let mut sequence = plan.first_sequence;
+    plan.mutations.into_iter().filter_map(move |mutation| match mutation {
+        Mutation::InsertOutbox(entry) => {
+            let event = PublishedEvent { sequence, entry, source: Arc::clone(source) };
+            sequence = sequence.next();
+            Some(event)
+        }
+        Mutation::InsertOrder(_) | Mutation::UpdateOrder(_) | Mutation::InsertCommand(_) => None,
+    })
+}
+
+impl OutboxReader for JournalOutbox {
+    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), OutboxError> {
+        let full = batch.len().saturating_add(events_max);
+        while batch.len() < full {
+            let Some(frame) = self.reader.next_frame()? else { break };
+            let plan = StoredPlan::decode(frame.body)
+                .map_err(|problem| OutboxError::Damaged(format!("LSN {}: {problem}", frame.lsn)))?;
+            if plan.source != &*self.source {
+                self.source = Arc::from(plan.source);
+            }
+            let (lsn, body_crc, segment, offset) = (frame.lsn, frame.body_crc, frame.segment, frame.offset);
+            // A plan is read whole: its events, today one, lie in one batch.
+            for event in published(plan, &self.source) {
+                let sequence = event.sequence;
+                if sequence != self.position.sequence.next() {
+                    let expected = self.position.sequence.next();
+                    let problem = format!("LSN {lsn} holds event {sequence} where {expected} was due");
+                    return Err(OutboxError::Damaged(problem));
+                }
+                self.position = OutboxPosition { sequence, lsn, body_crc, segment, offset };
+                batch.push(event);
+            }
+        }
+        Ok(())
+    }
+
+    fn position(&self) -> OutboxPosition {
+        self.position
+    }
+
+    fn durable_sequence(&self) -> Sequence {
+        self.durable_sequence.get()
+    }
+}
