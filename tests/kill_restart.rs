@@ -15,10 +15,15 @@ const CLIENTS: u64 = 8;
 /// How long a daemon may take to be ready after a kill, on a busy machine.
 const READY_MAX: Duration = Duration::from_secs(10);
 
-/// Small enough that every life rotates, checkpoints and moves its cursor.
+/// Small enough that every few lives rotate, checkpoint, delete what is old and move the cursor. What is kept is more
+/// than a life can write between two dumps.
 const SMALL: &str = "
+[executor]
+batch_bytes_max = 16384
+
 [journal]
 segment_bytes = 65536
+retain_bytes = 8388608
 
 [checkpoint]
 plans = 500
@@ -63,9 +68,7 @@ fn kill_one_store(kills: u64, rng: &mut Rng) -> Summary {
             pause(Duration::from_micros(rng.below(30_000)));
         } else {
             wait_ready(&mut daemon, &store);
-            if rng.chance(30) {
-                witness.dump_news(&store);
-            }
+            witness.dump_news(&store);
             pause(Duration::from_micros(rng.below(60_000)));
         }
         daemon.kill9();

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::{Clock, Command, Commands, Rng};
 use crate::history::{Call, Outcome, Refusal, Seen, outcome_of};
-use crate::support::{Client, pause};
+use crate::support::{Client, DEADLINE, pause};
 
 const RUN: u8 = 0;
 /// Nothing new; what is unanswered is sent until it is answered.
@@ -39,15 +39,35 @@ pub struct Crew {
 struct Orders {
     mode: AtomicU8,
     connections: AtomicU64,
+    /// Bit n is set while client n has nothing left to do.
+    resting: AtomicU64,
     socket: PathBuf,
     clock: Clock,
 }
 
+/// What a crew is told to do.
+pub struct Task {
+    pub clients: u64,
+    /// Writes of new commands by each client; then it only sends again what was not answered.
+    pub bursts_max: u64,
+    /// How long a client rests between two writes, at most.
+    pub idle_us_max: u64,
+}
+
+impl Task {
+    /// New commands until told otherwise.
+    pub fn endless(clients: u64) -> Task {
+        Task { clients, bursts_max: u64::MAX, idle_us_max: 1500 }
+    }
+}
+
 impl Crew {
-    pub fn start(clients: u64, socket: &Path, clock: &Clock, rng: &mut Rng) -> Crew {
+    pub fn start(task: &Task, socket: &Path, clock: &Clock, rng: &mut Rng) -> Crew {
+        assert!((1..=64).contains(&task.clients), "a bit for each client");
         let orders = Arc::new(Orders {
             mode: AtomicU8::new(RUN),
             connections: AtomicU64::new(0),
+            resting: AtomicU64::new(0),
             socket: socket.to_owned(),
             clock: clock.clone(),
         });
@@ -56,14 +76,28 @@ impl Crew {
             let commands = Commands::new(rng.fork(number), Arc::clone(&known));
             let client = Worker {
                 orders: Arc::clone(&orders),
+                bit: 1 << number,
+                bursts_left: task.bursts_max,
+                idle_us_max: task.idle_us_max,
+                settle_since: None,
                 commands,
                 unanswered: VecDeque::new(),
                 sighting: Sighting::default(),
             };
             std::thread::Builder::new().name(format!("client-{number}")).spawn(move || client.run()).expect("a thread")
         };
-        let threads = (0..clients).map(start).collect();
+        let threads = (0..task.clients).map(start).collect();
         Crew { orders, threads }
+    }
+
+    /// Every client has sent all it may, and has every answer.
+    pub fn is_resting(&self) -> bool {
+        self.orders.resting.load(Ordering::SeqCst).count_ones() as usize == self.threads.len()
+    }
+
+    /// How many connections the clients have made.
+    pub fn connections(&self) -> u64 {
+        self.orders.connections.load(Ordering::SeqCst)
     }
 
     /// Sends what is unanswered until all is answered, nothing new, and returns what was seen.
@@ -91,6 +125,10 @@ impl Crew {
 /// One client.
 struct Worker {
     orders: Arc<Orders>,
+    bit: u64,
+    bursts_left: u64,
+    idle_us_max: u64,
+    settle_since: Option<Instant>,
     commands: Commands,
     unanswered: VecDeque<Command>,
     sighting: Sighting,
@@ -110,33 +148,49 @@ impl Worker {
                 pause(Duration::from_millis(1));
                 continue;
             };
-            let mut line =
-                Line { client, connection: self.orders.connections.fetch_add(1, Ordering::SeqCst), position: 0 };
+            let connection = self.orders.connections.fetch_add(1, Ordering::SeqCst);
+            let mut line = Line { client, connection, position: 0 };
             while !self.is_over() {
-                let went_on =
-                    if self.commands.rng().chance(8) { self.ask_status(&mut line) } else { self.burst(&mut line) };
-                if let Err(error) = went_on {
-                    assert!(
-                        !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
-                        "the daemon left a client hanging"
-                    );
+                if let Err(error) = self.act(&mut line) {
+                    let hanging = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+                    assert!(!hanging, "the daemon left a client hanging");
                     break;
                 }
-                let idle_us = self.commands.rng().below(1500);
+                let idle_us = self.commands.rng().below(self.idle_us_max + 1);
                 pause(Duration::from_micros(idle_us));
             }
         }
         self.sighting
     }
 
+    /// Asks or tells something, or rests.
+    fn act(&mut self, line: &mut Line) -> io::Result<()> {
+        let has_work = self.may_begin() || !self.unanswered.is_empty();
+        if has_work {
+            self.orders.resting.fetch_and(!self.bit, Ordering::SeqCst);
+        } else {
+            self.orders.resting.fetch_or(self.bit, Ordering::SeqCst);
+            return Ok(());
+        }
+        if self.commands.rng().chance(8) { self.ask_status(line) } else { self.burst(line) }
+    }
+
     fn mode(&self) -> u8 {
         self.orders.mode.load(Ordering::SeqCst)
     }
 
-    fn is_over(&self) -> bool {
+    fn may_begin(&self) -> bool {
+        self.mode() == RUN && self.bursts_left > 0
+    }
+
+    fn is_over(&mut self) -> bool {
         match self.mode() {
             RUN => false,
-            SETTLE => self.unanswered.is_empty(),
+            SETTLE => {
+                let since = self.settle_since.get_or_insert_with(Instant::now);
+                assert!(since.elapsed() < DEADLINE, "{} commands find no answer", self.unanswered.len());
+                self.unanswered.is_empty()
+            }
             _ => true,
         }
     }
@@ -147,8 +201,11 @@ impl Worker {
         let count = usize::try_from(count).expect("a small number");
         let again = count.min(self.unanswered.len());
         let mut chosen: Vec<Command> = self.unanswered.drain(..again).collect();
-        while self.mode() == RUN && chosen.len() < count {
-            chosen.push(self.commands.next());
+        if self.may_begin() {
+            self.bursts_left -= 1;
+            while chosen.len() < count {
+                chosen.push(self.commands.next());
+            }
         }
         chosen
     }

@@ -13,9 +13,9 @@ mod witness;
 
 pub use clock::Clock;
 pub use commands::{Command, Commands};
-pub use crew::Crew;
+pub use crew::{Crew, Task};
 pub use rng::Rng;
-pub use witness::{Summary, Witness};
+pub use witness::{Summary, Witness, wait_relayed};
 
 /// The seed of a test: `ORDERD_SEED`, or the clock. Printed, so that a failure can be run again.
 pub fn seed(test: &str) -> u64 {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::crew::Sighting;
-use super::{Clock, Crew, Rng};
+use super::{Clock, Crew, Rng, Task};
 use crate::history::{Call, Delivery, Dump, History, Outcome, Seen, check, plans_of};
 use crate::support::{Client, DEADLINE, Daemon, Store, eventually, orderd};
 
@@ -69,8 +69,9 @@ impl Witness {
         &self.clock
     }
 
+    /// Clients that send new commands until told otherwise.
     pub fn crew(&self, clients: u64, socket: &Path, rng: &mut Rng) -> Crew {
-        Crew::start(clients, socket, &self.clock, rng)
+        Crew::start(&Task::endless(clients), socket, &self.clock, rng)
     }
 
     /// The sink was made to fail: a life may deliver an event twice.
