@@ -40,7 +40,7 @@ mod story;
 
 pub use parse::{outcome_of, plans_of};
 pub use record::{Call, Delivery, Dump, History, Moment, Order, Outcome, Plan, Refusal, Request, Seen};
-pub use verdict::{Verdict, Violation};
+pub use verdict::Violation;
 
 use authors::Authors;
 use journal::Journal;

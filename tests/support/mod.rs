@@ -9,6 +9,7 @@ mod client;
 mod daemon;
 mod events;
 mod files;
+mod mount;
 mod store;
 
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ pub use client::{Client, assert_error, error_kind, place_params, refuses, reques
 pub use daemon::Daemon;
 pub use events::{events, events_of, lines};
 pub use files::{copy_tree, files, flip_byte};
+pub use mount::{Mount, must, require_root, run};
 pub use store::Store;
 
 /// How long anything may take before a test gives up: generous, because machines that run tests are busy.

@@ -1,0 +1,169 @@
+//! One failure in one store: load, the failure, the restart, the judgement.
+
+use std::time::{Duration, Instant};
+
+use super::expect::{Expect, expect};
+use super::strace::{Injection, Traced};
+use crate::load::{Crew, Rng, Task, Witness};
+use crate::support::{Client, DEADLINE, Daemon, Store, files, poll};
+
+/// Small enough that a few hundred commands rotate, checkpoint, delete and move the cursor.
+const SMALL: &str = "
+[executor]
+batch_bytes_max = 16384
+
+[journal]
+segment_bytes = 65536
+full_probe_ms = 20
+
+[checkpoint]
+plans = 100
+
+[relay]
+batch_events_max = 20
+cursor_events_max = 20
+cursor_ms_max = 10
+backoff_ms_min = 5
+backoff_ms_max = 50
+";
+
+const REDELIVERED_MAX: u64 = 40;
+
+const TASK: Task = Task { clients: 4, bursts_max: 5, idle_us_max: 500 };
+
+/// How soon a failure that ends the daemon must have ended it: a second, and what a busy machine and strace add.
+const END_MAX: Duration = Duration::from_secs(3);
+
+/// How long failures without end are looked at.
+const STICKY_LOOK: Duration = Duration::from_secs(2);
+
+/// What the traced daemon starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// No store yet.
+    New,
+    /// A store whose daemon was killed.
+    Recover,
+}
+
+#[derive(Debug)]
+pub struct Case {
+    pub injection: Injection,
+    pub start: Start,
+}
+
+/// How the traced life ended.
+struct End {
+    code: Option<i32>,
+    failures: Vec<String>,
+    /// Commands were answered before the failure.
+    ready: bool,
+    /// From the failure to the end.
+    took: Duration,
+}
+
+impl Case {
+    /// True when the failure was met.
+    pub fn run(&self, rng: &mut Rng) -> bool {
+        let store = Store::with("", SMALL);
+        let mut witness = Witness::new(&store.sink(), REDELIVERED_MAX);
+        // A sink whose writes fail is given its batch again.
+        witness.sink_failed();
+        let crew = Crew::start(&TASK, &store.socket(), witness.clock(), rng);
+        if self.start == Start::Recover {
+            let mut daemon = Daemon::start(&store);
+            self.wait(|| crew.is_resting().then_some(()));
+            daemon.kill9();
+            witness.died();
+        }
+        let before = files(&store.data_dir());
+        let end = self.traced_life(&store, &crew);
+        witness.died();
+        self.judge_end(&end);
+        if self.start == Start::Recover && !end.ready && end.code == Some(74) && self.is_read() {
+            assert_eq!(
+                changed(&before, &files(&store.data_dir())),
+                Vec::<String>::new(),
+                "{self:?} {:?}",
+                end.failures
+            );
+        }
+        let daemon = Daemon::start(&store);
+        witness.heard(crew.settle());
+        witness.conclude(&store, daemon);
+        !end.failures.is_empty()
+    }
+
+    fn is_read(&self) -> bool {
+        matches!(self.injection.syscall, "pread64" | "read" | "getdents64")
+    }
+
+    /// Runs until the work is done or the daemon has ended; a daemon that goes on is stopped as it should be.
+    fn traced_life(&self, store: &Store, crew: &Crew) -> End {
+        let mut traced = Traced::spawn(store, &self.injection);
+        let mut failed_at: Option<Instant> = None;
+        let mut ready = false;
+        let mut ready_at_failure = false;
+        self.wait(|| {
+            if failed_at.is_none() && !traced.failures().is_empty() {
+                failed_at = Some(Instant::now());
+                ready_at_failure = ready;
+            }
+            ready =
+                ready || Client::try_connect(&store.socket()).ok().and_then(|mut client| client.try_status()).is_some();
+            let gone = !traced.daemon.is_running();
+            let looked = self.injection.sticky && failed_at.is_some_and(|at| at.elapsed() > STICKY_LOOK);
+            (gone || looked || (ready && crew.is_resting())).then_some(())
+        });
+        if traced.daemon.is_running() {
+            traced.daemon.sigterm();
+        }
+        let status = traced.daemon.wait_exit(DEADLINE);
+        let failures = traced.failures();
+        End {
+            code: status.code(),
+            ready: if failed_at.is_some() { ready_at_failure } else { ready },
+            took: failed_at.map_or(Duration::ZERO, |at| at.elapsed()),
+            failures,
+        }
+    }
+
+    #[track_caller]
+    fn wait(&self, look: impl FnMut() -> Option<()>) {
+        assert!(poll(DEADLINE, look).is_some(), "{self:?}: nothing moves any more");
+    }
+
+    fn judge_end(&self, end: &End) {
+        let told = format!("{self:?}: exit {:?} after {:?}, failed: {:#?}", end.code, end.took, end.failures);
+        let Some(first) = end.failures.first() else {
+            assert_eq!(end.code, Some(0), "nothing failed, {told}");
+            return;
+        };
+        if first.contains(".so") || end.failures.iter().any(|failure| failure.contains(".so")) {
+            return;
+        }
+        // Several threads may each have had a failure; the strictest of them counts.
+        let expected: Vec<Expect> =
+            end.failures.iter().map(|failure| expect(&self.injection, failure, end.ready)).collect();
+        if expected.contains(&Expect::Ends) {
+            assert_eq!(end.code, Some(74), "must end, {told}");
+            assert!(end.took < END_MAX, "must end at once, {told}");
+        } else if expected.iter().all(|one| *one == Expect::GoesOn) && !self.injection.sticky {
+            assert_eq!(end.code, Some(0), "must go on, {told}");
+        } else {
+            // Before the store is open a failure may also be told as a configuration or permission error.
+            let codes: &[i32] = if end.ready { &[0, 74] } else { &[0, 73, 74, 77, 78] };
+            assert!(end.code.is_some_and(|code| codes.contains(&code)), "must not crash, {told}");
+        }
+    }
+}
+
+/// The files that are not what they were.
+fn changed(
+    before: &std::collections::BTreeMap<std::path::PathBuf, Vec<u8>>,
+    after: &std::collections::BTreeMap<std::path::PathBuf, Vec<u8>>,
+) -> Vec<String> {
+    let names = before.keys().chain(after.keys());
+    let differs = |name: &&std::path::PathBuf| before.get(*name) != after.get(*name);
+    names.filter(differs).map(|name| name.display().to_string()).collect()
+}
