@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 
 fn parse(text: &str) -> Result<Config, InvalidConfig> {
-    Config::parse(text, Path::new("/conf/config.toml"))
+    Config::parse(text, Origin::File("/conf/config.toml".into()))
 }
 
 /// The problems of a text as `LINE KEY MESSAGE`.
@@ -145,10 +145,10 @@ fn a_section_of_the_wrong_form_is_refused() {
 
 #[test]
 fn daemon_keys_take_what_can_work() {
-    for mode in ["\"660\"", "\"0600\"", "\"0777\""] {
+    for mode in ["\"660\"", "\"0600\"", "\"0777\"", "\"0000\""] {
         parse(&format!("[daemon]\nsocket_mode = {mode}")).unwrap();
     }
-    for mode in ["\"0060\"", "\"0460\"", "\"1660\"", "\"0o660\"", "\"rw\"", "\"\"", "\"+660\"", "\"00660\""] {
+    for mode in ["\"1660\"", "\"0888\"", "\"0o660\"", "\"rw\"", "\"\"", "\"+660\"", "\"00660\""] {
         refused(&format!("[daemon]\nsocket_mode = {mode}"), "daemon.socket_mode", "octal");
     }
     for source in ["\"\"", "\"a b\"", "\"a\\n\"", "\"\u{fc}\"", "5"] {
@@ -240,7 +240,7 @@ fn a_printed_configuration_reads_back_as_itself() {
 fn a_path_that_toml_cannot_hold_is_not_printed_as_another_one() {
     use std::os::unix::ffi::OsStrExt as _;
     let file = Path::new(std::ffi::OsStr::from_bytes(b"/\xff/config.toml"));
-    assert!(Config::parse("", file).unwrap().to_toml().is_err());
+    assert!(Config::parse("", Origin::File(file.into())).unwrap().to_toml().is_err());
 }
 
 /// Every `section.key` that the printed defaults have.
@@ -264,7 +264,7 @@ fn the_shipped_file_is_the_defaults_and_names_every_key() {
         kind: SinkKind::File { path: root.join("data/events.ndjson") },
         start: SinkStart::Beginning,
     };
-    let defaults = Config { sinks: vec![sink], ..Config::parse("", &root.join("config.toml")).unwrap() };
+    let defaults = Config { sinks: vec![sink], ..Config::parse("", Origin::File(root.join("config.toml"))).unwrap() };
     assert_eq!(config, defaults);
     assert_eq!(keys(&shipped), keys(&config.to_toml().unwrap()));
 }

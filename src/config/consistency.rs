@@ -80,7 +80,7 @@ fn check_paths(config: &Config, problems: &mut Problems<'_>, locate: impl Fn(&st
         if *path == config.daemon.socket {
             problems.add(locate(&key), &key, "takes a path that is not the one of daemon.socket");
         }
-        if *path == config.file {
+        if *path == config.origin.file() {
             problems.add(locate(&key), &key, "takes a path that is not this configuration's own");
         }
     }

@@ -12,8 +12,6 @@ pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 const EVENT_SOURCE_DEFAULT: &str = "/orderd";
 const EVENT_SOURCE_BYTES_MAX: usize = 255;
 const SOCKET_MODE_DEFAULT: u32 = 0o660;
-/// The owner has to be able to connect: whatever else a mode says, this is in it.
-const SOCKET_MODE_OWNER: u32 = 0o600;
 const SHUTDOWN_MS_DEFAULT: u64 = 8000;
 /// 4294967295 means "no user" in every system call.
 const UID_MAX: u64 = 4_294_967_294;
@@ -92,13 +90,12 @@ fn event_source(text: &str) -> Option<String> {
     ((1..=EVENT_SOURCE_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
 }
 
-const SOCKET_MODE_TAKES: &str =
-    "octal permissions as a string, from \"0600\" to \"0777\", with read and write for the owner";
+const SOCKET_MODE_TAKES: &str = "octal permissions as a string, such as \"0660\", at most \"0777\"";
 
 fn socket_mode(text: &str) -> Option<u32> {
     let digits = (3..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     let mode = u32::from_str_radix(text, 8).ok().filter(|_| digits)?;
-    (mode <= 0o777 && mode & SOCKET_MODE_OWNER == SOCKET_MODE_OWNER).then_some(mode)
+    (mode <= 0o777).then_some(mode)
 }
 
 const SOCKET_GROUP_TAKES: &str = "a group's name or number, or \"\" to leave the group alone";

@@ -7,9 +7,6 @@ use std::path::PathBuf;
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// No path was given and none of the usual files is there.
-    #[error("no configuration found; looked at {}. Give one with --config or $ORDERD_CONFIG", list(.0))]
-    NotFound(Vec<PathBuf>),
     /// The file cannot be read.
     #[error("cannot read the configuration {}: {error}", path.display())]
     Unreadable {
@@ -65,8 +62,3 @@ impl fmt::Display for InvalidConfig {
 }
 
 impl std::error::Error for InvalidConfig {}
-
-fn list(paths: &[PathBuf]) -> String {
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    names.join(" and ")
-}

@@ -14,13 +14,13 @@ mod sinks;
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
 pub use daemon::{DaemonConfig, LogConfig, LogFormat, LogLevel, SOCKET_PATH_BYTES_MAX};
 pub use error::{ConfigError, InvalidConfig, Problem};
-pub use find::{CONFIG_VARIABLE, find};
+pub use find::{CONFIG_VARIABLE, Origin};
 pub use limits::{CheckpointConfig, ExecutorConfig, JournalConfig, RelayConfig, ServerConfig};
 pub use render::NotUtf8;
 pub use sinks::{SinkConfig, SinkKind, SinkStart};
@@ -35,8 +35,8 @@ const SECTIONS: [&str; 8] = ["daemon", "log", "server", "executor", "journal", "
 /// A configuration that was read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The file it was read from, absolute.
-    pub file: PathBuf,
+    /// Where it was read from.
+    pub origin: Origin,
     /// `[daemon]`
     pub daemon: DaemonConfig,
     /// `[log]`
@@ -69,14 +69,14 @@ impl Config {
             return Err(unreadable(io::Error::new(io::ErrorKind::InvalidData, message)));
         }
         let text = std::fs::read_to_string(&file).map_err(unreadable)?;
-        Ok(Self::parse(&text, &file)?)
+        Ok(Self::parse(&text, Origin::File(file))?)
     }
 
-    /// Reads and checks a text; `file`, an absolute path, is where relative paths start from, and is named in errors.
+    /// Reads and checks a text; relative paths start at the folder of its origin.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn parse(text: &str, file: &Path) -> Result<Self, InvalidConfig> {
+    pub fn parse(text: &str, origin: Origin) -> Result<Self, InvalidConfig> {
         let mut problems = Problems::new(text);
         let (document, errors) = DeTable::parse_recoverable(text);
         let root = document.get_ref();
@@ -84,7 +84,7 @@ impl Config {
             let at = error.span().map(|span| span.start);
             problems.add(at, problems.key_at(root, at), format!("no TOML: {}", error.message()));
         }
-        let config = Self::read(root, file, &mut problems);
+        let config = Self::read(root, origin, &mut problems);
         consistency::check(&config, &mut problems, |key| locate(root, key));
         if problems.found.is_empty() {
             return Ok(config);
@@ -92,11 +92,11 @@ impl Config {
         let mut problems = problems.found;
         problems.sort();
         problems.dedup();
-        Err(InvalidConfig { file: file.to_owned(), problems })
+        Err(InvalidConfig { file: config.origin.file(), problems })
     }
 
-    fn read<'t>(root: &DeTable<'t>, file: &Path, problems: &mut Problems<'t>) -> Self {
-        let folder = file.parent().unwrap_or(Path::new("/"));
+    fn read<'t>(root: &DeTable<'t>, origin: Origin, problems: &mut Problems<'t>) -> Self {
+        let folder = &origin.folder();
         for (key, _) in root {
             if !SECTIONS.contains(&key.get_ref().as_ref()) {
                 let message = format!("unknown key; the sections are {}", SECTIONS.join(", "));
@@ -104,7 +104,6 @@ impl Config {
             }
         }
         Self {
-            file: file.to_owned(),
             daemon: DaemonConfig::read(section(root, "daemon", problems), folder),
             log: LogConfig::read(section(root, "log", problems)),
             server: ServerConfig::read(section(root, "server", problems)),
@@ -113,6 +112,7 @@ impl Config {
             checkpoint: CheckpointConfig::read(section(root, "checkpoint", problems)),
             relay: RelayConfig::read(section(root, "relay", problems)),
             sinks: sinks::read(root.get("sinks"), folder, problems),
+            origin,
         }
     }
 
@@ -124,10 +124,19 @@ impl Config {
         if self.sinks.is_empty() {
             warnings.push("there are no [[sinks]]: events are stored and go nowhere".to_owned());
         }
-        let mode = std::fs::metadata(&self.file).map_or(0, |metadata| metadata.permissions().mode());
-        if mode & WRITABLE_BY_OTHERS != 0 {
-            let file = self.file.display();
-            warnings.push(format!("{file} can be changed by others than its owner (mode {:04o})", mode & 0o7777));
+        match &self.origin {
+            Origin::BuiltIn(folder) => warnings.push(format!(
+                "no configuration was given or found: the built-in default holds, with its files in {}",
+                folder.display()
+            )),
+            Origin::File(file) => {
+                let mode = std::fs::metadata(file).map_or(0, |metadata| metadata.permissions().mode());
+                if mode & WRITABLE_BY_OTHERS != 0 {
+                    let mode = mode & 0o7777;
+                    warnings
+                        .push(format!("{} can be changed by others than its owner (mode {mode:04o})", file.display()));
+                }
+            }
         }
         warnings
     }

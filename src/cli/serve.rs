@@ -1,0 +1,26 @@
+//! `orderd serve`
+
+use std::path::Path;
+
+use super::exit::Failure;
+use crate::config::Config;
+use crate::{app, log};
+
+/// Run the daemon in the foreground
+///
+/// Runs until SIGTERM or SIGINT: then it takes no new commands, answers those it has, saves its positions and exits 0.
+/// SIGHUP reopens file sinks and reads the log level again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    orderd serve                                    with ./config.toml, if it is there\n  \
+    orderd serve --config /etc/orderd/config.toml")]
+pub struct ServeArgs {}
+
+pub(super) fn run(_args: &ServeArgs, config: Option<&Path>) -> Result<(), Failure> {
+    let config = Config::find(config)?;
+    let log = log::start(config.log);
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    Ok(app::serve(config, &log)?)
+}
