@@ -50,7 +50,7 @@ fn a_client_that_does_not_read_is_held_back_and_the_others_are_served() {
 
 #[test]
 fn a_client_that_does_not_read_for_too_long_is_closed() {
-    let store = Store::with("", "[server]\nanswer_bytes_max = 65536\nwrite_ms_max = 500\n");
+    let store = Store::with("", "[server]\nline_bytes_max = 65536\nanswer_bytes_max = 65536\nwrite_ms_max = 500\n");
     let _daemon = Daemon::start(&store);
     let mut served = Client::connect(&store);
     let mut deaf = Client::connect(&store);
