@@ -13,3 +13,4 @@ pub mod repo;
 pub mod service;
 pub mod storage;
 pub mod usecases;
+pub mod server;

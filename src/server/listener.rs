@@ -1,0 +1,160 @@
+//! The socket's path: taken over when nobody answers there, left alone when it is something else.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Gid, Mode};
+
+use super::ServerOptions;
+
+/// `sun_path` has room for 108 bytes, the last of which is a zero.
+const PATH_BYTES_MAX: usize = 107;
+
+/// Why the socket cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The system has no room for a path so long.
+    #[error("the socket path {path} has {bytes} bytes; the system allows {PATH_BYTES_MAX}: choose a shorter one")]
+    PathTooLong {
+        /// The path.
+        path: PathBuf,
+        /// Its length.
+        bytes: usize,
+    },
+    /// The path is taken by something that is no socket.
+    #[error("{0} is there and is no socket; it was left untouched: remove it, or choose another socket path")]
+    NotASocket(PathBuf),
+    /// Somebody answers at the path.
+    #[error("another process answers at {0}; choose another socket path")]
+    InUse(PathBuf),
+    /// There is no such group.
+    #[error("there is no group {0:?} in /etc/group; daemon.socket_group takes a name from there, or a number")]
+    UnknownGroup(String),
+    /// The system refused.
+    #[error("{operation} {path}: {source}")]
+    Io {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What came back.
+        source: io::Error,
+    },
+}
+
+/// A listening socket; its path goes with it.
+#[derive(Debug)]
+pub(super) struct Listener {
+    pub(super) socket: mio::net::UnixListener,
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+impl Listener {
+    /// Binds the path. The caller holds the lock of the store, so that no two daemons do this at a time.
+    pub(super) fn bind(options: &ServerOptions) -> Result<Self, BindError> {
+        let path = options.socket.as_path();
+        let bytes = path.as_os_str().as_bytes().len();
+        if bytes > PATH_BYTES_MAX {
+            return Err(BindError::PathTooLong { path: path.to_owned(), bytes });
+        }
+        let group = options.socket_group.as_deref().map(group_id).transpose()?;
+        remove_stale(path)?;
+        let socket = bind_private(path)?;
+        let listener =
+            Self { inode: inode_of(path)?, socket: mio::net::UnixListener::from_std(socket), path: path.to_owned() };
+        // Group first, then mode: at no moment may more people connect than in the end.
+        if group.is_some() {
+            rustix::fs::chown(path, None, group).map_err(|error| failed("set the group of", path, error))?;
+        }
+        rustix::fs::chmod(path, Mode::from_raw_mode(options.socket_mode))
+            .map_err(|error| failed("set the mode of", path, error))?;
+        Ok(listener)
+    }
+}
+
+impl Drop for Listener {
+    /// Removes the path, unless somebody has put something else there.
+    fn drop(&mut self) {
+        if inode_of(&self.path).is_ok_and(|inode| inode == self.inode)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "the socket could not be removed");
+        }
+    }
+}
+
+/// Binds so that only our own user may connect, whatever the process' umask says, and restores the umask.
+fn bind_private(path: &Path) -> Result<UnixListener, BindError> {
+    // Group and others lose everything, our own bits stay as they are: another thread that makes a file or directory
+    // in this moment gets a more private one, never a broken one.
+    let before = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    let bound = UnixListener::bind(path);
+    rustix::process::umask(before);
+    let socket = bound.map_err(|error| failed("bind", path, error))?;
+    socket.set_nonblocking(true).map_err(|error| failed("listen at", path, error))?;
+    Ok(socket)
+}
+
+/// Removes what a killed daemon has left behind.
+fn remove_stale(path: &Path) -> Result<(), BindError> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed("look at", path, error)),
+    };
+    if !metadata.file_type().is_socket() {
+        return Err(BindError::NotASocket(path.to_owned()));
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            tracing::info!(path = %path.display(), "removing a socket that nobody listens to");
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path, error)),
+                Ok(()) | Err(_) => Ok(()),
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // Its queue is full: somebody listens, too busy to accept.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(BindError::InUse(path.to_owned())),
+        Err(error) => Err(failed("connect to", path, error)),
+        Ok(_) => Err(BindError::InUse(path.to_owned())),
+    }
+}
+
+fn inode_of(path: &Path) -> Result<(u64, u64), BindError> {
+    let metadata = fs::symlink_metadata(path).map_err(|error| failed("look at", path, error))?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// The number of a group, from its name or its digits.
+fn group_id(group: &str) -> Result<Gid, BindError> {
+    let unknown = || BindError::UnknownGroup(group.to_owned());
+    if let Ok(number) = group.parse::<u32>() {
+        return Ok(Gid::from_raw(number));
+    }
+    let path = Path::new("/etc/group");
+    let groups = fs::read_to_string(path).map_err(|error| failed("read", path, error))?;
+    groups.lines().find_map(|line| gid_in(line, group)).map(Gid::from_raw).ok_or_else(unknown)
+}
+
+/// `name:password:gid:members`
+fn gid_in(line: &str, group: &str) -> Option<u32> {
+    let mut fields = line.split(':');
+    if fields.next() != Some(group) {
+        return None;
+    }
+    fields.nth(1)?.parse().ok()
+}
+
+fn failed(operation: &'static str, path: &Path, error: impl Into<io::Error>) -> BindError {
+    BindError::Io { operation, path: path.to_owned(), source: error.into() }
+}
+
+#[cfg(test)]
+#[path = "listener_test.rs"]
+mod tests;

@@ -1,0 +1,28 @@
+//! The socket: lines in, commands out to the executor, answers back in the order of the requests.
+//!
+//! One thread serves all connections. It never waits for anything but the readiness of sockets and for answers: a
+//! full queue is answered with `overloaded`, and a client that does not read its answers is not read from any more.
+//!
+//! A line's way: [`line_buffer`] cuts it out, [`protocol`] and [`request`] make a command of it, [`exchange`] hands it
+//! to the executor while [`replies`] keeps its place, [`response`] writes the answer into that place, [`connection`]
+//! sends it.
+
+mod connection;
+mod event_loop;
+mod exchange;
+mod line_buffer;
+mod listener;
+mod options;
+mod protocol;
+mod replies;
+mod request;
+mod response;
+#[expect(clippy::module_inception, reason = "the server is the noun of this file and of this layer")]
+mod server;
+mod status;
+mod table;
+mod wire_error;
+
+pub use listener::BindError;
+pub use options::ServerOptions;
+pub use server::{Server, ServerHandle};

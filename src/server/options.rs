@@ -1,0 +1,34 @@
+//! What the configuration says about the server.
+
+use std::path::PathBuf;
+
+/// Limits and time-outs of the socket side; each has a key of the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerOptions {
+    /// Where the socket is.
+    pub socket: PathBuf,
+    /// Its permission bits.
+    pub socket_mode: u32,
+    /// Its group: a name of `/etc/group` or a number; none leaves the group of the process.
+    pub socket_group: Option<String>,
+    /// Who may ask for something; empty: whoever may connect.
+    pub allowed_uids: Vec<u32>,
+    /// Connections at the same time.
+    pub connections_max: usize,
+    /// Bytes of a line, its end not counted.
+    pub line_bytes_max: usize,
+    /// Requests of one connection that wait for their answer.
+    pub in_flight_max: usize,
+    /// Bytes of one connection's answers that wait for being sent.
+    pub answer_bytes_max: usize,
+    /// The same for all connections together.
+    pub answers_bytes_max: usize,
+    /// How long a line may take from its first byte to its end.
+    pub line_ms_max: u64,
+    /// How long a connection may be silent while nothing of it is in flight.
+    pub idle_ms_max: u64,
+    /// How long a client may leave its answers lying without taking or sending a byte.
+    pub write_ms_max: u64,
+    /// How long a drain may take.
+    pub shutdown_ms_max: u64,
+}

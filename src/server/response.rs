@@ -1,0 +1,112 @@
+//! Answers as lines, written straight into the buffer they are sent from.
+
+use std::io::Write;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::wire_error::{ErrorKind, WireError};
+use crate::contracts::Lsn;
+use crate::domain::{OrderState, Timestamp};
+
+/// The answer to a command that changed an order, or had done so before.
+pub(super) fn write_changed(out: &mut Vec<u8>, id: &str, order: &OrderState, lsn: Lsn, duplicate: bool) {
+    begin_result(out, id);
+    out.extend_from_slice(b"{\"order\":");
+    write_order(out, order);
+    out.extend_from_slice(b",\"lsn\":");
+    write_integer(out, lsn.0);
+    out.extend_from_slice(if duplicate { b",\"duplicate\":true}}\n" } else { b",\"duplicate\":false}}\n" });
+}
+
+/// The answer that shows an order.
+pub(super) fn write_found(out: &mut Vec<u8>, id: &str, order: &OrderState) {
+    begin_result(out, id);
+    out.extend_from_slice(b"{\"order\":");
+    write_order(out, order);
+    out.extend_from_slice(b"}}\n");
+}
+
+/// An answer of which only the result's own form is known.
+pub(super) fn write_result(out: &mut Vec<u8>, id: &str, result: &impl Serialize) {
+    match serde_json::to_vec(result) {
+        Ok(json) => {
+            begin_result(out, id);
+            out.extend_from_slice(&json);
+            out.extend_from_slice(b"}\n");
+        }
+        Err(error) => write_error(out, id, &WireError::new(ErrorKind::InternalError, error.to_string())),
+    }
+}
+
+/// The answer that refuses.
+pub(super) fn write_error(out: &mut Vec<u8>, id: &str, error: &WireError) {
+    let wire = error.kind.wire();
+    begin(out, id);
+    out.extend_from_slice(b",\"error\":{\"code\":");
+    write_integer(out, wire.code);
+    out.extend_from_slice(b",\"message\":");
+    // Only a failing writer or a failing `Serialize` could fail here, and neither a Vec nor a str does.
+    if serde_json::to_writer(&mut *out, &*error.message).is_err() {
+        out.extend_from_slice(b"\"\"");
+    }
+    out.extend_from_slice(b",\"data\":{\"kind\":\"");
+    out.extend_from_slice(wire.kind.as_bytes());
+    out.extend_from_slice(if wire.retryable { b"\",\"retryable\":true}}}\n" } else { b"\",\"retryable\":false}}}\n" });
+}
+
+fn begin(out: &mut Vec<u8>, id: &str) {
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+    out.extend_from_slice(id.as_bytes());
+}
+
+fn begin_result(out: &mut Vec<u8>, id: &str) {
+    begin(out, id);
+    out.extend_from_slice(b",\"result\":");
+}
+
+fn write_order(out: &mut Vec<u8>, order: &OrderState) {
+    out.extend_from_slice(b"{\"order_id\":\"");
+    write_uuid(out, order.order_id.uuid());
+    out.extend_from_slice(b"\",\"customer_id\":\"");
+    write_uuid(out, order.customer_id.uuid());
+    out.extend_from_slice(b"\",\"total_amount\":");
+    write_integer(out, order.total_amount.get());
+    out.extend_from_slice(b",\"status\":\"");
+    out.extend_from_slice(order.status.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"version\":");
+    write_integer(out, order.version);
+    out.extend_from_slice(b",\"placed_at\":");
+    write_time(out, Some(order.placed_at));
+    out.extend_from_slice(b",\"completed_at\":");
+    write_time(out, order.completed_at);
+    out.extend_from_slice(b",\"cancelled_at\":");
+    write_time(out, order.cancelled_at);
+    out.push(b'}');
+}
+
+fn write_uuid(out: &mut Vec<u8>, uuid: Uuid) {
+    let mut text = Uuid::encode_buffer();
+    out.extend_from_slice(uuid.hyphenated().encode_lower(&mut text).as_bytes());
+}
+
+fn write_time(out: &mut Vec<u8>, time: Option<Timestamp>) {
+    match time {
+        Some(time) => write_display(out, format_args!("\"{time}\"")),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+fn write_integer(out: &mut Vec<u8>, value: impl std::fmt::Display) {
+    write_display(out, format_args!("{value}"));
+}
+
+fn write_display(out: &mut Vec<u8>, value: std::fmt::Arguments<'_>) {
+    // Writing to a Vec does not fail.
+    let written = out.write_fmt(value);
+    debug_assert!(written.is_ok());
+}
+
+#[cfg(test)]
+#[path = "response_test.rs"]
+mod tests;

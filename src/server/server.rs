@@ -1,0 +1,111 @@
+//! The server as the rest of the daemon sees it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crossbeam_channel::{Receiver, Sender};
+use mio::{Poll, Waker};
+
+use super::event_loop::{EventLoop, WAKER};
+use super::listener::{BindError, Listener};
+use super::{ServerOptions, exchange::Exchange, status::Surroundings};
+use crate::contracts::{Answer, SinkMonitor, Submission};
+
+/// Serves the socket in the thread that runs it.
+#[derive(Debug)]
+pub struct Server {
+    event_loop: EventLoop,
+}
+
+/// Reaches a server from other threads.
+#[derive(Debug, Clone)]
+pub struct ServerHandle {
+    signals: Arc<Signals>,
+}
+
+/// What other threads tell the server's thread, and what it shows them.
+#[derive(Debug)]
+pub(super) struct Signals {
+    /// The thread is awake and will look at the answers before it sleeps.
+    pub(super) awake: AtomicBool,
+    /// The server is to stop.
+    pub(super) draining: AtomicBool,
+    /// How many turns the loop has made.
+    pub(super) turns: AtomicU64,
+    waker: Waker,
+}
+
+impl Server {
+    /// Takes the socket's path and listens; clients that connect wait until [`Server::run`].
+    ///
+    /// The caller MUST hold the store's lock: it is what makes it safe to remove a socket that was left behind.
+    ///
+    /// # Errors
+    /// The socket cannot be had; whatever else is at its path was left untouched.
+    pub fn bind(
+        options: ServerOptions,
+        submissions: Sender<Submission>,
+        answers: Receiver<Vec<Answer>>,
+        sinks: Vec<Arc<SinkMonitor>>,
+    ) -> Result<(Self, ServerHandle), BindError> {
+        let failed = |source| BindError::Io { operation: "watch", path: options.socket.clone(), source };
+        let poll = Poll::new().map_err(failed)?;
+        let waker = Waker::new(poll.registry(), WAKER).map_err(failed)?;
+        let listener = Listener::bind(&options)?;
+        let signals = Arc::new(Signals {
+            awake: AtomicBool::new(true),
+            draining: AtomicBool::new(false),
+            turns: AtomicU64::new(0),
+            waker,
+        });
+        let exchange = Exchange::new(options.clone(), Surroundings::new(sinks), submissions);
+        let event_loop = EventLoop::new(poll, listener, exchange, answers, Arc::clone(&signals)).map_err(failed)?;
+        Ok((Self { event_loop }, ServerHandle { signals }))
+    }
+
+    /// Serves until [`ServerHandle::drain`] has been called and everything accepted is answered.
+    ///
+    /// # Errors
+    /// The system no longer tells which sockets are ready.
+    pub fn run(self) -> io::Result<()> {
+        self.event_loop.run()
+    }
+}
+
+impl ServerHandle {
+    /// To be called after answers were put into the channel. Costs a system call only while the server sleeps.
+    pub fn answers_ready(&self) {
+        // The server says that it sleeps and then looks into the channel once more; we put answers in and then look
+        // whether it sleeps. One of the two sees the other.
+        if !self.signals.awake.swap(true, Ordering::SeqCst) {
+            self.signals.wake();
+        }
+    }
+
+    /// Stops accepting, removes the socket, answers what is accepted, refuses what is not, and lets
+    /// [`Server::run`] return, after `shutdown_ms_max` at the latest.
+    pub fn drain(&self) {
+        self.signals.draining.store(true, Ordering::SeqCst);
+        self.signals.wake();
+    }
+
+    /// Grows as long as the server's thread gets around, also without clients: at least twice a second.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.signals.turns.load(Ordering::Relaxed)
+    }
+}
+
+impl Signals {
+    fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            // The loop wakes by itself twice a second: late, but not lost.
+            tracing::warn!(%error, "the server could not be woken");
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "server_test.rs"]
+mod tests;

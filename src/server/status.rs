@@ -1,0 +1,73 @@
+//! What `daemon.status` answers.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::contracts::{JournalStatus, Sequence, SinkMonitor, SinkStatus, StoreStatus};
+
+/// What the server knows about the daemon besides the store.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    pub(super) started: Instant,
+    pub(super) sinks: Vec<Arc<SinkMonitor>>,
+    pub(super) connections: usize,
+    pub(super) draining: bool,
+}
+
+impl Surroundings {
+    pub(super) fn new(sinks: Vec<Arc<SinkMonitor>>) -> Self {
+        Self { started: Instant::now(), sinks, connections: 0, draining: false }
+    }
+}
+
+/// The result object.
+#[derive(Debug, Serialize)]
+pub(super) struct DaemonStatus {
+    version: &'static str,
+    uptime_ms: u64,
+    state: DaemonState,
+    journal: JournalStatus,
+    orders: Orders,
+    outbox: Outbox,
+    connections: usize,
+    sinks: Vec<SinkStatus>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum DaemonState {
+    Ready,
+    StorageFull,
+    Draining,
+}
+
+#[derive(Debug, Serialize)]
+struct Orders {
+    count: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Outbox {
+    last_sequence: Sequence,
+}
+
+impl DaemonStatus {
+    pub(super) fn of(store: &StoreStatus, surroundings: &Surroundings) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_ms: u64::try_from(surroundings.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            state: match (surroundings.draining, store.full) {
+                (true, _) => DaemonState::Draining,
+                (false, true) => DaemonState::StorageFull,
+                (false, false) => DaemonState::Ready,
+            },
+            journal: store.journal,
+            orders: Orders { count: store.orders_count },
+            outbox: Outbox { last_sequence: store.last_sequence },
+            connections: surroundings.connections,
+            sinks: surroundings.sinks.iter().map(|sink| sink.read()).collect(),
+        }
+    }
+}

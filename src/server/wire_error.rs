@@ -1,0 +1,113 @@
+//! The errors of the wire: code, kind and whether to try again stand here and nowhere else.
+
+use std::borrow::Cow;
+
+use crate::contracts::Refusal;
+
+/// What kind of error a client is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ErrorKind {
+    ParseError,
+    InvalidRequest,
+    MethodNotFound,
+    InvalidParams,
+    InternalError,
+    OrderNotFound,
+    OrderExists,
+    InvalidTransition,
+    CommandIdConflict,
+    Overloaded,
+    ShuttingDown,
+    StorageFull,
+    PermissionDenied,
+    LineTooLong,
+}
+
+/// How a kind looks on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WireCode {
+    pub(super) code: i32,
+    pub(super) kind: &'static str,
+    pub(super) retryable: bool,
+}
+
+const fn fatal(code: i32, kind: &'static str) -> WireCode {
+    WireCode { code, kind, retryable: false }
+}
+
+const fn retryable(code: i32, kind: &'static str) -> WireCode {
+    WireCode { code, kind, retryable: true }
+}
+
+impl ErrorKind {
+    /// The table of codes.
+    pub(super) const fn wire(self) -> WireCode {
+        match self {
+            Self::ParseError => fatal(-32700, "parse_error"),
+            Self::InvalidRequest => fatal(-32600, "invalid_request"),
+            Self::MethodNotFound => fatal(-32601, "method_not_found"),
+            Self::InvalidParams => fatal(-32602, "invalid_params"),
+            Self::InternalError => fatal(-32603, "internal_error"),
+            Self::OrderNotFound => fatal(1001, "order_not_found"),
+            Self::OrderExists => fatal(1002, "order_exists"),
+            Self::InvalidTransition => fatal(1003, "invalid_transition"),
+            Self::CommandIdConflict => fatal(1004, "command_id_conflict"),
+            Self::Overloaded => retryable(1101, "overloaded"),
+            Self::ShuttingDown => retryable(1102, "shutting_down"),
+            Self::StorageFull => retryable(1103, "storage_full"),
+            Self::PermissionDenied => fatal(1104, "permission_denied"),
+            Self::LineTooLong => fatal(1105, "line_too_long"),
+        }
+    }
+
+    pub(super) const fn of(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::OrderNotFound(_) => Self::OrderNotFound,
+            Refusal::OrderExists(_) => Self::OrderExists,
+            Refusal::InvalidTransition(_) => Self::InvalidTransition,
+            Refusal::CommandIdConflict(_) => Self::CommandIdConflict,
+            Refusal::Overloaded => Self::Overloaded,
+            Refusal::ShuttingDown => Self::ShuttingDown,
+            Refusal::StorageFull => Self::StorageFull,
+        }
+    }
+}
+
+/// An error with its message: one line that says what was wrong and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WireError {
+    pub(super) kind: ErrorKind,
+    pub(super) message: Cow<'static, str>,
+}
+
+impl WireError {
+    pub(super) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+impl From<&Refusal> for WireError {
+    fn from(refusal: &Refusal) -> Self {
+        Self::new(ErrorKind::of(refusal), refusal.to_string())
+    }
+}
+
+/// A client's text as a message may repeat it: not more than is needed to recognise it.
+pub(super) fn excerpt(text: &str) -> String {
+    const CHARS_MAX: usize = 40;
+    match text.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
+        None => format!("{text:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_repeats_little_and_stays_on_one_line() {
+        assert_eq!(excerpt("no\nte"), r#""no\nte""#);
+        assert_eq!(excerpt(&"ü".repeat(1000)).chars().count(), 43);
+    }
+}
