@@ -10,7 +10,7 @@ pub mod journal;
 pub mod log;
 pub mod relay;
 pub mod repo;
+pub mod server;
 pub mod service;
 pub mod storage;
 pub mod usecases;
-pub mod server;

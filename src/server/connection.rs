@@ -293,13 +293,13 @@ impl Connection {
     /// Looks at the clock; also gives memory back that a burst has left behind.
     pub(super) fn sweep(&mut self, exchange: &mut Exchange, now: Instant) -> Turn {
         let quiet = now.saturating_duration_since(self.active_at);
-        let (options, longer_than) = (&exchange.options, |ms: u64| quiet >= Duration::from_millis(ms));
+        let options = &exchange.options;
         let closing = if let Intake::Lingering { until, .. } = self.intake {
             (now >= until).then_some(Closing::Finished)
         } else if self.replies.has_unsent() {
-            longer_than(options.write_ms_max).then_some(Closing::SlowReader)
+            (quiet >= options.write_ms_max).then_some(Closing::SlowReader)
         } else if self.replies.in_flight() == 0 {
-            longer_than(options.idle_ms_max).then_some(Closing::Idle)
+            (quiet >= options.idle_ms_max).then_some(Closing::Idle)
         } else {
             None
         };
@@ -327,7 +327,7 @@ impl Connection {
             self.line_since = Some(now);
             return false;
         }
-        now.saturating_duration_since(since) >= Duration::from_millis(exchange.options.line_ms_max)
+        now.saturating_duration_since(since) >= exchange.options.line_ms_max
     }
 
     /// What is left behind when it closes.

@@ -27,6 +27,9 @@ const EVENTS_MAX: usize = 1024;
 const TURN_ACCEPTS_MAX: usize = 64;
 /// Connections beyond the limit that are told so at a time; what comes beyond these is closed without a word.
 const TURNED_AWAY_MAX: usize = 64;
+/// Time-outs are looked at this often, so that they pass at most an eighth late; also what keeps the loop turning.
+const SWEEP_MIN: Duration = Duration::from_millis(5);
+const SWEEP_MAX: Duration = Duration::from_millis(500);
 
 /// The server's thread.
 #[derive(Debug)]
@@ -59,8 +62,8 @@ impl EventLoop {
     ) -> io::Result<Self> {
         poll.registry().register(&mut listener.socket, LISTENER, Interest::READABLE)?;
         let options = &exchange.options;
-        let shortest_ms = options.line_ms_max.min(options.idle_ms_max).min(options.write_ms_max);
-        let sweep_every = Duration::from_millis((shortest_ms / 8).clamp(5, 500));
+        let shortest = options.line_ms_max.min(options.idle_ms_max).min(options.write_ms_max);
+        let sweep_every = (shortest / 8).clamp(SWEEP_MIN, SWEEP_MAX);
         Ok(Self {
             poll,
             listener: Some(listener),
@@ -281,7 +284,7 @@ impl EventLoop {
     /// No new clients and no new commands from here on.
     fn begin_drain(&mut self, now: Instant) {
         tracing::info!(connections = self.exchange.surroundings.connections, "the server is draining");
-        self.drain_until = Some(now + Duration::from_millis(self.exchange.options.shutdown_ms_max));
+        self.drain_until = Some(now + self.exchange.options.shutdown_ms_max);
         self.exchange.surroundings.draining = true;
         self.listener = None;
         self.table.ids().into_iter().for_each(|id| self.enqueue(id));

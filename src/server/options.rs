@@ -1,6 +1,7 @@
 //! What the configuration says about the server.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Limits and time-outs of the socket side; each has a key of the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +25,11 @@ pub struct ServerOptions {
     /// The same for all connections together.
     pub answers_bytes_max: usize,
     /// How long a line may take from its first byte to its end.
-    pub line_ms_max: u64,
+    pub line_ms_max: Duration,
     /// How long a connection may be silent while nothing of it is in flight.
-    pub idle_ms_max: u64,
+    pub idle_ms_max: Duration,
     /// How long a client may leave its answers lying without taking or sending a byte.
-    pub write_ms_max: u64,
+    pub write_ms_max: Duration,
     /// How long a drain may take.
-    pub shutdown_ms_max: u64,
+    pub shutdown_ms_max: Duration,
 }

@@ -92,7 +92,11 @@ fn write_uuid(out: &mut Vec<u8>, uuid: Uuid) {
 
 fn write_time(out: &mut Vec<u8>, time: Option<Timestamp>) {
     match time {
-        Some(time) => write_display(out, format_args!("\"{time}\"")),
+        Some(time) => {
+            out.push(b'"');
+            out.extend_from_slice(&time.rfc3339());
+            out.push(b'"');
+        }
         None => out.extend_from_slice(b"null"),
     }
 }

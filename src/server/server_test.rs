@@ -37,10 +37,10 @@ fn options(dir: &TempDir) -> ServerOptions {
         in_flight_max: 8,
         answer_bytes_max: 1 << 20,
         answers_bytes_max: 1 << 24,
-        line_ms_max: 60_000,
-        idle_ms_max: 60_000,
-        write_ms_max: 60_000,
-        shutdown_ms_max: 60_000,
+        line_ms_max: Duration::from_secs(60),
+        idle_ms_max: Duration::from_secs(60),
+        write_ms_max: Duration::from_secs(60),
+        shutdown_ms_max: Duration::from_secs(60),
     }
 }
 
@@ -357,7 +357,7 @@ fn a_client_that_does_not_read_is_stopped_and_costs_nobody_else_anything() {
 #[test]
 fn a_slow_reader_is_closed_in_time() {
     let served = Served::start(64, |options| {
-        options.write_ms_max = 100;
+        options.write_ms_max = Duration::from_millis(100);
         options.answer_bytes_max = 20_000;
     });
     let mut deaf = served.client();
@@ -369,7 +369,7 @@ fn a_slow_reader_is_closed_in_time() {
 
 #[test]
 fn half_a_line_and_silence_are_closed_in_time() {
-    let served = Served::start(64, |options| options.line_ms_max = 100);
+    let served = Served::start(64, |options| options.line_ms_max = Duration::from_millis(100));
     let mut half = served.client();
     half.place("1", 1);
     half.send("{\"jsonrpc\"");
@@ -378,7 +378,7 @@ fn half_a_line_and_silence_are_closed_in_time() {
     assert!(half.is_closed());
     served.drain();
 
-    let served = Served::start(64, |options| options.idle_ms_max = 100);
+    let served = Served::start(64, |options| options.idle_ms_max = Duration::from_millis(100));
     let mut idle = served.client();
     assert!(idle.is_closed());
     let mut waiting = served.client();
@@ -482,7 +482,7 @@ fn a_drain_answers_what_was_accepted_refuses_the_rest_and_removes_the_socket() {
 
 #[test]
 fn a_drain_ends_in_time_whoever_does_not_answer_or_read() {
-    let served = Served::start(64, |options| options.shutdown_ms_max = 100);
+    let served = Served::start(64, |options| options.shutdown_ms_max = Duration::from_millis(100));
     let mut client = served.client();
     client.place("1", 1);
     served.next();
