@@ -37,6 +37,9 @@ pub trait PlanCommitter: OrderRepository {
     /// The command of this id, if it is among those remembered.
     fn remembered(&self, command_id: CommandId) -> Option<RememberedCommand>;
 
+    /// The last plan that is durable.
+    fn durable_lsn(&self) -> Lsn;
+
     /// How the store is.
     fn status(&self) -> StoreStatus;
 

@@ -59,13 +59,13 @@ impl<S: PlanCommitter> CommandLoop<S> {
                 continue;
             }
             batch.extend(self.submissions.try_iter().take(batch_commands_max.saturating_sub(1)));
-            let before = executor.store().status().journal.durable_lsn;
+            let before = executor.store().durable_lsn();
             let answers = executor.run(&batch)?;
             if self.answers.send(answers).is_err() {
                 break;
             }
             (self.answers_ready)();
-            if executor.store().status().journal.durable_lsn > before {
+            if executor.store().durable_lsn() > before {
                 (self.more_is_durable)();
             }
         }

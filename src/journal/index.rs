@@ -1,7 +1,7 @@
 //! What writer, readers and retention know of the journal together.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::StoreId;
@@ -30,6 +30,8 @@ pub struct JournalFiles {
 pub struct JournalIndex {
     durable_lsn: AtomicU64,
     checkpoint_lsn: AtomicU64,
+    written_bytes: AtomicU64,
+    full: AtomicBool,
     /// By first LSN.
     segments: Mutex<BTreeMap<Lsn, SegmentInfo>>,
 }
@@ -55,6 +57,27 @@ impl JournalIndex {
     /// Notes a new checkpoint.
     pub fn set_checkpoint_lsn(&self, lsn: Lsn) {
         self.checkpoint_lsn.store(lsn.0, Ordering::Relaxed);
+    }
+
+    /// How many bytes of plans this process has read back or written: what a restart would have to read again grows
+    /// with it.
+    #[must_use]
+    pub fn written_bytes(&self) -> u64 {
+        self.written_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_written(&self, bytes: u64) {
+        self.written_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether the journal has no room for plans.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
     }
 
     fn segments(&self) -> MutexGuard<'_, BTreeMap<Lsn, SegmentInfo>> {

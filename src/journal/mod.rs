@@ -20,6 +20,7 @@ pub use reader::{FrameRef, JournalReader};
 pub use recovery::{
     Recovered, RecoveryError, Replay, ReplayedFrame, Span, TornTail, VersionError, inspect, oldest_lsn, recover,
 };
+pub use segment::segment_path;
 pub use writer::{Journal, JournalOptions};
 
 /// Where everything but the lock lies, below the data directory.

@@ -242,6 +242,7 @@ fn read_journal(
         }
         let mut scan = Scan::new(&header, &bytes);
         replay_segment(&mut scan, next, span, &path, &mut read.recovered, replay)?;
+        read.index.add_written(scan.offset as u64);
         read.chain = scan.chain;
         if next.is_none() {
             finish(&scan, &header, span, &path, &mut read)?;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::format::{FRAME_HEADER_LEN, FrameHeader, SegmentHeader};
+use super::format::{FRAME_HEADER_LEN, FrameHeader, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::segment::{CreateError, NewSegment, create_segment, is_no_room};
 use super::{JournalIndex, SegmentInfo, StoreId};
 use crate::contracts::{Clock, CommitError, Lsn, Storage};
@@ -27,7 +27,8 @@ pub struct JournalOptions {
 impl JournalOptions {
     /// Room that a segment must have for a batch to go into it: the batch, one plan more, and the seal.
     const fn reserve_bytes(&self) -> u64 {
-        const ONE_PLAN_AND_THE_SEAL: u64 = 64 << 10;
+        // A plan's longest part is a reason of 500 characters, four bytes each.
+        const ONE_PLAN_AND_THE_SEAL: u64 = 8 << 10;
         (self.batch_bytes_max as u64).saturating_add(ONE_PLAN_AND_THE_SEAL)
     }
 }
@@ -185,6 +186,7 @@ impl Journal {
         }
         // 3. Only now may anybody hear of it: answers, readers, the relay.
         active.offset += self.batch.len() as u64;
+        self.index.add_written(self.batch.len() as u64);
         self.batch.clear();
         self.durable_chain = self.chain;
         self.index.set_durable_lsn(self.appended_lsn);
@@ -224,7 +226,7 @@ impl Journal {
             base_lsn: self.appended_lsn.next(),
             chain: self.chain,
         };
-        let bytes_min = self.options.reserve_bytes().saturating_mul(2);
+        let bytes_min = self.options.reserve_bytes().saturating_add(SEGMENT_HEADER_LEN as u64);
         let taken = self.index.totals().1;
         let created = if taken.saturating_add(bytes_min) > self.options.bytes_max {
             let budget = format!("the journal has {taken} of journal.bytes_max = {} bytes", self.options.bytes_max);
@@ -239,7 +241,7 @@ impl Journal {
                 if self.full.is_none() {
                     tracing::error!(%error, "no room for a new segment: changes are refused until there is");
                 }
-                self.full = Some(Full { next_probe: self.clock.monotonic().saturating_add(self.options.full_probe) });
+                self.set_full();
                 return Ok(());
             }
             Err(CreateError::Failed(operation, error)) => return Err(self.poison(operation, error)),
@@ -250,7 +252,8 @@ impl Journal {
             self.seal(&old).map_err(|error| self.poison("sealing of a segment", error))?;
         }
         self.index.put(header.base_lsn, SegmentInfo { bytes: segment.capacity });
-        self.active = Some(ActiveSegment { segment, offset: header.encode().len() as u64 });
+        self.active = Some(ActiveSegment { segment, offset: SEGMENT_HEADER_LEN as u64 });
+        self.index.set_full(false);
         if self.full.take().is_some() {
             tracing::info!("there is room again: changes are taken");
         }
@@ -272,8 +275,13 @@ impl Journal {
         self.appended_lsn = self.index.durable_lsn();
         self.chain = self.durable_chain;
         tracing::error!(%error, "no room for a batch: changes are refused until there is");
-        self.full = Some(Full { next_probe: self.clock.monotonic().saturating_add(self.options.full_probe) });
+        self.set_full();
         CommitError::Full(error)
+    }
+
+    fn set_full(&mut self) {
+        self.full = Some(Full { next_probe: self.clock.monotonic().saturating_add(self.options.full_probe) });
+        self.index.set_full(true);
     }
 
     fn poison(&mut self, operation: &'static str, error: io::Error) -> CommitError {

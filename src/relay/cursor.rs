@@ -20,8 +20,8 @@ use uuid::Uuid;
 use super::cursor_format::{self, Defect, FILE_BYTES, SLOT_BYTES, Slot};
 use crate::contracts::{Lsn, OutboxPosition, Storage, StorageFile};
 
-/// The folder of the cursors, below the store's.
-pub const FOLDER: &str = "cursors";
+/// The folder of the cursors, below the data directory.
+pub const FOLDER: &str = "store/cursors";
 const SUFFIX: &str = ".cursor";
 
 /// The path of a sink's cursor, from the store's root.

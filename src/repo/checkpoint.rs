@@ -15,7 +15,9 @@ use super::command_log::LoggedCommand;
 use super::store::StoreState;
 use crate::contracts::{Lsn, Sequence, Storage};
 use crate::domain::OrderState;
-use crate::journal::{CheckpointError, CheckpointReader, CheckpointWriter, StoreId, list_checkpoints};
+use crate::journal::{
+    CHECKPOINTS_DIR, CheckpointError, CheckpointReader, CheckpointWriter, StoreId, checkpoint_name, list_checkpoints,
+};
 
 /// How much is copied at once: the time that commands wait for it is some tens of microseconds.
 const PART_RECORDS: usize = 1024;
@@ -192,6 +194,21 @@ pub struct LoadedState {
     pub damaged: Vec<CheckpointError>,
 }
 
+/// Deletes the checkpoints that are not in `keep`, and what unfinished ones have left. An unreadable one is deleted only
+/// when two that read have taken its place.
+///
+/// # Errors
+/// The system says no; what is left over does no harm.
+pub fn delete_checkpoints_but(storage: &dyn Storage, keep: &[Lsn]) -> io::Result<()> {
+    for name in storage.list(CHECKPOINTS_DIR)? {
+        let kept = keep.iter().any(|lsn| name == checkpoint_name(*lsn));
+        if !kept {
+            storage.remove(&format!("{CHECKPOINTS_DIR}/{name}"))?;
+        }
+    }
+    storage.sync_dir(CHECKPOINTS_DIR)
+}
+
 /// Loads the newest checkpoint that reads; an unreadable one is passed over, and kept. Where none reads, the journal
 /// must reach back to its first plan, or recovery refuses: unreadable is never empty.
 ///
@@ -202,7 +219,7 @@ pub fn load_newest(
     store_id: StoreId,
     command_ids_max: usize,
 ) -> Result<LoadedState, CheckpointError> {
-    let directory = |source| CheckpointError::Io { path: crate::journal::CHECKPOINTS_DIR.to_owned(), source };
+    let directory = |source| CheckpointError::Io { path: CHECKPOINTS_DIR.to_owned(), source };
     let checkpoints = list_checkpoints(storage).map_err(directory)?;
     let proven = checkpoints.first().copied().unwrap_or_default();
     let mut damaged = Vec::new();

@@ -5,15 +5,18 @@ mod command_log;
 mod open;
 mod order_repo;
 mod outbox;
+mod retention;
 mod store;
 mod stored_plan;
 
 pub use checkpoint::{
-    CheckpointBegin, CheckpointSource, LoadedState, WrittenCheckpoint, load_newest, verify_checkpoint, write_checkpoint,
+    CheckpointBegin, CheckpointSource, LoadedState, WrittenCheckpoint, delete_checkpoints_but, load_newest,
+    verify_checkpoint, write_checkpoint,
 };
 pub use command_log::{CommandLog, LoggedCommand};
 pub use open::{OpenError, OpenReport, StoreOptions, inspect_store, open_store};
 pub use order_repo::OrderRepo;
 pub use outbox::{DurableSequence, JournalOutbox, published};
+pub use retention::{Housekeeper, HousekeeperOptions};
 pub use store::{Store, StoreState};
 pub use stored_plan::StoredPlan;

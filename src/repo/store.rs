@@ -218,6 +218,10 @@ impl PlanCommitter for Store {
         Some(RememberedCommand { fingerprint: command.fingerprint, order, lsn: command.lsn })
     }
 
+    fn durable_lsn(&self) -> Lsn {
+        self.journal.durable_lsn()
+    }
+
     fn status(&self) -> StoreStatus {
         let index = self.journal.index();
         let (segments, bytes) = index.totals();
