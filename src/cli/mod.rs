@@ -114,7 +114,7 @@ fn dispatch(command: &Command, config: Option<&Path>) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(args, config),
         Command::Dump(args) => dump::run(args, config),
         Command::Config(args) => config::run(args, config),
-        Command::Bench { socket, bench } => Ok(bench::run(bench, &socket.find(config)?)?),
+        Command::Bench { socket, bench } => bench::run(bench, &socket.find(config)?),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     }

@@ -13,6 +13,8 @@ pub use load::{End, Load, LoadError, Progress, drive};
 pub use orders::{MadeUpOrder, OrderNames};
 pub use report::{Latency, Report};
 
+use super::exit::{Exit, Failure};
+use super::output;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::Path;
 use std::time::Duration;
@@ -69,7 +71,10 @@ pub struct BenchArgs {
 }
 
 /// Runs the load and prints what it found.
-pub fn run(args: &BenchArgs, socket: &Path) -> Result<(), LoadError> {
+///
+/// # Errors
+/// The daemon cannot be reached, goes away or answers wrongly. Refused commands are figures, not errors.
+pub fn run(args: &BenchArgs, socket: &Path) -> Result<(), Failure> {
     let load = Load {
         connections: usize::from(args.connections),
         in_flight: usize::try_from(args.in_flight).unwrap_or(usize::MAX),
@@ -114,15 +119,14 @@ fn show(bar: &ProgressBar, load: &Load, progress: Progress) {
     bar.set_message(format!("{seconds} s, {} commands, {by_second}/s", progress.answered));
 }
 
-fn print(report: &Report, json: bool) -> Result<(), LoadError> {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    if json {
-        serde_json::to_writer(&mut out, report).map_err(LoadError::socket("report on"))?;
-        writeln!(out).map_err(LoadError::socket("report on"))
+fn print(report: &Report, json: bool) -> Result<(), Failure> {
+    let text = if json {
+        serde_json::to_string(report)
+            .map_err(|error| Failure::new(Exit::Internal, format!("cannot write the figures: {error}")))?
     } else {
-        writeln!(out, "{report}").map_err(LoadError::socket("report on"))
-    }
+        report.to_string()
+    };
+    output::print(&text)
 }
 
 fn positive(text: &str) -> Result<f64, String> {

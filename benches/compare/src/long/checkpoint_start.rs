@@ -1,0 +1,60 @@
+//! Start from a checkpoint.
+
+use super::{filled, paced, starts};
+use crate::Shared;
+use crate::daemon::{Checkpoints, Settings, Store};
+use crate::figures::{Figure, Figures, Made};
+use crate::goals;
+use crate::side_by_side::as_f64;
+use crate::wait;
+use anyhow::Result;
+use std::time::Duration;
+
+/// Kills a daemon with a checkpoint of many orders and a short journal behind it, and times its starts
+#[derive(Debug, clap::Args)]
+pub struct CheckpointStartArgs {
+    #[arg(long, default_value_t = 5_000_000)]
+    orders: u64,
+    /// Plans behind the checkpoint
+    #[arg(long, default_value_t = 50_000)]
+    tail: u64,
+    #[arg(long, default_value_t = 5)]
+    starts: usize,
+}
+
+const CHECKPOINT_MAX: Duration = Duration::from_secs(300);
+
+/// Measures it.
+pub fn checkpoint_start(args: &CheckpointStartArgs, shared: &Shared, figures: &mut Figures) -> Result<()> {
+    let made = Made::now(&shared.dir)?;
+    let store = Store::new(&shared.orderd, &shared.dir)?;
+    fill_to_checkpoint(&store, args.orders)?;
+
+    let quiet = Settings { checkpoints: Checkpoints::Never, ..Settings::default() };
+    let daemon = store.start(&quiet)?;
+    filled(&daemon, "place", args.tail)?;
+    let behind = daemon.number("/journal/durable_lsn")? - daemon.number("/journal/checkpoint_lsn")?;
+    daemon.kill()?;
+
+    let times = starts(&store, &quiet, args.starts)?;
+    let seconds: Vec<_> = times.iter().map(Duration::as_secs_f64).collect();
+    let note = format!("{} orders, {behind} plans behind the checkpoint", goals::number(as_f64(args.orders)));
+    figures.add(&goals::CHECKPOINT_START, Figure::of(&seconds, note, &made)?);
+    Ok(())
+}
+
+/// Places so many orders and leaves with a checkpoint that covers them all.
+pub fn fill_to_checkpoint(store: &Store, orders: u64) -> Result<()> {
+    let every = (orders / 10).clamp(1_000, 1_000_000);
+    let daemon = store.start(&Settings { checkpoints: Checkpoints::EveryPlans(every), ..Settings::default() })?;
+    filled(&daemon, "place", orders)?;
+    // A few more commands now and then, until the checkpoint that they set off covers all that was before.
+    wait::until("a checkpoint covers all orders", CHECKPOINT_MAX, Duration::from_millis(100), || {
+        if daemon.number("/journal/checkpoint_lsn")? >= orders {
+            return Ok(Some(()));
+        }
+        paced(&daemon, 20_000, 1)?;
+        Ok(None)
+    })?;
+    daemon.stop()
+}

@@ -1,0 +1,62 @@
+//! The last million against the first.
+
+use super::mib;
+use crate::Shared;
+use crate::daemon::{Settings, Store};
+use crate::figures::{Figure, Figures, Made, Spread};
+use crate::goals;
+use crate::side_by_side::as_f64;
+use anyhow::{Context, Result};
+
+/// Writes many plans with checkpoints and retention running, and compares the last window's throughput with the first
+#[derive(Debug, clap::Args)]
+pub struct EnduranceArgs {
+    #[arg(long, default_value_t = 20_000_000)]
+    plans: u64,
+    /// Plans a window
+    #[arg(long, default_value_t = 1_000_000)]
+    window: u64,
+    /// Journal kept beyond need: small, so that retention has work
+    #[arg(long, default_value_t = 256 * 1024 * 1024)]
+    retain_bytes: u64,
+}
+
+/// Measures it.
+pub fn endurance(args: &EnduranceArgs, shared: &Shared, figures: &mut Figures) -> Result<()> {
+    let made = Made::now(&shared.dir)?;
+    let store = Store::new(&shared.orderd, &shared.dir)?;
+    let settings = Settings { retain_bytes: Some(args.retain_bytes), ..Settings::default() };
+    let settings = settings.with_sink("events", &store.folder().join("events.ndjson"), true);
+    let daemon = store.start(&settings)?;
+    let window = args.window.to_string();
+    let (mut rates, mut checkpoints, mut journal_most) = (Vec::new(), std::collections::BTreeSet::new(), 0);
+    for number in 1..=args.plans / args.window {
+        let bench = daemon.bench(&["--connections", "16", "--in-flight", "64", "--commands", &window])?;
+        let (journal, lag) = (daemon.number("/journal/bytes")?, daemon.number("/sinks/0/lag_events")?);
+        checkpoints.insert(daemon.number("/journal/checkpoint_lsn")?);
+        journal_most = journal_most.max(journal);
+        eprintln!(
+            "window {number}: {:.0} commands/s, p99 {:.1} ms; journal {:.0} MiB, {lag} events behind",
+            bench.commands_per_second,
+            bench.latency_us.p99 / 1e3,
+            mib(journal)
+        );
+        rates.push(bench.commands_per_second);
+    }
+    daemon.kill()?;
+
+    let (first, last) = (rates.first().context("no window")?, rates.last().context("no window")?);
+    let all = Spread::of(&rates).context("no window")?;
+    let note = format!(
+        "{} plans: first {}/s, last {}/s, of all windows min {}/s, max {}/s; at least {} checkpoints seen; journal at most {:.0} MiB",
+        goals::number(as_f64(args.plans)),
+        goals::number(*first),
+        goals::number(*last),
+        goals::number(all.min),
+        goals::number(all.max),
+        checkpoints.len().saturating_sub(1),
+        mib(journal_most)
+    );
+    figures.add(&goals::ENDURANCE, Figure::of(&[last / first], note, &made)?);
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! orderd beside a floor, PostgreSQL, Redis and SQLite, and the long measurements of orderd alone.
+//!
+//! Every subcommand drives release binaries through their configuration and their sockets, prints its figures and, with
+//! `--write`, keeps them in `docs/performance/figures.json`, from which the page's tables and plots are drawn.
+
+mod daemon;
+mod disk;
+mod figures;
+mod floor;
+mod goals;
+mod long;
+mod machine;
+mod page;
+mod plot;
+mod process;
+mod side_by_side;
+mod systems;
+mod wait;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Parser)]
+#[command(name = "orderd-compare", about, max_term_width = 120)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// The daemon's release binary [default: orderd beside this program]
+    #[arg(long, global = true)]
+    orderd: Option<PathBuf>,
+    /// Where temporary folders go; it must be on a disk [default: the system's temporary folder]
+    #[arg(long, global = true)]
+    dir: Option<PathBuf>,
+    /// Keep the figures in docs/performance/ and draw its page and plots anew
+    #[arg(long, global = true)]
+    write: bool,
+    /// The folder with the page docs/performance.md
+    #[arg(long, global = true, default_value = "docs")]
+    docs: PathBuf,
+}
+
+/// What every measurement needs to know.
+pub struct Shared {
+    pub orderd: PathBuf,
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(side_by_side::RunArgs),
+    Recovery(long::RecoveryArgs),
+    CheckpointStart(long::CheckpointStartArgs),
+    Memory(long::MemoryArgs),
+    Endurance(long::EnduranceArgs),
+    CheckpointP99(long::CheckpointP99Args),
+    Drain(long::DrainArgs),
+    Delivery(long::DeliveryArgs),
+    /// Draws the page and the plots from the figures that are there
+    Page,
+    #[command(hide = true)]
+    Floor(floor::FloorArgs),
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let shared = shared(&cli.common)?;
+    let folder = cli.common.docs.join("performance");
+    let mut figures = figures::Figures::read(&folder)?;
+    match &cli.command {
+        Command::Floor(args) => return floor::run(args),
+        Command::Page => return page::write(&cli.common.docs, &figures),
+        Command::Run(args) => side_by_side::run(args, &shared, &mut figures)?,
+        Command::Recovery(args) => long::recovery(args, &shared, &mut figures)?,
+        Command::CheckpointStart(args) => long::checkpoint_start(args, &shared, &mut figures)?,
+        Command::Memory(args) => long::memory(args, &shared, &mut figures)?,
+        Command::Endurance(args) => long::endurance(args, &shared, &mut figures)?,
+        Command::CheckpointP99(args) => long::checkpoint_p99(args, &shared, &mut figures)?,
+        Command::Drain(args) => long::drain(args, &shared, &mut figures)?,
+        Command::Delivery(args) => long::delivery(args, &shared, &mut figures)?,
+    }
+    if cli.common.write {
+        figures.write(&folder)?;
+        page::write(&cli.common.docs, &figures)?;
+    }
+    Ok(())
+}
+
+fn shared(common: &Common) -> Result<Shared> {
+    let orderd = match &common.orderd {
+        Some(path) => path.clone(),
+        None => std::env::current_exe()?.parent().context("this program lies in no folder")?.join("orderd"),
+    };
+    Ok(Shared { orderd, dir: common.dir.clone().unwrap_or_else(std::env::temp_dir) })
+}
