@@ -82,7 +82,9 @@ impl Config {
         let root = document.get_ref();
         for error in &errors {
             let at = error.span().map(|span| span.start);
-            problems.add(at, problems.key_at(root, at), format!("no TOML: {}", error.message()));
+            let culprit = error.span().and_then(|span| text.get(span)).filter(|text| is_short(text));
+            let culprit = culprit.map_or_else(String::new, |text| format!(" at {text:?}"));
+            problems.add(at, problems.key_at(root, at), format!("no TOML: {}{culprit}", error.message()));
         }
         let config = Self::read(root, origin, &mut problems);
         consistency::check(&config, &mut problems, |key| locate(root, key));
@@ -151,6 +153,11 @@ fn section<'s, 't>(root: &'s DeTable<'t>, name: &str, problems: &'s mut Problems
         problems.add(at, name, format!("takes a table, begun with a line [{name}]"));
     }
     Section::new(name.to_owned(), at, table, problems)
+}
+
+/// Whether a part of the file may be repeated in a message: a key given twice is, half a file is not.
+fn is_short(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && !text.contains('\n')
 }
 
 /// Where the value of `server.line_bytes_max` or `sinks[1].path` stands in the text.
