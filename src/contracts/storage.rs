@@ -56,6 +56,7 @@ pub trait Storage: Send + Sync {
 }
 
 /// An open file.
+#[expect(clippy::len_without_is_empty, reason = "a file is no collection")]
 pub trait StorageFile: Send + Sync {
     /// Reads at `offset` until `buf` is full or the file ends; gives the count of bytes.
     ///

@@ -43,6 +43,20 @@ pub struct CheckpointBegin {
     pub commands_end: u64,
 }
 
+impl CheckpointBegin {
+    /// Where `state` stands, which holds everything up to `durable_lsn` and nothing else.
+    #[must_use]
+    pub fn of(state: &StoreState, durable_lsn: Lsn) -> Self {
+        Self {
+            covered: durable_lsn,
+            last_sequence: state.last_sequence,
+            orders: state.orders.count(),
+            commands_start: state.commands.start(),
+            commands_end: state.commands.end(),
+        }
+    }
+}
+
 /// The state to be copied, between two batches each time, so that all that is handed out is durable.
 pub trait CheckpointSource {
     /// Where the state stands.

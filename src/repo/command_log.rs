@@ -96,8 +96,17 @@ impl CommandLog {
         self.forgotten.saturating_add(self.commands.len() as u64)
     }
 
-    /// At most `count` commands, from `position` on or from the oldest, if that one is forgotten.
-    pub fn range(&self, position: u64, count: usize) -> impl Iterator<Item = &LoggedCommand> {
+    /// At most `count` commands, from `position` on or from the oldest, if that one is forgotten, and the position
+    /// behind the last of them.
+    #[must_use]
+    pub fn copy(&self, position: u64, count: usize) -> (Vec<LoggedCommand>, u64) {
+        let from = position.max(self.forgotten);
+        let commands: Vec<_> = self.range(from, count).copied().collect();
+        let behind = from.saturating_add(commands.len() as u64);
+        (commands, behind)
+    }
+
+    fn range(&self, position: u64, count: usize) -> impl Iterator<Item = &LoggedCommand> {
         let skipped = usize::try_from(position.saturating_sub(self.forgotten)).unwrap_or(usize::MAX);
         self.commands.iter().skip(skipped).take(count)
     }

@@ -70,8 +70,7 @@ pub fn open_store(
     Ok((store, report))
 }
 
-/// Reads a store and changes nothing, also while a daemon writes it. `visit` sees every plan behind LSN `from` that is
-/// still there, with the state after it.
+/// Rebuilds the state and changes nothing, also while a daemon writes the store.
 ///
 /// # Errors
 /// As [`open_store`].
@@ -79,16 +78,13 @@ pub fn inspect_store(
     storage: &dyn Storage,
     store_id: StoreId,
     proven: Lsn,
-    visit: &mut dyn FnMut(Lsn, &StoredPlan<'_>, &StoreState),
 ) -> Result<(StoreState, OpenReport), OpenError> {
-    let loaded = load_newest(storage, store_id, usize::MAX)?;
+    let loaded = load_newest(storage, store_id, 0)?;
     let span = Span { from: loaded.covered, proven: proven.max(loaded.proven) };
     let (mut state, already_maybe) = (loaded.state, loaded.required);
     let replay: &mut Replay<'_> = &mut |frame: ReplayedFrame<'_>| {
         let stored = StoredPlan::decode(frame.body)?;
-        state.replay(frame.lsn, &stored, already_maybe)?;
-        visit(frame.lsn, &stored, &state);
-        Ok(())
+        state.replay(frame.lsn, &stored, already_maybe)
     };
     let recovered = inspect(storage, store_id, span, replay)?;
     let report = OpenReport { journal: recovered, checkpoint_lsn: loaded.covered, damaged_checkpoints: loaded.damaged };

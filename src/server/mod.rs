@@ -25,4 +25,5 @@ mod wire_error;
 
 pub use listener::BindError;
 pub use options::ServerOptions;
+pub use response::write_order;
 pub use server::{Server, ServerHandle};

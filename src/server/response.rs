@@ -65,7 +65,8 @@ fn begin_result(out: &mut Vec<u8>, id: &str) {
     out.extend_from_slice(b",\"result\":");
 }
 
-fn write_order(out: &mut Vec<u8>, order: &OrderState) {
+/// An order as every answer shows it, without an end of line.
+pub fn write_order(out: &mut Vec<u8>, order: &OrderState) {
     out.extend_from_slice(b"{\"order_id\":\"");
     write_uuid(out, order.order_id.uuid());
     out.extend_from_slice(b"\",\"customer_id\":\"");

@@ -1,0 +1,143 @@
+//! Why the daemon, or a reader of its store, ended; each kind has an exit code.
+
+use std::io;
+
+use crate::contracts::{CommitError, OutboxError};
+use crate::journal::{CheckpointError, IdentityError, RecoveryError};
+use crate::relay::{CursorError, WorkerError};
+use crate::repo::OpenError;
+use crate::server::BindError;
+use crate::storage::LockError;
+
+/// Why the daemon, or a reader of its store, ended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The store is damaged.
+    #[error("{0}")]
+    Damaged(String),
+    /// Another daemon holds the data directory.
+    #[error("{0}")]
+    Held(String),
+    /// A file or a socket cannot be used.
+    #[error("{0}")]
+    Io(String),
+    /// The system does not allow it.
+    #[error("{0}")]
+    Permission(String),
+    /// The configuration cannot work here, or the store is a later orderd's.
+    #[error("{0}")]
+    Config(String),
+    /// orderd itself is wrong.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl AppError {
+    /// An I/O error; a missing permission is a kind of its own.
+    pub(super) fn io(message: String, source: &io::Error) -> Self {
+        if source.kind() == io::ErrorKind::PermissionDenied { Self::Permission(message) } else { Self::Io(message) }
+    }
+}
+
+impl From<LockError> for AppError {
+    fn from(error: LockError) -> Self {
+        let message = error.to_string();
+        match error {
+            LockError::Held { .. } => Self::Held(message),
+            LockError::Unsafe { .. } => Self::Permission(message),
+            LockError::Io { source, .. } => Self::io(message, &source),
+        }
+    }
+}
+
+impl From<IdentityError> for AppError {
+    fn from(error: IdentityError) -> Self {
+        let message = error.to_string();
+        match error {
+            IdentityError::Missing => Self::Io(message),
+            IdentityError::Damaged(_) => Self::Damaged(message),
+            IdentityError::Version(_) => Self::Config(message),
+            IdentityError::Io { source, .. } => Self::io(message, &source),
+        }
+    }
+}
+
+impl From<OpenError> for AppError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Checkpoint(error) => error.into(),
+            OpenError::Journal(error) => error.into(),
+        }
+    }
+}
+
+impl From<CheckpointError> for AppError {
+    fn from(error: CheckpointError) -> Self {
+        let message = error.to_string();
+        match error {
+            CheckpointError::Damaged { .. } => Self::Damaged(message),
+            CheckpointError::Version { .. } => Self::Config(message),
+            CheckpointError::Io { source, .. } => Self::io(message, &source),
+        }
+    }
+}
+
+impl From<RecoveryError> for AppError {
+    fn from(error: RecoveryError) -> Self {
+        let message = error.to_string();
+        match error {
+            RecoveryError::Damaged { .. } => Self::Damaged(message),
+            RecoveryError::Version { .. } => Self::Config(message),
+            RecoveryError::Io { source, .. } => Self::io(message, &source),
+            RecoveryError::Journal(error) => error.into(),
+        }
+    }
+}
+
+impl From<CommitError> for AppError {
+    fn from(error: CommitError) -> Self {
+        Self::Io(error.to_string())
+    }
+}
+
+impl From<OutboxError> for AppError {
+    fn from(error: OutboxError) -> Self {
+        let message = error.to_string();
+        match error {
+            OutboxError::Damaged(_) => Self::Damaged(message),
+            OutboxError::Io(source) => Self::io(message, &source),
+        }
+    }
+}
+
+impl From<CursorError> for AppError {
+    fn from(error: CursorError) -> Self {
+        let message = error.to_string();
+        match error {
+            CursorError::Damaged { .. } | CursorError::WrongStore { .. } => Self::Damaged(message),
+            CursorError::NewerFormat { .. } => Self::Config(message),
+            CursorError::Io { source, .. } => Self::io(message, &source),
+        }
+    }
+}
+
+impl From<WorkerError> for AppError {
+    fn from(error: WorkerError) -> Self {
+        let message = error.to_string();
+        match error {
+            WorkerError::Damaged(_) => Self::Damaged(message),
+            WorkerError::Io(_) | WorkerError::Cursor(_) => Self::Io(message),
+        }
+    }
+}
+
+impl From<BindError> for AppError {
+    fn from(error: BindError) -> Self {
+        let message = error.to_string();
+        match error {
+            BindError::Io { source, .. } => Self::io(message, &source),
+            BindError::UnknownGroup(_) | BindError::PathTooLong { .. } => Self::Config(message),
+            BindError::NotASocket(_) | BindError::InUse(_) => Self::Io(message),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The housekeeper's thread, and its way to the state: through the executor, between two batches.
+
+use std::io;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::contracts::PlanCommitter;
+use crate::domain::OrderState;
+use crate::executor::Task;
+use crate::repo::{CheckpointBegin, CheckpointSource, Housekeeper, LoggedCommand, Store};
+
+/// How often the housekeeper looks whether something is due.
+const TURN: Duration = Duration::from_millis(200);
+
+/// Turns until `stop` says so.
+pub(super) fn run(mut housekeeper: Housekeeper, tasks: Sender<Task<Store>>, stop: &Receiver<()>) {
+    // Checkpoints can wait, commands cannot: on a busy machine this thread comes last.
+    if let Err(error) = rustix::process::nice(10) {
+        tracing::debug!(%error, "the housekeeper runs with the usual priority");
+    }
+    let mut state = SharedState { tasks };
+    while stop.recv_timeout(TURN) == Err(RecvTimeoutError::Timeout) {
+        housekeeper.turn(&mut state);
+    }
+}
+
+/// The state that the executor's thread owns.
+struct SharedState {
+    tasks: Sender<Task<Store>>,
+}
+
+impl SharedState {
+    fn ask<T: Send + 'static>(&self, question: impl FnOnce(&Store) -> T + Send + 'static) -> io::Result<T> {
+        let (answer, answered) = bounded(1);
+        // Nobody may be waiting any more; then nobody misses the answer.
+        let task: Task<Store> = Box::new(move |store| drop(answer.send(question(store))));
+        let gone = || io::Error::other("the executor has ended");
+        self.tasks.send(task).map_err(|_| gone())?;
+        answered.recv().map_err(|_| gone())
+    }
+}
+
+impl CheckpointSource for SharedState {
+    fn begin(&mut self) -> io::Result<CheckpointBegin> {
+        self.ask(|store| CheckpointBegin::of(store.state(), store.durable_lsn()))
+    }
+
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+        self.ask(move |store| store.state().orders.rows(from, count).copied().collect())
+    }
+
+    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<LoggedCommand>, u64)> {
+        self.ask(move |store| store.state().commands.copy(from, count))
+    }
+}

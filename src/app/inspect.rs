@@ -1,0 +1,169 @@
+//! `verify` and `dump`: read a store, change nothing, also while a daemon writes it.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::AppError;
+use super::open::{open_storage, sinks_with_cursor, uuid_of};
+use crate::contracts::{Lsn, Mutation, Storage};
+use crate::domain::OrderState;
+use crate::journal::{Span, StoreId, inspect, list_checkpoints, oldest_lsn, open_store};
+use crate::relay::{CursorFile, cloud_event};
+use crate::repo::{OpenReport, StoreState, StoredPlan, inspect_store, published, verify_checkpoint};
+use crate::server::write_order;
+use crate::storage::StoreLock;
+
+/// A store that a daemon writes changes while it is read: a look that finds damage is repeated so often.
+const LOOKS_MAX: u32 = 5;
+
+struct Guest {
+    storage: std::sync::Arc<dyn Storage>,
+    store_id: StoreId,
+    /// By sink: where its cursor stands.
+    cursors: Vec<(String, Lsn, u64)>,
+}
+
+impl Guest {
+    fn open(data_dir: &Path) -> Result<Self, AppError> {
+        let storage = open_storage(data_dir)?;
+        let store_id = open_store(storage.as_ref())?;
+        let mut cursors = Vec::new();
+        for sink in sinks_with_cursor(storage.as_ref())? {
+            if let Some(position) = CursorFile::inspect(storage.as_ref(), &sink, uuid_of(store_id))? {
+                cursors.push((sink, position.lsn, position.sequence.0));
+            }
+        }
+        Ok(Self { storage, store_id, cursors })
+    }
+
+    fn proven(&self) -> Lsn {
+        self.cursors.iter().map(|(_, lsn, _)| *lsn).max().unwrap_or_default()
+    }
+}
+
+fn look<T>(data_dir: &Path, mut at: impl FnMut(&Guest) -> Result<T, AppError>) -> Result<T, AppError> {
+    let mut looks = 1;
+    loop {
+        match Guest::open(data_dir).and_then(|guest| at(&guest)) {
+            Err(AppError::Damaged(_) | AppError::Io(_)) if looks < LOOKS_MAX && StoreLock::is_held(data_dir) => {}
+            done => return done,
+        }
+        looks += 1;
+    }
+}
+
+/// Reads the whole store, changes nothing, and writes what it found.
+///
+/// # Errors
+/// Damage, or a store that cannot be read.
+pub fn verify_store(data_dir: &Path, out: &mut dyn Write) -> Result<(), AppError> {
+    let report = look(data_dir, verify)?;
+    out.write_all(report.as_bytes()).map_err(|error| AppError::io(format!("writing: {error}"), &error))
+}
+
+fn verify(guest: &Guest) -> Result<String, AppError> {
+    let storage = guest.storage.as_ref();
+    // Every segment that is there, also those that a start would not need.
+    let oldest = oldest_lsn(storage)?;
+    let mut plans = 0_u64;
+    let span = Span { from: Lsn(oldest.0.saturating_sub(1)), proven: guest.proven() };
+    inspect(storage, guest.store_id, span, &mut |frame| {
+        plans += 1;
+        StoredPlan::decode(frame.body).map(drop)
+    })?;
+    // Every checkpoint.
+    let checkpoints =
+        list_checkpoints(storage).map_err(|error| AppError::io(format!("listing the checkpoints: {error}"), &error))?;
+    for lsn in &checkpoints {
+        verify_checkpoint(storage, guest.store_id, *lsn)?;
+    }
+    // And what a start would make of them together.
+    let (state, report) = inspect_store(storage, guest.store_id, guest.proven())?;
+    Ok(describe(guest, &state, &report, oldest, plans, &checkpoints))
+}
+
+fn describe(
+    guest: &Guest,
+    state: &StoreState,
+    report: &OpenReport,
+    oldest: Lsn,
+    plans: u64,
+    checkpoints: &[Lsn],
+) -> String {
+    let mut lines = vec![format!("store {} is sound", guest.store_id)];
+    lines.push(format!("journal: {plans} plans, LSN {oldest} to {}", report.journal.last_lsn));
+    if let Some(tail) = &report.journal.torn_tail {
+        let (path, offset, bytes) = (&tail.path, tail.offset, tail.bytes);
+        lines.push(format!("unfinished batch: {bytes} bytes of {path} from offset {offset}; nobody was told of it"));
+    }
+    let covered: Vec<_> = checkpoints.iter().map(ToString::to_string).collect();
+    let covered = if covered.is_empty() { "none".to_owned() } else { format!("LSN {}", covered.join(", ")) };
+    lines.push(format!("checkpoints: {covered}"));
+    lines.push(format!("orders: {}; last event: {}", state.orders.count(), state.last_sequence));
+    for (sink, lsn, sequence) in &guest.cursors {
+        lines.push(format!("sink {sink}: acknowledged event {sequence}, LSN {lsn}"));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Writes the plans from `from` on, as far as the journal still holds them, as lines of JSON.
+///
+/// # Errors
+/// Damage, or a store that cannot be read.
+pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(), AppError> {
+    // The lines go out only after the whole journal was read once and found sound.
+    let (guest, state, last) = look(data_dir, |guest| {
+        let (state, report) = inspect_store(guest.storage.as_ref(), guest.store_id, guest.proven())?;
+        let guest = Guest { storage: guest.storage.clone(), store_id: guest.store_id, cursors: Vec::new() };
+        Ok((guest, state, report.journal.last_lsn))
+    })?;
+    let oldest = oldest_lsn(guest.storage.as_ref())?;
+    let span = Span { from: Lsn(oldest.max(from).0.saturating_sub(1)), proven: Lsn::ZERO };
+    if span.from > last {
+        return Ok(());
+    }
+    let mut line = Vec::new();
+    let mut written: io::Result<()> = Ok(());
+    let read = inspect(guest.storage.as_ref(), guest.store_id, span, &mut |frame| {
+        if frame.lsn > last || written.is_err() {
+            return Ok(());
+        }
+        line.clear();
+        write_plan(frame.lsn, StoredPlan::decode(frame.body)?, &state, &mut line)?;
+        written = out.write_all(&line);
+        Ok(())
+    });
+    written.map_err(|error| AppError::io(format!("writing: {error}"), &error))?;
+    match read {
+        // The daemon goes on behind what was found sound.
+        Err(_) if StoreLock::is_held(data_dir) => Ok(()),
+        read => Ok(read.map(drop)?),
+    }
+}
+
+fn write_plan(lsn: Lsn, plan: StoredPlan<'_>, state: &StoreState, line: &mut Vec<u8>) -> Result<(), String> {
+    let order = order_after(&plan, state).ok_or("a plan without an order")?;
+    line.extend_from_slice(format!("{{\"lsn\":{lsn},\"order\":").as_bytes());
+    write_order(line, &order);
+    line.extend_from_slice(b",\"events\":[");
+    let source = plan.source.into();
+    for (index, event) in published(plan, &source).enumerate() {
+        if index > 0 {
+            line.push(b',');
+        }
+        cloud_event::render(&event, line).map_err(|error| error.to_string())?;
+    }
+    line.extend_from_slice(b"]}\n");
+    Ok(())
+}
+
+/// The order after a plan, told from the order as it is now.
+fn order_after(plan: &StoredPlan<'_>, state: &StoreState) -> Option<OrderState> {
+    plan.mutations.iter().find_map(|mutation| match mutation {
+        Mutation::InsertOrder(order) => Some(*order),
+        Mutation::UpdateOrder(update) => {
+            state.orders.find(update.order_id).map(|(_, order)| order.as_of(update.version))
+        }
+        Mutation::InsertOutbox(_) | Mutation::InsertCommand(_) => None,
+    })
+}
