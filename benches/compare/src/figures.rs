@@ -46,7 +46,7 @@ pub struct Comparison {
     pub rounds: usize,
     pub seconds: f64,
     pub series: Vec<Series>,
-    pub written: Vec<Written>,
+    pub left_behind: Vec<LeftBehind>,
 }
 
 /// One system under one load, round by round.
@@ -57,12 +57,20 @@ pub struct Series {
     pub rounds: Vec<Measured>,
 }
 
-/// Bytes that reached the disk.
+/// What a number of commands left behind in one system.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Written {
+pub struct LeftBehind {
     pub system: String,
     pub cell: Cell,
-    pub bytes_per_command: f64,
+    pub commands: u64,
+    /// Written to the disk.
+    pub disk_bytes_per_order: f64,
+    /// Resident.
+    pub memory_bytes_per_order: Option<f64>,
+    /// Commands by second of the start after a crash.
+    pub recovered_per_second: Option<f64>,
+    /// How long that start took.
+    pub ready_after_ms: Option<f64>,
 }
 
 impl Made {

@@ -200,3 +200,37 @@ impl Client {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wait;
+    use orderd::cli::bench::{Answers, End, JsonRpc, Load, Mix, OrderNames, drive};
+    use std::time::Duration;
+
+    #[test]
+    fn the_floor_answers_every_line_and_keeps_its_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = FloorArgs { socket: folder.path().join("s"), file: folder.path().join("lines") };
+        let (socket, file) = (args.socket.clone(), args.file.clone());
+        // It runs until the process ends.
+        std::thread::Builder::new().name("floor".to_owned()).spawn(move || run(&args)).unwrap();
+        let second = Duration::from_secs(1);
+        wait::until("the floor listens", 10 * second, second / 100, || Ok(socket.exists().then_some(()))).unwrap();
+        for (connections, in_flight, count) in [(1, 1, 50), (4, 500, 20_000)] {
+            let load = Load {
+                connections,
+                in_flight,
+                mix: Mix::PlaceComplete,
+                rate: None,
+                warmup: Duration::ZERO,
+                end: End::Commands(count),
+                names: OrderNames::from_seed(1),
+            };
+            let report = drive(&load, &socket, &mut JsonRpc::new(None, Answers::AllAlike), &mut |_| {}).unwrap();
+            assert_eq!(report.commands, count);
+        }
+        let lines = memchr::memchr_iter(b'\n', &std::fs::read(&file).unwrap()).count();
+        assert_eq!(lines, 20_050);
+    }
+}

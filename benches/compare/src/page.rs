@@ -5,6 +5,7 @@
 use crate::figures::{Comparison, Figures};
 use crate::goals::{GOALS, number};
 use crate::plot::{self, microseconds};
+use crate::side_by_side::as_f64;
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::fs;
@@ -91,16 +92,34 @@ fn side_by_side(out: &mut String, comparison: &Comparison) -> Result<()> {
     }
     writeln!(out, "\n![Commands a second against connections](performance/throughput.svg)")?;
     writeln!(out, "\n![Latency of a command](performance/latency.svg)")?;
-    writeln!(out, "\n| bytes that reach the disk, a command | connections × in flight | bytes |")?;
-    writeln!(out, "| --- | --- | ---: |")?;
-    for written in &comparison.written {
+    left_behind(out, comparison)
+}
+
+fn left_behind(out: &mut String, comparison: &Comparison) -> Result<()> {
+    writeln!(
+        out,
+        "\nWhat commands leave behind: half of them placed an order, half completed it, then came a crash.\n"
+    )?;
+    writeln!(
+        out,
+        "| system | commands | written to the disk, an order | resident memory, an order | start after the crash | commands recovered a second |"
+    )?;
+    writeln!(out, "| --- | ---: | ---: | ---: | ---: | ---: |")?;
+    for left in &comparison.left_behind {
+        let text = |value: Option<f64>, unit: &str| {
+            value.map_or_else(|| "–".to_owned(), |value| format!("{}{unit}", number(value)))
+        };
         writeln!(
             out,
-            "| {} | {} × {} | {} |",
-            written.system,
-            written.cell.connections,
-            written.cell.in_flight,
-            number(written.bytes_per_command)
+            "| {} ({} × {}) | {} | {} bytes | {} | {} | {} |",
+            left.system,
+            left.cell.connections,
+            left.cell.in_flight,
+            number(as_f64(left.commands)),
+            number(left.disk_bytes_per_order),
+            text(left.memory_bytes_per_order, " bytes"),
+            text(left.ready_after_ms, " ms"),
+            text(left.recovered_per_second, ""),
         )?;
     }
     Ok(())
@@ -119,4 +138,24 @@ fn machines(out: &mut String, figures: &Figures) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_by_hand_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let page = folder.path().join("performance.md");
+        fs::write(&page, format!("# By hand\n\n{BEGIN}\nold\n{END}\n\nMore by hand.\n")).unwrap();
+        write(folder.path(), &Figures::default()).unwrap();
+        let text = fs::read_to_string(&page).unwrap();
+        assert!(text.starts_with("# By hand\n\n") && text.ends_with("\n\nMore by hand.\n"), "{text}");
+        assert!(text.contains("not measured") && !text.contains("old"), "{text}");
+        write(folder.path(), &Figures::default()).unwrap();
+        assert_eq!(fs::read_to_string(&page).unwrap(), text);
+        fs::write(&page, "no marks").unwrap();
+        assert!(write(folder.path(), &Figures::default()).is_err());
+    }
 }

@@ -146,7 +146,7 @@ pub fn latency(comparison: &Comparison) -> Result<String, fmt::Error> {
         .flat_map(|(_, cell)| rows_of(*cell))
         .flat_map(|(_, series)| [series.median(|round| round.p50_us), series.median(|round| round.p99_us)]);
     let samples: Vec<_> = all.collect();
-    let axis = LogAxis::around(samples.iter().copied(), 190.0, WIDTH - 150.0);
+    let axis = LogAxis::around(samples.iter().copied(), 250.0, WIDTH - 150.0);
     for value in axis.decades() {
         let x = axis.at(value);
         line(&mut svg, (x, 62.0), (x, height - 48.0), GRID)?;
@@ -160,7 +160,7 @@ pub fn latency(comparison: &Comparison) -> Result<String, fmt::Error> {
         for (look, series) in rows_of(cell) {
             y += ROW / 2.0;
             let (p50, p99) = (series.median(|round| round.p50_us), series.median(|round| round.p99_us));
-            text(&mut svg, (180.0, y + 4.0), "end", INK, 12, look.system)?;
+            text(&mut svg, (236.0, y + 4.0), "end", INK, 12, look.system)?;
             writeln!(
                 svg,
                 r#"<line x1="{:.1}" y1="{y:.1}" x2="{:.1}" y2="{y:.1}" stroke="{}" stroke-width="6" stroke-opacity="0.35"/>"#,
@@ -224,7 +224,7 @@ fn text(svg: &mut String, at: (f64, f64), anchor: &str, color: &str, size: u32, 
     let (x, y) = at;
     writeln!(
         svg,
-        r#"<text x="{x:.1}" y="{y:.1}" font-size="{size}" text-anchor="{anchor}" fill="{color}">{text}</text>"#
+        r##"<text x="{x:.1}" y="{y:.1}" font-size="{size}" text-anchor="{anchor}" fill="{color}" stroke="#ffffff" stroke-width="3" paint-order="stroke">{text}</text>"##
     )
 }
 

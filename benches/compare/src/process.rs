@@ -55,8 +55,13 @@ impl Server {
     }
 
     /// Kills it, as a power cut would, and waits for its end.
-    pub fn kill(mut self) -> Result<()> {
-        self.signal(Signal::KILL)?;
+    pub fn kill(self) -> Result<()> {
+        self.crash(Signal::KILL)
+    }
+
+    /// Ends it without any clean-up, by its own signal for that.
+    pub fn crash(mut self, signal: Signal) -> Result<()> {
+        self.signal(signal)?;
         self.wait_end().map(drop)
     }
 

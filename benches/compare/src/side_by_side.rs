@@ -3,7 +3,7 @@
 use crate::Shared;
 use crate::daemon::{Settings, Store};
 use crate::disk::Disk;
-use crate::figures::{Comparison, Figure, Figures, Made, Series, Spread, Written};
+use crate::figures::{Comparison, Figure, Figures, LeftBehind, Made, Series, Spread};
 use crate::goals::{self, Goal};
 use crate::systems::{Bench, Cell, Floor, Measured, Orderd, Postgres, Redis, Sqlite, System};
 use anyhow::{Context, Result};
@@ -22,9 +22,9 @@ pub struct RunArgs {
     /// Seconds of load before each measurement
     #[arg(long, default_value_t = 1.0)]
     warmup_seconds: f64,
-    /// Commands for counting the bytes that reach the disk
-    #[arg(long, default_value_t = 100_000)]
-    bytes_commands: u64,
+    /// Commands for counting what they leave behind on the disk, in memory and for a restart (fewer for slow systems)
+    #[arg(long, default_value_t = 2_000_000)]
+    fill_commands: u64,
     /// Measure only systems whose name begins so, for work on the comparison itself
     #[arg(long)]
     only: Option<String>,
@@ -61,9 +61,9 @@ pub fn run(args: &RunArgs, shared: &Shared, figures: &mut Figures) -> Result<()>
     }
 
     let series = rounds(&systems, &bench, usize::from(args.rounds))?;
-    let written = written(&systems, &bench, &series, args.bytes_commands)?;
-    let comparison =
-        Comparison { made: made.clone(), rounds: usize::from(args.rounds), seconds: args.seconds, series, written };
+    let left_behind = left_behind(&systems, &bench, &series, args.fill_commands)?;
+    let (rounds, seconds) = (usize::from(args.rounds), args.seconds);
+    let comparison = Comparison { made: made.clone(), rounds, seconds, series, left_behind };
     if args.only.is_none() {
         compare(&comparison, figures)?;
         journal_bytes(&bench, &made, figures)?;
@@ -108,18 +108,34 @@ fn rounds(systems: &[Box<dyn System>], bench: &Bench, rounds: usize) -> Result<V
     Ok(series)
 }
 
-/// Each with the load that suits it best.
-fn written(systems: &[Box<dyn System>], bench: &Bench, series: &[Series], commands: u64) -> Result<Vec<Written>> {
-    let mut written = Vec::new();
+/// Each with the load that suits it best, and with no more commands than it takes in half a minute.
+fn left_behind(systems: &[Box<dyn System>], bench: &Bench, series: &[Series], most: u64) -> Result<Vec<LeftBehind>> {
+    const SECONDS: f64 = 30.0;
+    let mut found = Vec::new();
     for system in systems {
-        let Some(best) = best_cell(series, system.name()) else { continue };
-        let cell = if system.cells(&[FULL]) == [FULL] { FULL } else { best };
-        let bytes = system.written_bytes(bench, cell, commands)?;
-        let bytes_per_command = as_f64(bytes) / as_f64(commands);
-        eprintln!("{}: {bytes_per_command:.0} bytes a command reach the disk", system.name());
-        written.push(Written { system: system.name().to_owned(), cell, bytes_per_command });
+        let best = best_cell(series, system.name());
+        let cell = if system.cells(&[FULL]) == [FULL] { Some(FULL) } else { best };
+        let own = series.iter().find(|series| series.system == system.name() && Some(series.cell) == cell);
+        let Some(own) = own else { continue };
+        let mut commands = most;
+        while as_f64(commands) > own.throughput() * SECONDS {
+            commands /= 2;
+        }
+        let filled = system.fill(bench, own.cell, commands).with_context(|| format!("filling {}", system.name()))?;
+        let orders = as_f64(commands) / 2.0;
+        let left = LeftBehind {
+            system: system.name().to_owned(),
+            cell: own.cell,
+            commands,
+            disk_bytes_per_order: as_f64(filled.written_bytes) / orders,
+            memory_bytes_per_order: filled.resident_bytes.map(|bytes| as_f64(bytes) / orders),
+            recovered_per_second: filled.ready_after.map(|time| as_f64(commands) / time.as_secs_f64()),
+            ready_after_ms: filled.ready_after.map(|time| time.as_secs_f64() * 1e3),
+        };
+        eprintln!("{left:?}");
+        found.push(left);
     }
-    Ok(written)
+    Ok(found)
 }
 
 fn best_cell(series: &[Series], system: &str) -> Option<Cell> {

@@ -1,6 +1,6 @@
 //! The floor, as a process of its own, driven by the program that drives orderd.
 
-use super::{Bench, Cell, Measured, System, count_args, load_args, measured, scratch, socket_in, strs};
+use super::{Bench, Cell, Filled, Measured, System, count_args, load_args, measured, scratch, socket_in, strs};
 use crate::daemon;
 use crate::process::Server;
 use anyhow::Result;
@@ -42,14 +42,16 @@ impl System for Floor {
         Ok(measured(&found))
     }
 
-    fn written_bytes(&self, bench: &Bench, cell: Cell, commands: u64) -> Result<u64> {
+    /// It has nothing to come back to.
+    fn fill(&self, bench: &Bench, cell: Cell, commands: u64) -> Result<Filled> {
         let folder = scratch(bench, "floor-")?;
         let server = Self::start(folder.path())?;
-        let before = bench.disk.written_bytes()?;
+        let written = bench.disk.written_bytes()?;
         let mut args = count_args(cell, commands);
         args.push("--answers-alike".into());
         daemon::bench(&bench.orderd, &socket_in(folder.path()), &strs(&args))?;
         server.kill()?;
-        Ok(bench.disk.written_bytes()?.saturating_sub(before))
+        let written_bytes = bench.disk.written_bytes()?.saturating_sub(written);
+        Ok(Filled { written_bytes, ..Filled::default() })
     }
 }

@@ -42,6 +42,17 @@ pub struct Measured {
     pub p99_us: f64,
 }
 
+/// What a number of commands leaves behind.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filled {
+    /// Bytes written to the disk, from the start to the stop after the crash.
+    pub written_bytes: u64,
+    /// Resident memory, above that at the start; only for those that keep all orders in memory.
+    pub resident_bytes: Option<u64>,
+    /// From starting it after the crash until it answers.
+    pub ready_after: Option<Duration>,
+}
+
 /// Something that keeps orders and their events durably.
 ///
 /// One command is one place or one complete, half and half, each with the record of its event, atomic and durable before
@@ -56,8 +67,8 @@ pub trait System {
     /// Starts it empty, loads it for the time given and stops it.
     fn measure(&self, bench: &Bench, cell: Cell) -> Result<Measured>;
 
-    /// Bytes written to the disk for `commands` commands with this load, from an empty start to a clean stop.
-    fn written_bytes(&self, bench: &Bench, cell: Cell, commands: u64) -> Result<u64>;
+    /// Starts it empty, sends exactly `commands` commands with this load, crashes it, starts it again and stops it.
+    fn fill(&self, bench: &Bench, cell: Cell, commands: u64) -> Result<Filled>;
 }
 
 /// A folder for one measurement.

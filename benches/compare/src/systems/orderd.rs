@@ -1,6 +1,6 @@
 //! orderd, as its defaults are.
 
-use super::{Bench, Cell, Measured, System, count_args, load_args, measured, strs};
+use super::{Bench, Cell, Filled, Measured, System, count_args, load_args, measured, strs};
 use crate::daemon::{Settings, Store};
 use anyhow::Result;
 
@@ -34,12 +34,20 @@ impl System for Orderd {
         Ok(measured(&found))
     }
 
-    fn written_bytes(&self, bench: &Bench, cell: Cell, commands: u64) -> Result<u64> {
+    fn fill(&self, bench: &Bench, cell: Cell, commands: u64) -> Result<Filled> {
         let store = Store::new(&bench.orderd, &bench.folder)?;
         let daemon = store.start(&self.settings(&store))?;
-        let before = bench.disk.written_bytes()?;
+        let (written, resident) = (bench.disk.written_bytes()?, daemon.resident_bytes()?);
         daemon.bench(&strs(&count_args(cell, commands)))?;
+        let resident_bytes = daemon.resident_bytes()?.saturating_sub(resident);
+        daemon.kill()?;
+        let daemon = store.start(&self.settings(&store))?;
+        let ready_after = daemon.ready_after;
         daemon.stop()?;
-        Ok(bench.disk.written_bytes()?.saturating_sub(before))
+        Ok(Filled {
+            written_bytes: bench.disk.written_bytes()?.saturating_sub(written),
+            resident_bytes: Some(resident_bytes),
+            ready_after: Some(ready_after),
+        })
     }
 }

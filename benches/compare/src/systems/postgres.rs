@@ -4,7 +4,7 @@
 //! number from a sequence (no lock between transactions), memory enough that nothing is evicted, no checkpoint during
 //! a run, its own load generator in C. `fsync` and `synchronous_commit` stay on.
 
-use super::{Bench, Cell, Measured, System};
+use super::{Bench, Cell, Filled, Measured, System};
 use crate::process::{Server, run};
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
@@ -15,7 +15,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub struct Postgres {
     folder: tempfile::TempDir,
@@ -24,6 +24,7 @@ pub struct Postgres {
 }
 
 const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
+const READY_MAX: Duration = Duration::from_secs(600);
 const CLIENTS: [u16; 6] = [1, 4, 8, 16, 32, 64];
 const CONFIG: &str = "
 listen_addresses = ''
@@ -120,13 +121,18 @@ impl Postgres {
     }
 
     /// Starts the server with empty tables.
+    fn start_empty(&self) -> Result<Server> {
+        let server = self.start()?;
+        run("psql", self.client("psql").args(["-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-c", SCHEMA]))?;
+        Ok(server)
+    }
+
     fn start(&self) -> Result<Server> {
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.data());
         // SIGINT is its fast shutdown; SIGTERM would wait for clients.
         let mut server = Server::start("postgres", self.folder.path(), Signal::INT, &mut command)?;
-        server.wait_ready(Duration::from_secs(60), || run("pg_isready", &mut self.client("pg_isready")).is_ok())?;
-        run("psql", self.client("psql").args(["-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-c", SCHEMA]))?;
+        server.wait_ready(READY_MAX, || run("pg_isready", &mut self.client("pg_isready")).is_ok())?;
         Ok(server)
     }
 
@@ -161,7 +167,7 @@ impl System for Postgres {
     }
 
     fn measure(&self, bench: &Bench, cell: Cell) -> Result<Measured> {
-        let server = self.start()?;
+        let server = self.start_empty()?;
         let seconds = |time: Duration| time.as_secs().max(1).to_string();
         self.turns(cell.connections, ["-T", &seconds(bench.warmup)], None)?;
         let log = self.folder.path().join("log");
@@ -176,13 +182,22 @@ impl System for Postgres {
         Ok(Measured { commands_per_second: turns.per_second, p50_us: latency.p50, p99_us: latency.p99 })
     }
 
-    fn written_bytes(&self, bench: &Bench, cell: Cell, commands: u64) -> Result<u64> {
-        let server = self.start()?;
-        let before = bench.disk.written_bytes()?;
+    fn fill(&self, bench: &Bench, cell: Cell, commands: u64) -> Result<Filled> {
+        let server = self.start_empty()?;
+        let written = bench.disk.written_bytes()?;
         let turns = (commands / u64::from(cell.connections)).to_string();
         self.turns(cell.connections, ["-t", &turns], None)?;
+        // Its immediate shutdown is a crash: nothing is written, and the next start recovers.
+        server.crash(Signal::QUIT)?;
+        let start = Instant::now();
+        let server = self.start()?;
+        let ready_after = start.elapsed();
         server.stop()?;
-        Ok(bench.disk.written_bytes()?.saturating_sub(before))
+        Ok(Filled {
+            written_bytes: bench.disk.written_bytes()?.saturating_sub(written),
+            resident_bytes: None,
+            ready_after: Some(ready_after),
+        })
     }
 }
 

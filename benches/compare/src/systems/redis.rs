@@ -1,6 +1,6 @@
 //! Redis: a hash for the order and a stream for its events, changed by one script, with `appendfsync always`.
 
-use super::{Bench, Cell, Measured, System, scratch, socket_in};
+use super::{Bench, Cell, Filled, Measured, System, scratch, socket_in};
 use crate::process::Server;
 use anyhow::{Context, Result, ensure};
 use orderd::cli::bench::{Dialect, End, Load, MadeUpOrder, Mix, OrderNames, Report, Verb, Verdict, drive};
@@ -9,9 +9,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub struct Redis;
+
+const READY_MAX: Duration = Duration::from_secs(600);
 
 const PLACE: &str = "\
 if redis.call('EXISTS', KEYS[1]) == 1 then return redis.error_reply('ORDER_EXISTS') end
@@ -39,7 +41,7 @@ impl Redis {
         command.args(["--auto-aof-rewrite-percentage", "0", "--daemonize", "no"]);
         command.arg("--unixsocket").arg(&socket).arg("--dir").arg(folder);
         let mut server = Server::start("redis-server", folder, Signal::TERM, &mut command)?;
-        server.wait_ready(Duration::from_secs(10), || UnixStream::connect(&socket).is_ok())?;
+        server.wait_ready(READY_MAX, || ask(&socket, &["PING"]).is_ok_and(|mut lines| lines.next_is("+PONG")))?;
         let resp = Resp { place: load_script(&socket, PLACE)?, complete: load_script(&socket, COMPLETE)? };
         Ok((server, resp))
     }
@@ -84,13 +86,22 @@ impl System for Redis {
         })
     }
 
-    fn written_bytes(&self, bench: &Bench, cell: Cell, commands: u64) -> Result<u64> {
+    fn fill(&self, bench: &Bench, cell: Cell, commands: u64) -> Result<Filled> {
         let folder = scratch(bench, "redis-")?;
         let (server, mut resp) = Self::start(folder.path())?;
-        let before = bench.disk.written_bytes()?;
+        let (written, resident) = (bench.disk.written_bytes()?, server.resident_bytes()?);
         Self::drive(&Self::load(cell, Duration::ZERO, End::Commands(commands)), folder.path(), &mut resp)?;
+        let resident_bytes = server.resident_bytes()?.saturating_sub(resident);
+        server.kill()?;
+        let start = Instant::now();
+        let (server, _) = Self::start(folder.path())?;
+        let ready_after = start.elapsed();
         server.stop()?;
-        Ok(bench.disk.written_bytes()?.saturating_sub(before))
+        Ok(Filled {
+            written_bytes: bench.disk.written_bytes()?.saturating_sub(written),
+            resident_bytes: Some(resident_bytes),
+            ready_after: Some(ready_after),
+        })
     }
 }
 
@@ -139,14 +150,31 @@ fn push_bulk(text: &[u8], out: &mut Vec<u8>) {
 
 /// Returns the script's hash.
 fn load_script(socket: &Path, script: &str) -> Result<String> {
+    let mut lines = ask(socket, &["SCRIPT", "LOAD", script])?;
+    ensure!(lines.next_is("$40"), "Redis did not take the script");
+    lines.next_line().context("Redis closed the connection")
+}
+
+/// Sends one request on a connection of its own.
+fn ask(socket: &Path, parts: &[&str]) -> Result<Lines> {
     let mut stream = UnixStream::connect(socket)?;
-    let mut request = b"*3\r\n".to_vec();
-    for part in ["SCRIPT", "LOAD", script] {
+    let mut request = format!("*{}\r\n", parts.len()).into_bytes();
+    for part in parts {
         push_bulk(part.as_bytes(), &mut request);
     }
     stream.write_all(&request)?;
-    let mut lines = BufReader::new(stream).lines();
-    let length = lines.next().context("Redis closed the connection")??;
-    ensure!(length == "$40", "Redis did not take the script: {length}");
-    lines.next().context("Redis closed the connection")?.context("cannot read from Redis")
+    Ok(Lines(BufReader::new(stream).lines()))
+}
+
+/// An answer of Redis, line by line.
+struct Lines(std::io::Lines<BufReader<UnixStream>>);
+
+impl Lines {
+    fn next_line(&mut self) -> Option<String> {
+        self.0.next()?.ok()
+    }
+
+    fn next_is(&mut self, expected: &str) -> bool {
+        self.next_line().is_some_and(|line| line == expected)
+    }
 }

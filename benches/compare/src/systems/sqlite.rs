@@ -1,6 +1,6 @@
 //! SQLite: in this process, WAL, `synchronous=FULL`, one transaction for a group of commands.
 
-use super::{Bench, Cell, Measured, System, scratch};
+use super::{Bench, Cell, Filled, Measured, System, scratch};
 use anyhow::{Result, ensure};
 use hdrhistogram::Histogram;
 use orderd::cli::bench::{Latency, MadeUpOrder, OrderNames};
@@ -128,14 +128,16 @@ impl System for Sqlite {
         })
     }
 
-    fn written_bytes(&self, bench: &Bench, cell: Cell, commands: u64) -> Result<u64> {
+    /// It lives in this process, which does not crash.
+    fn fill(&self, bench: &Bench, cell: Cell, commands: u64) -> Result<Filled> {
         let folder = scratch(bench, "sqlite-")?;
         let mut run = Run::open(folder.path())?;
-        let before = bench.disk.written_bytes()?;
+        let written = bench.disk.written_bytes()?;
         while run.commands < commands {
             run.group(cell.in_flight)?;
         }
         drop(run);
-        Ok(bench.disk.written_bytes()?.saturating_sub(before))
+        let written_bytes = bench.disk.written_bytes()?.saturating_sub(written);
+        Ok(Filled { written_bytes, ..Filled::default() })
     }
 }
