@@ -1,3 +1,54 @@
+# What this project is worked on with: `just` lists it.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+_default:
+    @just --list --unsorted
+
+# Everything that a change has to pass (.ci/run does the same after installing what it needs)
+check: lint test doc
+
+# Format and lints
+lint:
+    cargo fmt --all --check
+    cargo clippy --all-targets -- -D warnings
+
+# All tests, or those whose name has `filter` in it
+test *filter:
+    cargo test --release {{filter}}
+
+# The documentation of the code, without warnings
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+# The daemon, on ./config.toml
+run *args:
+    cargo run --release -- serve {{args}}
+
+# Load for the daemon that `just run` started
+bench *args:
+    cargo run --release -- bench {{args}}
+
+# Manual pages and shell completions, into target/dist
+man: build
+    target/release/orderd man target/dist/man
+    mkdir -p target/dist/completions
+    target/release/orderd completions bash > target/dist/completions/orderd.bash
+    target/release/orderd completions zsh > target/dist/completions/_orderd
+    target/release/orderd completions fish > target/dist/completions/orderd.fish
+
+# The release binary
+build:
+    cargo build --release
+
+# The Debian package (needs `cargo install cargo-deb`)
+deb: man
+    cargo deb --no-build
+
+# What systemd thinks of the unit
+unit:
+    systemd-analyze security --offline=yes --threshold=5 packaging/orderd.service | tail -n 1
+
 # Side by side, about 20 minutes: orderd, the floor, PostgreSQL, Redis and SQLite; writes docs/performance.md's figures.
 # Wants Debian's postgresql, redis-server and libsqlite3-dev, and a machine with nothing else to do.
 compare *args:

@@ -34,6 +34,7 @@ mod logs;
 mod notifications;
 mod one_daemon;
 mod os_faults;
+mod packaging;
 mod params;
 mod parse_errors;
 mod pipelining;

@@ -80,6 +80,13 @@ pub struct ErrorData {
     pub retryable: bool,
 }
 
+impl ErrorObject {
+    /// Whether the daemon does not let this user in.
+    pub(super) fn is_permission_denied(&self) -> bool {
+        self.data.as_ref().is_some_and(|data| data.kind == "permission_denied")
+    }
+}
+
 #[derive(Serialize)]
 struct Request<'a, P> {
     jsonrpc: &'static str,
@@ -101,10 +108,8 @@ impl From<ClientError> for Failure {
             ClientError::NoPermission { .. } => Exit::Permission,
             ClientError::Broken(_) => Exit::Io,
             ClientError::NoAnswer(_) => Exit::Internal,
-            ClientError::Refused(refusal) => match &refusal.data {
-                Some(data) if data.kind == "permission_denied" => Exit::Permission,
-                Some(_) | None => Exit::Refused,
-            },
+            ClientError::Refused(refusal) if refusal.is_permission_denied() => Exit::Permission,
+            ClientError::Refused(_) => Exit::Refused,
         };
         Self::new(exit, one_line(&error.to_string()))
     }
@@ -195,6 +200,6 @@ fn dial(socket: &Path, timeout: Duration) -> io::Result<UnixStream> {
 }
 
 /// Messages are one line, whatever was in them.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::client::{Client, ClientError};
+use super::client::{Client, ClientError, ErrorObject, one_line};
 use super::client_args::SocketArgs;
 use super::exit::{Exit, Failure};
 use super::output::Output;
@@ -60,7 +60,7 @@ pub(super) fn run(args: &SendArgs, config: Option<&Path>) -> Result<(), Failure>
         .name("requests".into())
         .spawn(move || theirs.end(send_requests(input, &sending, &theirs)))
         .map_err(|error| Failure::io("cannot start a thread", &error))?;
-    let mut answers = Answers { window: &window, timeout, bar, refused: 0, answered: 0 };
+    let mut answers = Answers { window: &window, timeout, bar, refused: 0, answered: 0, shut_out: None };
     let received = answers.receive(stream);
     answers.bar.finish_and_clear();
     received?;
@@ -162,6 +162,8 @@ struct Answers<'w> {
     bar: ProgressBar,
     refused: u64,
     answered: u64,
+    /// What the daemon says to a user that it does not let in.
+    shut_out: Option<String>,
 }
 
 impl Answers<'_> {
@@ -198,11 +200,20 @@ impl Answers<'_> {
     fn count(&mut self, answer: &[u8]) {
         #[derive(Deserialize)]
         struct Head {
-            error: Option<IgnoredAny>,
+            error: Option<ErrorObject>,
         }
         self.answered += 1;
-        let refused = serde_json::from_slice(answer).map_or(true, |head: Head| head.error.is_some());
-        self.refused += u64::from(refused);
+        match serde_json::from_slice(answer) {
+            Ok(Head { error: None }) => {}
+            Ok(Head { error: Some(error) }) => {
+                self.refused += 1;
+                if error.is_permission_denied() {
+                    self.shut_out = Some(error.message);
+                }
+            }
+            // What cannot be understood is no result.
+            Err(_) => self.refused += 1,
+        }
         self.window.give_back();
     }
 
@@ -217,6 +228,9 @@ impl Answers<'_> {
     fn judge(&self) -> Result<(), Failure> {
         let (answered, refused) = (self.answered, self.refused);
         let unanswered = self.window.outstanding();
+        if let Some(message) = &self.shut_out {
+            return Err(Failure::new(Exit::Permission, one_line(message)));
+        }
         match self.window.ending() {
             Some(Ending::AllSent) if unanswered == 0 && refused == 0 => Ok(()),
             Some(Ending::AllSent) if unanswered == 0 => {
@@ -225,8 +239,8 @@ impl Answers<'_> {
             Some(Ending::Failed(failure)) => Err(failure),
             Some(Ending::AllSent | Ending::HungUp) | None => {
                 let message = format!(
-                    "the daemon closed the connection before everything was answered: {answered} answered, \
-                     {refused} of them refused, at least {unanswered} not answered"
+                    "the daemon closed the connection before the end: {answered} requests were answered ({refused} \
+                     refused), of {unanswered} or more it is not known whether they were carried out"
                 );
                 Err(Failure::new(Exit::NoDaemon, message))
             }

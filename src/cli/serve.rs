@@ -22,5 +22,9 @@ pub(super) fn run(_args: &ServeArgs, config: Option<&Path>) -> Result<(), Failur
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    Ok(app::serve(config, &log)?)
+    app::serve(config, &log).map_err(|error| {
+        // From here on standard error is the log, in the form that was asked for: the end is told there, and only there.
+        tracing::error!("{error}");
+        Failure { message: String::new(), ..error.into() }
+    })
 }
