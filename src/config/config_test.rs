@@ -268,3 +268,21 @@ fn the_shipped_file_is_the_defaults_and_names_every_key() {
     assert_eq!(config, defaults);
     assert_eq!(keys(&shipped), keys(&config.to_toml().unwrap()));
 }
+
+#[test]
+fn the_handbook_has_every_key_with_its_default() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let handbook = std::fs::read_to_string(root.join("docs/operations.md")).unwrap();
+    let table: toml::Table = std::fs::read_to_string(root.join("config.toml")).unwrap().parse().unwrap();
+    for (section, keys) in table.iter().filter(|(section, _)| *section != "sinks") {
+        let (_, part) = handbook.split_once(&format!("### `[{section}]`\n")).expect(section);
+        let part = part.split("\n### ").next().unwrap();
+        for (key, value) in keys.as_table().unwrap() {
+            assert!(part.contains(&format!("| `{key}` | `{value}` |")), "{section}.{key} = {value}");
+        }
+    }
+    let (_, sinks) = handbook.split_once("### `[[sinks]]`\n").unwrap();
+    for key in table["sinks"][0].as_table().unwrap().keys() {
+        assert!(sinks.contains(&format!("| `{key}` |")), "sinks.{key}");
+    }
+}
