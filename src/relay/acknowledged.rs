@@ -34,6 +34,11 @@ impl Acknowledged {
         }
     }
 
+    #[cfg(test)]
+    pub(super) const fn position(&self) -> OutboxPosition {
+        self.position
+    }
+
     pub(super) const fn cursor(&self) -> &CursorFile {
         &self.cursor
     }

@@ -34,6 +34,7 @@ pub const SLOT_BYTES: usize = 4096;
 pub const FILE_BYTES: usize = 2 * SLOT_BYTES;
 
 const MAGIC: [u8; 8] = *b"ORDRCURS";
+const RESERVED_BYTES: usize = 6;
 const CHECKED_BYTES: usize = 76;
 const FIELDS_BYTES: usize = CHECKED_BYTES + size_of::<u32>();
 const _: () = assert!(FIELDS_BYTES <= 512 && SLOT_BYTES.is_multiple_of(512));
@@ -93,7 +94,7 @@ impl Slot {
         let mut rest = slot.as_mut_slice();
         put(&mut rest, &MAGIC);
         put(&mut rest, &VERSION.to_le_bytes());
-        put(&mut rest, &[0; 6]);
+        put(&mut rest, &[0; RESERVED_BYTES]);
         put(&mut rest, store_id.as_bytes());
         for number in [self.generation, sequence.0, lsn.0, segment.0, offset] {
             put(&mut rest, &number.to_le_bytes());
@@ -113,7 +114,7 @@ impl Slot {
         let mut rest = rest;
         let mut fields = checked;
         let [Some(magic), Some(version), Some(zeros), Some(found_id)] =
-            [8, 2, 6, 16].map(|count| take(&mut fields, count))
+            [MAGIC.len(), size_of::<u16>(), RESERVED_BYTES, size_of::<Uuid>()].map(|count| take(&mut fields, count))
         else {
             return Ok(None);
         };
@@ -124,7 +125,7 @@ impl Slot {
         // From here on the bytes are what somebody wrote whole.
         match version.try_into().map(u16::from_le_bytes) {
             Ok(version) if version > VERSION => return Err(Defect::NewerFormat(version)),
-            Ok(VERSION) if zeros.iter().chain(rest).all(|byte| *byte == 0) => {}
+            Ok(VERSION) if zeros == [0; RESERVED_BYTES] && rest == [0; SLOT_BYTES - FIELDS_BYTES] => {}
             Ok(_) | Err(_) => return Ok(None),
         }
         let found_id = Uuid::from_slice(found_id).unwrap_or_default();

@@ -1,1 +1,147 @@
+use super::*;
+use crate::relay::testing::{MemoryStorage, STORE_ID, position};
 
+const PATH: &str = "store/cursors/events.cursor";
+
+fn created(storage: &MemoryStorage) -> CursorFile {
+    CursorFile::create(storage, "events", STORE_ID, position(4)).unwrap()
+}
+
+fn loaded(storage: &MemoryStorage) -> Result<Option<OutboxPosition>, CursorError> {
+    let loaded = CursorFile::load(storage, "events", STORE_ID);
+    loaded.map(|cursor| cursor.map(|cursor| cursor.position()))
+}
+
+#[test]
+fn a_sink_without_a_cursor_is_new_and_nothing_else_is() {
+    let storage = MemoryStorage::default();
+    assert_eq!(loaded(&storage).unwrap(), None);
+    for contents in [vec![], vec![0; FILE_BYTES], vec![0xff; 3]] {
+        storage.put(PATH, &contents);
+        assert!(matches!(loaded(&storage), Err(CursorError::Damaged { .. })));
+        assert_eq!(storage.contents(PATH).unwrap(), contents);
+    }
+    storage.fail_after(0, io::ErrorKind::PermissionDenied);
+    assert!(matches!(loaded(&storage), Err(CursorError::Io { operation: "open", .. })));
+}
+
+#[test]
+fn a_new_cursor_is_written_synced_renamed_and_its_folder_synced() {
+    let storage = MemoryStorage::default();
+    created(&storage);
+    let temporary = format!("{PATH}.tmp");
+    let [create, write, sync] = ["create", "write", "sync"].map(|verb| format!("{verb} {temporary}"));
+    assert_eq!(storage.calls(), [create, write, sync, format!("rename {PATH}"), format!("sync_dir {FOLDER}")]);
+    assert_eq!(loaded(&storage).unwrap(), Some(position(4)));
+}
+
+#[test]
+fn a_cursor_that_could_not_be_made_is_not_there_or_whole() {
+    for calls in 0..5 {
+        let storage = MemoryStorage::default();
+        storage.fail_after(calls, io::ErrorKind::StorageFull);
+        let made = CursorFile::create(&storage, "events", STORE_ID, position(4));
+        assert!(matches!(made, Err(CursorError::Io { .. })), "call {calls}");
+        assert!([None, Some(position(4))].contains(&loaded(&storage).unwrap()), "call {calls}");
+        created(&storage);
+        assert_eq!(loaded(&storage).unwrap(), Some(position(4)), "call {calls}");
+    }
+}
+
+#[test]
+fn what_was_saved_last_is_loaded_and_what_was_left_unsynced_is_synced_first() {
+    let storage = MemoryStorage::default();
+    let mut cursor = created(&storage);
+    for sequence in 5..30 {
+        cursor.save(position(sequence)).unwrap();
+        assert_eq!(loaded(&storage).unwrap(), Some(position(sequence)));
+        assert_eq!(CursorFile::inspect(&storage, "events", STORE_ID).unwrap(), Some(position(sequence)));
+    }
+    let before = storage.calls().len();
+    loaded(&storage).unwrap();
+    assert_eq!(storage.calls()[before..], ["open", "sync", "read"].map(|verb| format!("{verb} {PATH}")));
+    let before = storage.calls().len();
+    CursorFile::inspect(&storage, "events", STORE_ID).unwrap();
+    assert_eq!(storage.calls()[before..], ["open_read_only", "read"].map(|verb| format!("{verb} {PATH}")));
+}
+
+#[test]
+fn a_save_overwrites_the_older_slot_and_leaves_the_newer_alone() {
+    let storage = MemoryStorage::default();
+    created(&storage);
+    let mut cursor = CursorFile::load(&storage, "events", STORE_ID).unwrap().unwrap();
+    for sequence in 5..12 {
+        let before = storage.contents(PATH).unwrap();
+        let calls = storage.calls().len();
+        cursor.save(position(sequence)).unwrap();
+        let after = storage.contents(PATH).unwrap();
+        assert_eq!(storage.calls()[calls..], ["write", "sync"].map(|verb| format!("{verb} {PATH}")));
+        assert_eq!(after.len(), before.len(), "a save needs no room");
+        let kept = cursor_format::decode(&before, STORE_ID).unwrap().newest;
+        let kept_at = usize::try_from(kept.offset()).unwrap();
+        assert_eq!(after[kept_at..kept_at + SLOT_BYTES], before[kept_at..kept_at + SLOT_BYTES]);
+        assert_eq!(cursor_format::decode(&after, STORE_ID).unwrap().older, Some(kept));
+    }
+}
+
+#[test]
+fn retention_keeps_what_the_older_slot_needs() {
+    let storage = MemoryStorage::default();
+    let mut cursor = created(&storage);
+    let saved = cursor.saved();
+    assert_eq!(saved.lsn(), position(4).lsn);
+    cursor.save(position(20)).unwrap();
+    assert_eq!(saved.lsn(), position(4).lsn);
+    cursor.save(position(30)).unwrap();
+    assert_eq!(saved.lsn(), position(20).lsn);
+    let reloaded = CursorFile::load(&storage, "events", STORE_ID).unwrap().unwrap();
+    assert_eq!(reloaded.saved().lsn(), position(20).lsn);
+    // Whichever slot is lost, the position that is left has not been let go.
+    for byte in [40, SLOT_BYTES + 40] {
+        let mut damaged = storage.contents(PATH).unwrap();
+        damaged[byte] ^= 1;
+        let other = MemoryStorage::default();
+        other.put(PATH, &damaged);
+        let left = CursorFile::load(&other, "events", STORE_ID).unwrap().unwrap();
+        assert!(left.position().lsn >= saved.lsn() && left.saved().lsn() >= saved.lsn());
+    }
+}
+
+#[test]
+fn a_failed_write_can_be_repeated_and_a_failed_sync_is_told_apart() {
+    let storage = MemoryStorage::default();
+    let mut cursor = created(&storage);
+    cursor.save(position(5)).unwrap();
+    storage.fail_after(0, io::ErrorKind::StorageFull);
+    assert!(matches!(cursor.save(position(6)), Err(SaveError::Write { .. })));
+    assert_eq!(loaded(&storage).unwrap(), Some(position(5)));
+    cursor.save(position(7)).unwrap();
+    assert_eq!(loaded(&storage).unwrap(), Some(position(7)));
+    storage.fail_after(1, io::ErrorKind::Other);
+    assert!(matches!(cursor.save(position(8)), Err(SaveError::Sync { .. })));
+    assert_eq!(cursor.position(), position(7));
+}
+
+#[test]
+fn errors_name_the_file_and_what_is_wrong() {
+    let storage = MemoryStorage::default();
+    created(&storage);
+    storage.put(PATH, &storage.contents(PATH).unwrap()[..100]);
+    let shown = |store_id| match CursorFile::load(&storage, "events", store_id) {
+        Ok(_) => panic!("it is not sound"),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(shown(STORE_ID), "store/cursors/events.cursor: damaged at byte 100: the file is too short");
+    created(&storage);
+    let other = Uuid::from_u128(1);
+    assert_eq!(shown(other), format!("store/cursors/events.cursor: belongs to the store {STORE_ID}, not to {other}"));
+}
+
+#[test]
+fn the_names_of_cursor_files_are_read_as_they_are_written() {
+    assert_eq!(path_of("events"), PATH);
+    assert_eq!(sink_of("events.cursor"), Some("events"));
+    for other in ["events", ".cursor", "events.cursor.tmp", ""] {
+        assert_eq!(sink_of(other), None);
+    }
+}

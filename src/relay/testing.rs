@@ -74,21 +74,21 @@ struct OutboxState {
     durable: u64,
     failure: Option<OutboxError>,
     reads: u64,
+    skip: bool,
 }
 
 impl Outbox {
-    pub(super) fn with(durable: u64) -> Self {
-        let outbox = Self::default();
-        outbox.grow_to(durable);
-        outbox
-    }
-
     pub(super) fn grow_to(&self, durable: u64) {
         self.0.lock().unwrap().durable = durable;
     }
 
     pub(super) fn fail_next_read(&self, failure: OutboxError) {
         self.0.lock().unwrap().failure = Some(failure);
+    }
+
+    /// The sixth event is not there for the readers to come.
+    pub(super) fn skip_one_event(&self) {
+        self.0.lock().unwrap().skip = true;
     }
 
     pub(super) fn reader_at(&self, sequence: u64) -> Box<dyn OutboxReader> {
@@ -112,7 +112,7 @@ impl OutboxReader for FakeReader {
         let most = if state.reads.is_multiple_of(3) { 3.min(events_max) } else { events_max };
         for _ in 0..most {
             if self.at < state.durable {
-                self.at += 1;
+                self.at += if state.skip && self.at == 5 { 2 } else { 1 };
                 batch.push(event(self.at));
             }
         }
@@ -183,7 +183,7 @@ impl FakeSink {
 
     /// The last event that was taken.
     pub(super) fn acknowledged(&self) -> u64 {
-        self.offers().iter().rfind(|offer| offer.taken).map_or(0, |offer| offer.last)
+        self.0.lock().unwrap().offers.iter().rfind(|offer| offer.taken).map_or(0, |offer| offer.last)
     }
 }
 

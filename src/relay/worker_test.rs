@@ -1,8 +1,9 @@
 use std::io;
 
 use super::*;
-use crate::contracts::Storage;
-use crate::relay::testing::{FakeSink, MemoryStorage, Outbox, STORE_ID, StillClock, lines, position, settings};
+use crate::relay::testing::{FakeSink, MemoryStorage, Outbox, STORE_ID, StillClock, event, lines, position, settings};
+
+const MS: Duration = Duration::from_millis(1);
 
 /// Everything around a worker that outlives it.
 #[derive(Default)]
@@ -39,6 +40,16 @@ impl World {
     fn taken(&self) -> Vec<u8> {
         self.sink.offers().into_iter().filter(|offer| offer.taken).flat_map(|offer| offer.lines).collect()
     }
+
+    /// The events that were offered last, as first and last number, and whether the sink took them.
+    fn last_offer(&self) -> (u64, u64, bool) {
+        self.sink.offers().last().map(|offer| (offer.first, offer.last, offer.taken)).unwrap()
+    }
+
+    /// The writes and syncs of the cursor's file so far.
+    fn saves(&self) -> usize {
+        self.storage.calls().iter().filter(|call| call.starts_with("sync ")).count()
+    }
 }
 
 /// Steps until there is nothing to do but wait.
@@ -61,4 +72,373 @@ fn every_durable_event_reaches_the_sink_once_and_in_order() {
     settle(&mut worker);
     assert_eq!(world.taken(), lines(1, 96));
     assert!(world.sink.offers().iter().all(|offer| offer.last - offer.first < 10));
+}
+
+#[test]
+fn a_batch_keeps_to_its_bytes_but_holds_one_event_at_least() {
+    for (bytes_max, events_max) in [(1, 1), (2 * super::super::cloud_event::BYTES_MAX, 20)] {
+        let world = World::with(200);
+        let reader = world.outbox.reader_at(0);
+        let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
+        let settings = WorkerSettings { batch_bytes_max: bytes_max, batch_events_max: 1000, ..settings() };
+        let (sink, clock) = (Box::new(world.sink.clone()), Arc::new(world.clock.clone()));
+        settle(&mut Worker::new(&settings, reader, sink, cursor, clock).unwrap());
+        assert_eq!(world.taken(), lines(1, 200));
+        for offer in world.sink.offers() {
+            assert!(offer.lines.len() <= bytes_max || offer.first == offer.last, "{} bytes", offer.lines.len());
+            assert!(offer.last - offer.first < events_max);
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_is_offered_again_is_the_same_to_the_byte() {
+    let world = World::with(5);
+    let mut worker = world.start();
+    world.sink.fail_next(7);
+    for _ in 0..7 {
+        let Step::Retry(at) = settle(&mut worker) else { panic!("the sink fails") };
+        // More becomes durable meanwhile, and does not get into the batch.
+        world.outbox.grow_to(9);
+        world.clock.advance(at - world.clock.monotonic());
+    }
+    settle(&mut worker);
+    let offers = world.sink.offers();
+    assert_eq!(offers.len(), 9);
+    assert!(offers[..8].iter().all(|offer| offer.lines == lines(1, 5)));
+    assert_eq!(world.taken(), lines(1, 9));
+}
+
+#[test]
+fn the_cursor_never_passes_what_the_sink_acknowledged() {
+    for seed in 0..100 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let world = World::default();
+        let mut worker = world.start();
+        for step in 0..300 {
+            world.outbox.grow_to(step * random.u64(1..4));
+            if random.u8(..4) == 0 {
+                world.sink.fail_next(random.u64(1..3));
+            }
+            if random.u8(..20) == 0 {
+                worker = world.start();
+            }
+            world.clock.advance(MS * random.u32(..300));
+            worker.step().unwrap();
+            let (saved, acknowledged) = (world.saved(), world.sink.acknowledged());
+            assert!(saved <= acknowledged, "seed {seed}, step {step}: saved {saved}, acknowledged {acknowledged}");
+            assert_eq!(worker.monitor().read().acked_sequence.0, worker.acknowledged.position().sequence.0);
+        }
+    }
+}
+
+#[test]
+fn a_crash_between_delivery_and_save_repeats_no_more_than_promised() {
+    for seed in 0..50 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let world = World::default();
+        let mut worker = world.start();
+        let mut durable = 0;
+        for _ in 0..40 {
+            durable += random.u64(..30);
+            world.outbox.grow_to(durable);
+            for _ in 0..random.u32(..5) {
+                worker.step().unwrap();
+            }
+            let before = world.sink.acknowledged();
+            let saved = world.saved();
+            // At most the batch that was in flight and what the cursor may leave out.
+            assert!(before - saved < 20, "seed {seed}: {before} acknowledged and {saved} saved");
+            worker = world.start();
+            if worker.step().unwrap() == Step::Delivered {
+                let (first, ..) = world.last_offer();
+                assert_eq!(first, saved + 1, "seed {seed}");
+            }
+        }
+        settle(&mut worker);
+        let mut seen = 0;
+        for offer in world.sink.offers() {
+            assert!(offer.first <= seen + 1, "seed {seed}: a gap after {seen}");
+            assert_eq!(offer.lines, lines(offer.first, offer.last), "seed {seed}");
+            seen = seen.max(offer.last);
+        }
+        assert_eq!(seen, durable);
+    }
+}
+
+#[test]
+fn the_cursor_is_saved_after_so_many_events_or_so_much_time() {
+    let world = World::with(10);
+    let mut worker = world.start();
+    assert_eq!(settle(&mut worker), Step::CursorDue(100 * MS));
+    assert_eq!(world.saved(), 0);
+    world.outbox.grow_to(19);
+    settle(&mut worker);
+    assert_eq!(world.saved(), 0, "19 events");
+    world.outbox.grow_to(20);
+    assert_eq!(settle(&mut worker), Step::Idle);
+    assert_eq!(world.saved(), 20, "20 events");
+    world.outbox.grow_to(21);
+    assert_eq!(settle(&mut worker), Step::CursorDue(100 * MS));
+    world.clock.advance(99 * MS);
+    world.outbox.grow_to(22);
+    assert_eq!(settle(&mut worker), Step::CursorDue(100 * MS), "counted from the first event that is not saved");
+    assert_eq!(world.saved(), 20);
+    world.clock.advance(MS);
+    assert_eq!(settle(&mut worker), Step::Idle);
+    assert_eq!(world.saved(), 22);
+}
+
+#[test]
+fn a_failing_sink_does_not_keep_the_cursor_from_being_saved() {
+    let world = World::with(10);
+    let mut worker = world.start();
+    settle(&mut worker);
+    world.outbox.grow_to(11);
+    world.sink.fail_next(u64::MAX);
+    assert!(matches!(settle(&mut worker), Step::Retry(at) if at <= 100 * MS));
+    world.clock.advance(100 * MS);
+    worker.step().unwrap();
+    assert_eq!(world.saved(), 10);
+}
+
+#[test]
+fn an_idle_worker_writes_nothing() {
+    let world = World::with(20);
+    let mut worker = world.start();
+    settle(&mut worker);
+    let saves = world.saves();
+    for _ in 0..10 {
+        world.clock.advance(1000 * MS);
+        assert_eq!(worker.step().unwrap(), Step::Idle);
+    }
+    assert_eq!(world.saves(), saves);
+    worker.save().unwrap();
+    assert_eq!(world.saves(), saves);
+}
+
+#[test]
+fn between_attempts_nothing_is_offered_and_waits_grow() {
+    let world = World::with(5);
+    let mut worker = world.start();
+    world.sink.fail_next(30);
+    let mut total = Duration::ZERO;
+    for attempt in 1..=30 {
+        let Step::Retry(at) = worker.step().unwrap() else { panic!("the sink fails") };
+        let wait = at - world.clock.monotonic();
+        assert!((100 * MS..=30_000 * MS).contains(&wait), "attempt {attempt}: {wait:?}");
+        total += wait;
+        world.clock.advance(wait - MS);
+        assert_eq!(worker.step().unwrap(), Step::Retry(at));
+        assert_eq!(world.sink.offers().len(), attempt);
+        world.clock.advance(MS);
+    }
+    assert!(total > 60_000 * MS, "{total:?}");
+    assert_eq!(worker.step().unwrap(), Step::Delivered);
+    // After a success, the next failure is a first one.
+    world.outbox.grow_to(6);
+    world.sink.fail_next(1);
+    assert!(matches!(settle(&mut worker), Step::Retry(at) if at - world.clock.monotonic() <= 200 * MS));
+}
+
+#[test]
+fn a_failed_write_of_the_cursor_pauses_deliveries_until_it_succeeds() {
+    let world = World::with(20);
+    let mut worker = world.start();
+    // Two batches are within what the cursor may leave out; the save after the second one fails.
+    assert_eq!(worker.step().unwrap(), Step::Delivered);
+    world.storage.fail_after(0, io::ErrorKind::StorageFull);
+    let Step::Retry(at) = settle(&mut worker) else { panic!("the save fails") };
+    assert_eq!((world.sink.acknowledged(), world.saved()), (20, 0));
+    world.outbox.grow_to(30);
+    assert_eq!(worker.step().unwrap(), Step::Retry(at));
+    assert_eq!(world.sink.acknowledged(), 20);
+    let status = worker.monitor().read();
+    assert_eq!(status.state, SinkState::Retrying);
+    assert!(status.last_error.unwrap().contains("events.cursor"));
+    world.clock.advance(at - world.clock.monotonic());
+    settle(&mut worker);
+    assert_eq!((world.sink.acknowledged(), world.saved()), (30, 20));
+    assert_eq!(worker.monitor().read().last_error, None);
+}
+
+#[test]
+fn a_failed_sync_of_the_cursor_ends_the_worker() {
+    let world = World::with(20);
+    let mut worker = world.start();
+    worker.step().unwrap();
+    world.storage.fail_after(1, io::ErrorKind::Other);
+    assert!(matches!(worker.step(), Err(WorkerError::Cursor(SaveError::Sync { .. }))));
+    assert_eq!(worker.saved().lsn(), position(0).lsn);
+}
+
+#[test]
+fn an_outbox_that_cannot_be_read_ends_the_worker() {
+    let world = World::with(20);
+    let mut worker = world.start();
+    world.outbox.fail_next_read(OutboxError::Io(io::Error::other("bad sector")));
+    assert!(matches!(worker.step(), Err(WorkerError::Io(_))));
+    world.outbox.fail_next_read(OutboxError::Damaged("segment 1, byte 4711".to_owned()));
+    assert!(matches!(worker.step(), Err(WorkerError::Damaged(what)) if what.contains("4711")));
+    assert!(world.sink.offers().is_empty());
+}
+
+#[test]
+fn a_gap_in_the_outbox_is_damage_and_not_delivered() {
+    let world = World::with(20);
+    let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(5)).unwrap();
+    let (sink, clock) = (Box::new(world.sink.clone()), Arc::new(world.clock.clone()));
+    let elsewhere = Worker::new(&settings(), world.outbox.reader_at(6), sink, cursor, clock);
+    assert!(matches!(elsewhere, Err(WorkerError::Damaged(_))));
+    let mut worker = world.start();
+    world.outbox.skip_one_event();
+    let error = worker.step().unwrap_err().to_string();
+    assert_eq!(error, "the outbox is damaged: event 6 should be next, and event 7 is");
+    assert!(world.sink.offers().is_empty());
+}
+
+#[test]
+fn the_status_shows_what_the_worker_does() {
+    let world = World::with(15);
+    let mut worker = world.start();
+    let monitor = worker.monitor();
+    let shown = || monitor.read_at(event(15).entry.event.occurred_at(), Sequence(15));
+    assert_eq!((shown().state, shown().lag_events, shown().lag_ms), (SinkState::Idle, 15, 0));
+    world.sink.fail_next(2);
+    worker.step().unwrap();
+    let status = shown();
+    assert_eq!((status.state, status.attempts, status.acked_sequence.0), (SinkState::Retrying, 1, 0));
+    assert_eq!(status.last_error.as_deref(), Some("write fake: told to fail"));
+    assert_eq!((status.lag_events, status.lag_ms), (15, 14), "from the first event to the fifteenth");
+    world.clock.advance(1000 * MS);
+    worker.step().unwrap();
+    assert_eq!(shown().attempts, 2);
+    world.clock.advance(1000 * MS);
+    worker.step().unwrap();
+    let status = shown();
+    assert_eq!((status.acked_sequence.0, status.attempts, status.last_error), (10, 0, None));
+    assert_eq!(status.lag_events, 5);
+    settle(&mut worker);
+    let status = shown();
+    assert_eq!((status.state, status.acked_sequence.0), (SinkState::Idle, 15));
+    assert_eq!((status.lag_events, status.lag_ms), (0, 0));
+    // While the worker sleeps, the lag is counted by whoever asks.
+    assert_eq!(monitor.read_at(event(15).entry.event.occurred_at(), Sequence(18)).lag_events, 3);
+}
+
+#[test]
+fn reopening_reaches_the_sink_and_ends_the_wait() {
+    let world = World::with(5);
+    let mut worker = world.start();
+    world.sink.fail_next(1);
+    assert!(matches!(worker.step().unwrap(), Step::Retry(_)));
+    worker.reopen();
+    assert_eq!(world.sink.reopened(), 1);
+    assert_eq!(worker.step().unwrap(), Step::Delivered);
+}
+
+#[test]
+fn retention_follows_the_saved_cursor_and_not_the_acknowledged_one() {
+    let world = World::with(10);
+    let mut worker = world.start();
+    let saved = worker.saved();
+    settle(&mut worker);
+    assert_eq!(saved.lsn(), position(0).lsn);
+    for durable in [20, 40, 60] {
+        world.outbox.grow_to(durable);
+        settle(&mut worker);
+        assert!(saved.lsn() <= position(world.saved()).lsn);
+    }
+    assert_eq!(saved.lsn(), position(40).lsn, "the save before the last one");
+}
+
+mod thread {
+    use std::thread::JoinHandle;
+    use std::time::Instant;
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    fn run(world: &World) -> (Arc<Signals>, Arc<Pulse>, JoinHandle<Result<(), WorkerError>>) {
+        let (worker, signals) = (world.start(), Arc::new(Signals::default()));
+        let (pulse, heard) = (worker.pulse(), Arc::clone(&signals));
+        let thread = std::thread::Builder::new().name("relay-events".to_owned());
+        (signals, pulse, thread.spawn(move || worker.run(&heard)).unwrap())
+    }
+
+    #[track_caller]
+    fn eventually(what: &str, condition: impl Fn() -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !condition() {
+            assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_signal_wakes_the_worker_and_stop_saves_the_cursor() {
+        let world = World::default();
+        let (signals, _, thread) = run(&world);
+        for durable in 1..=15 {
+            world.outbox.grow_to(durable);
+            signals.durable();
+            eventually("the event arrives", || world.sink.acknowledged() == durable);
+        }
+        assert_eq!(world.saved(), 0);
+        signals.stop();
+        thread.join().unwrap().unwrap();
+        assert_eq!(world.saved(), 15);
+    }
+
+    #[test]
+    fn what_is_durable_at_stop_still_goes_out_but_a_failing_sink_is_not_waited_for() {
+        let world = World::with(500);
+        let signals = Signals::default();
+        signals.stop();
+        world.start().run(&signals).unwrap();
+        assert_eq!((world.sink.acknowledged(), world.saved()), (500, 500));
+        world.outbox.grow_to(501);
+        world.sink.fail_next(u64::MAX);
+        world.start().run(&signals).unwrap();
+        assert_eq!((world.last_offer(), world.saved()), ((501, 501, false), 500));
+    }
+
+    #[test]
+    fn stop_ends_the_wait_for_a_failing_sink() {
+        let world = World::with(10);
+        world.sink.fail_next(u64::MAX);
+        let (signals, pulse, thread) = run(&world);
+        let monitor_retries = || !world.sink.offers().is_empty() && pulse.may_be_quiet() && !pulse.in_delivery();
+        eventually("the worker waits for the sink", monitor_retries);
+        signals.stop();
+        thread.join().unwrap().unwrap();
+        assert_eq!(world.saved(), 0);
+    }
+
+    #[test]
+    fn a_waiting_worker_does_not_beat_and_need_not() {
+        let world = World::default();
+        let (signals, pulse, thread) = run(&world);
+        eventually("the worker waits", || pulse.may_be_quiet());
+        let beats = pulse.beats();
+        let (_never, silence) = crossbeam_channel::bounded::<()>(0);
+        assert!(silence.recv_timeout(Duration::from_millis(250)).is_err());
+        assert!(pulse.may_be_quiet());
+        assert_eq!(pulse.beats(), beats, "an idle worker does not poll");
+        signals.stop();
+        thread.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn an_error_is_shown_and_returned() {
+        let world = World::with(10);
+        world.outbox.fail_next_read(OutboxError::Damaged("segment 1".to_owned()));
+        let worker = world.start();
+        let monitor = worker.monitor();
+        assert!(matches!(worker.run(&Signals::default()), Err(WorkerError::Damaged(_))));
+        let status = monitor.read();
+        assert_eq!(status.state, SinkState::Stopped);
+        assert_eq!(status.last_error.as_deref(), Some("the outbox is damaged: segment 1"));
+    }
 }
