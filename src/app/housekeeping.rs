@@ -13,15 +13,19 @@ use crate::repo::{CheckpointBegin, CheckpointSource, Housekeeper, LoggedCommand,
 /// How often the housekeeper looks whether something is due.
 const TURN: Duration = Duration::from_millis(200);
 
-/// Turns until `stop` says so.
+/// Turns until `stop` says so, the first time at once: a daemon that never lives for long must keep up too, or each of
+/// its starts would have more to replay.
 pub(super) fn run(mut housekeeper: Housekeeper, tasks: Sender<Task<Store>>, stop: &Receiver<()>) {
     // Checkpoints can wait, commands cannot: on a busy machine this thread comes last.
     if let Err(error) = rustix::process::nice(10) {
         tracing::debug!(%error, "the housekeeper runs with the usual priority");
     }
     let mut state = SharedState { tasks };
-    while stop.recv_timeout(TURN) == Err(RecvTimeoutError::Timeout) {
+    loop {
         housekeeper.turn(&mut state);
+        if stop.recv_timeout(TURN) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
     }
 }
 

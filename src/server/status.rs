@@ -67,7 +67,18 @@ impl DaemonStatus {
             orders: Orders { count: store.orders_count },
             outbox: Outbox { last_sequence: store.last_sequence },
             connections: surroundings.connections,
-            sinks: surroundings.sinks.iter().map(|sink| sink.read()).collect(),
+            sinks: surroundings.sinks.iter().map(|sink| as_of(sink.read(), store.last_sequence)).collect(),
         }
     }
+}
+
+/// A sink as it stood when the store's last event was `last`. The store was asked in its turn among the commands, the
+/// sink only now: it may have acknowledged what came in between, and one answer must not tell of two moments.
+fn as_of(mut sink: SinkStatus, last: Sequence) -> SinkStatus {
+    sink.acked_sequence = sink.acked_sequence.min(last);
+    sink.lag_events = last.since(sink.acked_sequence);
+    if sink.lag_events == 0 {
+        sink.lag_ms = 0;
+    }
+    sink
 }

@@ -20,7 +20,7 @@ const SETTLE: u8 = 1;
 const STOP: u8 = 2;
 
 /// The lines of one write, at most.
-const BURST_MAX: u64 = 32;
+const BURST_MAX: u64 = 16;
 
 /// What a client saw.
 #[derive(Default)]
@@ -57,7 +57,7 @@ pub struct Task {
 impl Task {
     /// New commands until told otherwise.
     pub fn endless(clients: u64) -> Task {
-        Task { clients, bursts_max: u64::MAX, idle_us_max: 1500 }
+        Task { clients, bursts_max: u64::MAX, idle_us_max: 4000 }
     }
 }
 
