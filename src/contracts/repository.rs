@@ -41,10 +41,9 @@ pub struct Plan {
 impl Plan {
     /// The order's own mutation and its outbox entries, collected from the repository.
     pub fn for_order(repository: &impl OrderRepository, order: &Order) -> Self {
-        let mut mutations = repository.outbox_muts(order);
-        if let Some(update) = repository.update_mut(order) {
-            mutations.insert(0, update);
-        }
+        let mut mutations = Vec::with_capacity(3);
+        mutations.extend(repository.update_mut(order));
+        mutations.extend(repository.outbox_muts(order));
         Self { mutations }
     }
 

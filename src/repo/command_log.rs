@@ -1,8 +1,9 @@
 //! The command ids that were used last, so that a command sent again changes nothing.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
+use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +43,7 @@ impl CommandLog {
     pub fn new(commands_max: usize) -> Self {
         // With its full size from the start the index never pauses to grow; untouched memory costs nothing.
         let index = HashTable::with_capacity(commands_max);
-        Self { commands: VecDeque::new(), forgotten: 0, index, hasher: RandomState::new(), commands_max }
+        Self { commands: VecDeque::new(), forgotten: 0, index, hasher: RandomState::default(), commands_max }
     }
 
     /// The command of this id.

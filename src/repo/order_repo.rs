@@ -1,7 +1,8 @@
 //! The orders, in memory: rows in the order of their insertion, and an index from id to row.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
+use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
 use crate::contracts::{OrderNotFound, OrderRepository, OrderUpdate};
@@ -32,7 +33,7 @@ pub(super) enum Undo {
 impl Default for OrderRepo {
     fn default() -> Self {
         let index = (0..INDEX_TABLES).map(|_| HashTable::new()).collect();
-        Self { chunks: Vec::new(), index, hasher: RandomState::new() }
+        Self { chunks: Vec::new(), index, hasher: RandomState::default() }
     }
 }
 
