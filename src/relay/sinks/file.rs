@@ -73,10 +73,23 @@ impl FileSink {
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).mode(0o600).open(&self.path);
         let file = file.map_err(self.failed("open"))?;
+        self.lock(&file)?;
         self.repair(&file)?;
         // Also if the file was there: a process before us may have created it and died before this.
         sync_folder_of(&self.path).map_err(self.failed("sync the folder of"))?;
         Ok(file)
+    }
+
+    /// What looks torn may be a batch that another process is writing: only the one that holds the file may cut it.
+    fn lock(&self, file: &File) -> Result<(), SinkError> {
+        match fs2::FileExt::try_lock_exclusive(file) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let source = io::Error::new(io::ErrorKind::ResourceBusy, "another sink or process has locked it");
+                Err(self.failed("lock")(source))
+            }
+            // A file system that knows no locks is no reason to deliver nothing.
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Cuts off what a crash left of a batch that was not acknowledged.
