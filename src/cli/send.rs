@@ -58,7 +58,12 @@ pub(super) fn run(args: &SendArgs, config: Option<&Path>) -> Result<(), Failure>
     let theirs = Arc::clone(&window);
     std::thread::Builder::new()
         .name("requests".into())
-        .spawn(move || theirs.end(send_requests(input, &sending, &theirs)))
+        .spawn(move || {
+            theirs.end(send_requests(input, &sending, &theirs));
+            // Only now: the end of the requests brings on the end of the answers, and whoever sees that asks how the
+            // sending ended. If this fails, the daemon has hung up already.
+            sending.shutdown(Shutdown::Write).ok();
+        })
         .map_err(|error| Failure::io("cannot start a thread", &error))?;
     let mut answers = Answers { window: &window, timeout, bar, refused: 0, answered: 0, shut_out: None };
     let received = answers.receive(stream);
@@ -134,12 +139,7 @@ fn send_requests(mut input: Input, stream: &UnixStream, window: &Window) -> Endi
             break Ending::HungUp;
         }
     };
-    if out.flush().is_err() {
-        return Ending::HungUp;
-    }
-    // The daemon has hung up already if this fails, and the reader of answers sees it.
-    stream.shutdown(Shutdown::Write).ok();
-    ending
+    if out.flush().is_err() { Ending::HungUp } else { ending }
 }
 
 /// Whether a line is answered for certain. Doubtful ones (an object without an id may be a notification, or no
@@ -239,8 +239,8 @@ impl Answers<'_> {
             Some(Ending::Failed(failure)) => Err(failure),
             Some(Ending::AllSent | Ending::HungUp) | None => {
                 let message = format!(
-                    "the daemon closed the connection before the end: {answered} requests were answered ({refused} \
-                     refused), of {unanswered} or more it is not known whether they were carried out"
+                    "the daemon closed the connection before the end; {answered} requests were answered, {refused} of \
+                     them refused, and the others may have been carried out or not"
                 );
                 Err(Failure::new(Exit::NoDaemon, message))
             }
