@@ -163,6 +163,8 @@ impl OutboxReader for JournalOutbox {
     }
 
     fn durable_sequence(&self) -> Sequence {
-        self.durable_sequence.get()
+        // The writer publishes the durable LSN first and this number a moment later: what was read in between is
+        // durable all the same.
+        self.durable_sequence.get().max(self.position.sequence)
     }
 }
