@@ -12,6 +12,9 @@ mod scan;
 mod segment;
 mod writer;
 
+#[cfg(test)]
+mod journal_test;
+
 pub use checkpoint::{CheckpointError, CheckpointReader, CheckpointWriter, checkpoint_name, list_checkpoints};
 pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};
 pub use identity::{IdentityError, StoreId, create_store, open_store};

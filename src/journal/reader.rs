@@ -73,6 +73,9 @@ impl JournalReader {
             return Ok(());
         }
         let mut open = self.open_segment(segment)?;
+        if offset >= open.file.len()? {
+            return Ok(());
+        }
         let mut bytes = [0; FRAME_HEADER_LEN];
         let read = open.file.read_at(&mut bytes, offset)?;
         let there = bytes.get(..read).and_then(FrameHeader::decode);

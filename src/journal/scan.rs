@@ -12,7 +12,7 @@ pub struct Scan<'a> {
     pub offset: usize,
     /// The last frame's LSN.
     pub last_lsn: Lsn,
-    /// The last frame's header CRC.
+    /// The last plan's header CRC.
     pub chain: u32,
     /// The highest LSN that a frame says was durable.
     pub proven_lsn: Lsn,
@@ -76,7 +76,10 @@ impl<'a> Scan<'a> {
         let offset = self.offset;
         self.offset = offset.saturating_add(header.frame_len());
         self.last_lsn = lsn;
-        self.chain = header.header_crc;
+        // The chain links plans: the next segment follows the last plan, whether or not a seal came between.
+        if header.kind == FrameKind::Plan {
+            self.chain = header.header_crc;
+        }
         self.proven_lsn = self.proven_lsn.max(header.durable_lsn);
         match header.kind {
             FrameKind::Plan => Step::Plan { lsn, offset, body },
