@@ -1,9 +1,13 @@
 //! What is shipped for systemd and Debian: the unit is sound and hardened, the configuration passes, the paths agree.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
-use crate::support::Cli;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::{Cli, Client, Daemon, Store, events_of};
 
 /// The worst exposure that the unit may have, times ten: `systemd-analyze security` counts from 0 (shut) to 10 (open).
 const EXPOSURE_MAX: u32 = 5;
@@ -125,4 +129,91 @@ fn manual_pages_and_completions_are_made_for_every_command() {
         let script = Cli::new(&["completions", shell]).run().expect(0).stdout;
         assert!(script.contains(mark) && script.contains("verify"), "{shell}: {script}");
     }
+}
+
+/// The sets of system calls that systemd knows by name, each with everything that is in it.
+fn syscall_sets() -> BTreeMap<String, BTreeSet<String>> {
+    let output = systemd_analyze(&["syscall-filter"]);
+    let mut sets: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut current = String::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let word = line.trim();
+        if line.starts_with('@') {
+            current = word.to_owned();
+            sets.entry(current.clone()).or_default();
+        } else if line.starts_with(' ') && !word.is_empty() && !word.starts_with('#') {
+            sets.entry(current.clone()).or_default().insert(word.to_owned());
+        }
+    }
+    assert!(sets.len() > 20, "{}", said(&output));
+    sets
+}
+
+/// A set's system calls, those of the sets in it as well.
+fn expand(sets: &BTreeMap<String, BTreeSet<String>>, name: &str) -> BTreeSet<String> {
+    let Some(members) = sets.get(name) else { return BTreeSet::from([name.to_owned()]) };
+    members.iter().flat_map(|member| expand(sets, member)).collect()
+}
+
+/// What the unit lets the daemon call: its lines `SystemCallFilter=`, each adding or taking away.
+fn allowed_syscalls() -> BTreeSet<String> {
+    let sets = syscall_sets();
+    let mut allowed = expand(&sets, "@default");
+    let unit = text("orderd.service");
+    for filter in unit.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=")) {
+        let (taken_away, names) = filter.strip_prefix('~').map_or((false, filter), |names| (true, names));
+        for call in names.split(' ').flat_map(|name| expand(&sets, name)) {
+            if taken_away {
+                allowed.remove(&call)
+            } else {
+                allowed.insert(call)
+            };
+        }
+    }
+    allowed
+}
+
+/// The names of all system calls that a daemon's whole life makes.
+fn made_syscalls(store: &Store) -> BTreeSet<String> {
+    let strace = Command::new("strace").arg("-V").stdout(Stdio::null()).status();
+    assert!(strace.is_ok(), "strace is missing: it watches system calls (Debian: apt-get install strace)");
+    let log = store.path("strace.log");
+    let daemon = Daemon::command(store);
+    let mut command = Command::new("strace");
+    // -D: strace is the grandchild, so that signals reach the daemon.
+    command.args(["-D", "-f", "-qq", "-e", "signal=none", "-o"]).arg(&log);
+    command.arg(daemon.get_program()).args(daemon.get_args());
+    let mut daemon = Daemon::spawn_command(store, &mut command);
+    daemon.wait_ready(store);
+    let mut client = Client::connect(store);
+    let before = events_of(store, 0).len();
+    let order = client.place(1);
+    client.result("order.complete", json!({"order_id": order}));
+    client.result("order.cancel", json!({"order_id": order}));
+    events_of(store, before + 3);
+    daemon.signal(Signal::HUP);
+    client.status();
+    daemon.stop();
+    let log = std::fs::read_to_string(log).unwrap();
+    let call = |line: &str| -> Option<String> {
+        let call = line.split_once(' ')?.1.trim_start();
+        let call = call.strip_prefix("<... ").unwrap_or(call);
+        let name: String = call.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+        (!name.is_empty()).then_some(name)
+    };
+    log.lines().filter_map(call).collect()
+}
+
+#[test]
+fn the_unit_forbids_no_system_call_that_the_daemon_needs() {
+    let store = Store::new();
+    let mut made = made_syscalls(&store);
+    // A second life reads what the first one left.
+    made.extend(made_syscalls(&store));
+    assert!(made.contains("fdatasync") && made.contains("accept4"), "the log shows what happened: {made:?}");
+    let allowed = allowed_syscalls();
+    let refused: BTreeSet<&str> = made.difference(&allowed).map(String::as_str).collect();
+    // The housekeeper asks for less priority and does without it where that is refused.
+    let tolerated = BTreeSet::from(["setpriority"]);
+    assert!(refused.is_subset(&tolerated), "{refused:?}");
 }
