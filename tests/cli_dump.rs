@@ -35,7 +35,7 @@ fn each_plan_is_one_line_with_its_order_and_its_events() {
         let before = files(&store.data_dir());
         let plans = plans(&store, &[]);
         if !running {
-            assert_eq!(files(&store.data_dir()), before, "dump changes nothing");
+            assert!(files(&store.data_dir()) == before, "dump changes nothing");
         }
         assert_eq!(plans.len(), 3, "a refused command leaves nothing: {plans:?}");
         for (index, plan) in plans.iter().enumerate() {
