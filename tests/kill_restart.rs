@@ -75,6 +75,7 @@ fn kill_one_store(kills: u64, rng: &mut Rng) -> Summary {
             let life_us_max = if rng.chance(10) { 600_000 } else { 60_000 };
             pause(Duration::from_micros(rng.below(life_us_max)));
         }
+        assert!(daemon.is_running(), "nothing but the kill ends it: {}", daemon.stderr());
         daemon.kill9();
         witness.died();
     }

@@ -28,6 +28,7 @@ pub const ATTACKS: &[Attack] = &[
     Attack { name: "half lines", act: half_lines },
     Attack { name: "connects", act: connects },
     Attack { name: "never reads", act: never_reads },
+    Attack { name: "fat answers", act: fat_answers },
     Attack { name: "crowd", act: crowd },
 ];
 
@@ -176,6 +177,34 @@ fn never_reads(target: Target) -> u64 {
     })
 }
 
+/// Many that never read, with ids so long that their answers would fill the memory: an answer repeats its id.
+fn fat_answers(target: Target) -> u64 {
+    let question =
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":\"{}\",\"method\":\"daemon.status\"}}\n", "x".repeat(200_000));
+    let mut times = 0;
+    while !target.is_over() {
+        let start = Instant::now();
+        let mut streams: Vec<UnixStream> = (0..24).filter_map(|_| target.connect()).collect();
+        for stream in &streams {
+            stream.set_write_timeout(Some(Duration::from_millis(10))).expect("a time-out");
+        }
+        let mut was_heard = false;
+        while !streams.is_empty() && !target.is_over() {
+            assert!(start.elapsed() < DEADLINE, "clients that never read are never closed");
+            streams.retain_mut(|stream| match stream.write_all(question.as_bytes()) {
+                Ok(()) => {
+                    was_heard = true;
+                    true
+                }
+                // A part of the line may be sent: what follows is noise, and may be treated as such.
+                Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+            });
+        }
+        times += u64::from(was_heard);
+    }
+    times
+}
+
 /// More connections than the cap, held for a while: those above it are turned away, those below it stay.
 fn crowd(mut target: Target) -> u64 {
     let mut times = 0;
@@ -184,7 +213,11 @@ fn crowd(mut target: Target) -> u64 {
         let inside: Vec<UnixStream> = streams.into_iter().filter_map(is_inside).collect();
         assert!(inside.len() <= CONNECTIONS_MAX, "{} connections were served at once", inside.len());
         times += u64::from(!inside.is_empty());
-        let rest = target.rng.below(30);
+        let hold = target.rng.below(30);
+        pause(Duration::from_millis(hold));
+        // Between two crowds the others get in.
+        drop(inside);
+        let rest = target.rng.below(200);
         pause(Duration::from_millis(rest));
     }
     times
