@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::load::{Rng, Witness, count, seed, wait_relayed};
-use crate::support::{Client, DEADLINE, Daemon, Mount, Store, assert_error, eventually, place_params, poll};
+use crate::history::Outcome;
+use crate::load::{Command, Rng, Witness, count, seed, wait_relayed};
+use crate::support::{Client, DEADLINE, Daemon, Mount, Store, assert_error, eventually, place_params};
 
 const DISK_BYTES: u64 = 24 << 20;
 
@@ -52,8 +53,8 @@ fn a_full_disk_refuses_commands_until_there_is_room_and_loses_nothing() {
     let mut witness = Witness::new(&store.sink(), REDELIVERED_MAX);
     let mut daemon = Daemon::start(&store);
     let crew = witness.crew(4, &store.socket(), &mut rng);
-    for cycle in 0..cycles {
-        let order_id = Client::connect(&store).place(cycle);
+    for _ in 0..cycles {
+        let order_id = place(&mut witness, &store, &mut rng);
         fill(&filler);
         wait_state(&store, "storage_full");
         while_full(&store, &order_id);
@@ -71,9 +72,7 @@ fn a_full_disk_refuses_commands_until_there_is_room_and_loses_nothing() {
         std::fs::remove_file(&filler).expect("room again");
         let freed = Instant::now();
         wait_state(&store, "ready");
-        let params = json!({"customer_id": crate::support::uuid(), "total_amount": 1});
-        let placed = poll(DEADLINE, || Client::connect(&store).call("order.place", params.clone()).ok());
-        assert!(placed.is_some(), "commands are taken again when there is room");
+        place(&mut witness, &store, &mut rng);
         assert!(freed.elapsed() < RESUME_MAX, "taken again only after {:?}", freed.elapsed());
     }
     witness.heard(crew.settle());
@@ -83,10 +82,18 @@ fn a_full_disk_refuses_commands_until_there_is_room_and_loses_nothing() {
     disk.unmount();
 }
 
+fn place(witness: &mut Witness, store: &Store, rng: &mut Rng) -> String {
+    match witness.call(store, Command::new_order(rng)) {
+        Outcome::Done { order, .. } => order.order_id,
+        other => panic!("there is room, and yet: {other:?}"),
+    }
+}
+
 /// What holds while there is no room: commands are told so, reads are answered, what is durable is delivered.
 fn while_full(store: &Store, order_id: &str) {
     let mut client = Client::connect(store);
     let error = client.call("order.place", place_params(1)).expect_err("no room");
+    // It never happened, so no history needs to know of it.
     assert_error(&error, 1103, "storage_full");
     let order: Value = client.result("order.get", json!({"order_id": order_id}));
     assert_eq!(order["order"]["order_id"], order_id);

@@ -19,6 +19,13 @@ pub struct Command {
 }
 
 impl Command {
+    /// A new order of a new customer.
+    pub fn new_order(rng: &mut Rng) -> Command {
+        let order_id = Some(rng.uuid());
+        let request = Request::Place { order_id, customer_id: rng.uuid(), total_amount: 1 };
+        Command { request, command_id: Some(rng.uuid()) }
+    }
+
     /// The request line without its end.
     pub fn line(&self, id: u64) -> String {
         let (method, mut params) = match &self.request {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::crew::Sighting;
-use super::{Clock, Crew, Rng, Task};
-use crate::history::{Call, Delivery, Dump, History, Outcome, Seen, check, plans_of};
+use super::{Clock, Command, Crew, Rng, Task};
+use crate::history::{Call, Delivery, Dump, History, Outcome, check, outcome_of, plans_of};
 use crate::support::{Client, DEADLINE, Daemon, Store, eventually, orderd};
 
 /// How many violations a failed judgement prints.
@@ -84,12 +84,18 @@ impl Witness {
         self.history.seen.extend(sighting.seen);
     }
 
-    pub fn called(&mut self, call: Call) {
+    /// Sends one command on a connection of its own; its outcome is part of the history.
+    #[track_caller]
+    pub fn call(&mut self, store: &Store, command: Command) -> Outcome {
+        let invoked = self.clock.now();
+        let answer = Client::connect(store).ask(&command.line(1));
+        let outcome = outcome_of(&answer, self.clock.now()).unwrap_or_else(|why| panic!("{why}: {answer}"));
+        let (request, command_id) = (command.request, command.command_id);
+        // Connections of crews are numbered from below.
+        let connection = u64::MAX - invoked;
+        let call = Call { connection, position: 1, request, command_id, invoked, outcome: outcome.clone() };
         self.history.calls.push(call);
-    }
-
-    pub fn seen(&mut self, seen: Seen) {
-        self.history.seen.push(seen);
+        outcome
     }
 
     /// The daemon's process is gone: a life is over.
