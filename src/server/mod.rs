@@ -3,13 +3,14 @@
 //! One thread serves all connections. It never waits for anything but the readiness of sockets and for answers: a
 //! full queue is answered with `overloaded`, and a client that does not read its answers is not read from any more.
 //!
-//! A line's way: [`line_buffer`] cuts it out, [`protocol`] and [`request`] make a command of it, [`exchange`] hands it
+//! A line's way: [`line_buffer`] cuts it out, [`json`], [`protocol`] and [`request`] make a command of it, [`exchange`] hands it
 //! to the executor while [`replies`] keeps its place, [`response`] writes the answer into that place, [`connection`]
 //! sends it.
 
 mod connection;
 mod event_loop;
 mod exchange;
+mod json;
 mod line_buffer;
 mod listener;
 mod options;

@@ -1,8 +1,6 @@
 //! A method and its params, made into a command.
 
-use serde_json::value::RawValue;
-
-use super::protocol::{read_object, string_of, type_of};
+use super::json::{Kind, NotJson, Reader, Value};
 use super::wire_error::{ErrorKind, WireError, excerpt};
 use crate::contracts::{Command, Request};
 use crate::domain::{CancelReason, Cents, CommandId, CustomerId, IdError, OrderId};
@@ -32,6 +30,7 @@ impl Method {
         }
     }
 
+    /// Its params, for messages.
     const fn takes(self) -> &'static str {
         match self {
             Self::Place => "order.place takes customer_id, total_amount, order_id? and command_id?",
@@ -43,136 +42,160 @@ impl Method {
     }
 }
 
-/// Reads the params that the method takes.
-pub(super) fn read(method: &str, params: Option<&RawValue>) -> Result<Command, WireError> {
-    let Some(method) = Method::by_name(method) else {
-        let message = format!("there is no method {}; there are {}", excerpt(method), Method::NAMES);
-        return Err(WireError::new(ErrorKind::MethodNotFound, message));
-    };
-    let params = Params::read(method, params).map_err(|message| WireError::new(ErrorKind::InvalidParams, message))?;
-    params.command().map_err(|message| WireError::new(ErrorKind::InvalidParams, message))
+/// One more than there are params: if there are more, one of these is unknown or there twice.
+const MEMBERS_KEPT: usize = 6;
+
+/// The params as they came. They may come before the method, so nothing is known about them yet.
+#[derive(Debug, Default)]
+pub(super) struct RawParams<'a> {
+    shape: Shape<'a>,
+    /// The first few members of the object.
+    members: [Option<(Value<'a>, Value<'a>)>; MEMBERS_KEPT],
 }
 
-/// The params as they came; only those that the method takes are there.
+#[derive(Debug, Default)]
+enum Shape<'a> {
+    #[default]
+    Missing,
+    Object,
+    Other(Value<'a>),
+}
+
+impl<'a> RawParams<'a> {
+    /// Reads the value of `params`; gives whether it had been read before.
+    pub(super) fn read(&mut self, reader: &mut Reader<'a>) -> Result<bool, NotJson> {
+        if !matches!(self.shape, Shape::Missing) {
+            reader.value()?;
+            return Ok(true);
+        }
+        if reader.peek() != Some(b'{') {
+            self.shape = Shape::Other(reader.value()?);
+            return Ok(false);
+        }
+        let mut free = self.members.iter_mut();
+        reader.object(|reader, name| {
+            let value = reader.value()?;
+            if let Some(place) = free.next() {
+                *place = Some((name, value));
+            }
+            Ok(())
+        })?;
+        self.shape = Shape::Object;
+        Ok(false)
+    }
+}
+
+/// Makes the command of a method, which is a string, and its params.
+pub(super) fn read(name: Value<'_>, raw: &RawParams<'_>) -> Result<Command, WireError> {
+    let Some(method) = name.as_str().and_then(|name| Method::by_name(&name)) else {
+        let message = format!("there is no method {}; there are {}", excerpt(name.text), Method::NAMES);
+        return Err(WireError::new(ErrorKind::MethodNotFound, message));
+    };
+    Params::read(method, raw)
+        .and_then(|params| params.command(method))
+        .map_err(|message| WireError::new(ErrorKind::InvalidParams, message))
+}
+
+/// The params by their names; those that the method does not take are not there.
+#[derive(Debug, Default)]
 struct Params<'a> {
-    method: Method,
-    order_id: Option<&'a RawValue>,
-    customer_id: Option<&'a RawValue>,
-    total_amount: Option<&'a RawValue>,
-    reason: Option<&'a RawValue>,
-    command_id: Option<&'a RawValue>,
-    fault: Option<String>,
+    order_id: Option<Value<'a>>,
+    customer_id: Option<Value<'a>>,
+    total_amount: Option<Value<'a>>,
+    reason: Option<Value<'a>>,
+    command_id: Option<Value<'a>>,
 }
 
 impl<'a> Params<'a> {
-    fn read(method: Method, raw: Option<&'a RawValue>) -> Result<Self, String> {
-        let mut params = Self {
-            method,
-            order_id: None,
-            customer_id: None,
-            total_amount: None,
-            reason: None,
-            command_id: None,
-            fault: None,
-        };
-        if let Some(raw) = raw {
-            if type_of(raw) != "an object" {
-                return Err(format!("params must be an object with names; got {}; {}", type_of(raw), method.takes()));
+    fn read(method: Method, raw: &RawParams<'a>) -> Result<Self, String> {
+        let mut params = Self::default();
+        match raw.shape {
+            Shape::Missing => {}
+            Shape::Object => {
+                raw.members.iter().flatten().try_for_each(|(name, value)| params.add(method, *name, *value))?;
             }
-            read_object(raw.get(), &mut |name, value| params.add(&name, value))
-                .map_err(|error| format!("params cannot be read: {error}; {}", method.takes()))?;
+            Shape::Other(value) => {
+                let (got, takes) = (value.type_name(), method.takes());
+                return Err(format!("params must be an object with names; got {got}; {takes}"));
+            }
         }
-        match params.fault.take() {
-            Some(fault) => Err(fault),
-            None => Ok(params),
+        Ok(params)
+    }
+
+    fn add(&mut self, method: Method, name: Value<'a>, value: Value<'a>) -> Result<(), String> {
+        use Method::{Cancel, Complete, Get, Place};
+        let slot = match (name.as_str().as_deref(), method) {
+            (Some("order_id"), Place | Complete | Cancel | Get) => &mut self.order_id,
+            (Some("customer_id"), Place) => &mut self.customer_id,
+            (Some("total_amount"), Place) => &mut self.total_amount,
+            (Some("reason"), Cancel) => &mut self.reason,
+            (Some("command_id"), Place | Complete | Cancel) => &mut self.command_id,
+            (Some(_) | None, _) => {
+                return Err(format!("unknown param {}; {}", excerpt(name.text), method.takes()));
+            }
+        };
+        match slot.replace(value) {
+            Some(_) => Err(format!("the param {} is there twice; give it once", excerpt(name.text))),
+            None => Ok(()),
         }
     }
 
-    fn add(&mut self, name: &str, value: &'a RawValue) {
-        let slot = match (name, self.method) {
-            ("order_id", Method::Place | Method::Complete | Method::Cancel | Method::Get) => &mut self.order_id,
-            ("customer_id", Method::Place) => &mut self.customer_id,
-            ("total_amount", Method::Place) => &mut self.total_amount,
-            ("reason", Method::Cancel) => &mut self.reason,
-            ("command_id", Method::Place | Method::Complete | Method::Cancel) => &mut self.command_id,
-            _ => {
-                let takes = self.method.takes();
-                self.fault.get_or_insert_with(|| format!("unknown param {}; {takes}", excerpt(name)));
-                return;
-            }
+    fn command(&self, method: Method) -> Result<Command, String> {
+        let missing = |name: &str| format!("the param {name} is missing; {}", method.takes());
+        let order_id = || {
+            let value = self.order_id.ok_or_else(|| missing("order_id"))?;
+            id("order_id", value, OrderId::parse)
         };
-        if slot.replace(value).is_some() {
-            self.fault.get_or_insert_with(|| format!("the param {name} is there twice; give it once"));
-        }
-    }
-
-    fn command(&self) -> Result<Command, String> {
-        let request = match self.method {
+        let request = match method {
             Method::Place => Request::Place {
-                order_id: optional(self.order_id, |raw| id("order_id", raw, OrderId::parse))?,
-                customer_id: id("customer_id", self.required("customer_id", self.customer_id)?, CustomerId::parse)?,
-                total_amount: cents(self.required("total_amount", self.total_amount)?)?,
+                order_id: self.order_id.map(|value| id("order_id", value, OrderId::parse)).transpose()?,
+                customer_id: {
+                    let value = self.customer_id.ok_or_else(|| missing("customer_id"))?;
+                    id("customer_id", value, CustomerId::parse)?
+                },
+                total_amount: cents(self.total_amount.ok_or_else(|| missing("total_amount"))?)?,
             },
-            Method::Complete => Request::Complete { order_id: self.required_order_id()? },
-            Method::Cancel => {
-                Request::Cancel { order_id: self.required_order_id()?, reason: optional(self.reason, reason)? }
-            }
-            Method::Get => Request::Get { order_id: self.required_order_id()? },
+            Method::Complete => Request::Complete { order_id: order_id()? },
+            Method::Cancel => Request::Cancel { order_id: order_id()?, reason: self.reason.map(reason).transpose()? },
+            Method::Get => Request::Get { order_id: order_id()? },
             Method::Status => Request::Status,
         };
-        let command_id = optional(self.command_id, |raw| id("command_id", raw, CommandId::parse))?;
+        let command_id = self.command_id.map(|value| id("command_id", value, CommandId::parse)).transpose()?;
         Ok(Command { request, command_id })
     }
-
-    fn required_order_id(&self) -> Result<OrderId, String> {
-        id("order_id", self.required("order_id", self.order_id)?, OrderId::parse)
-    }
-
-    fn required(&self, name: &str, value: Option<&'a RawValue>) -> Result<&'a RawValue, String> {
-        value.ok_or_else(|| format!("the param {name} is missing; {}", self.method.takes()))
-    }
 }
 
-fn optional<'a, T>(
-    value: Option<&'a RawValue>,
-    read: impl FnOnce(&'a RawValue) -> Result<T, String>,
-) -> Result<Option<T>, String> {
-    value.map(read).transpose()
-}
-
-fn id<T>(name: &str, raw: &RawValue, parse: impl FnOnce(&str) -> Result<T, IdError>) -> Result<T, String> {
-    match string_of(raw) {
-        Some(text) => parse(&text).map_err(|error| format!("{name}: {error}; got {}", excerpt(&text))),
-        None => Err(format!("{name}: {IdError}; got {}", not_a_text(raw))),
+fn id<T>(name: &str, value: Value<'_>, parse: impl FnOnce(&str) -> Result<T, IdError>) -> Result<T, String> {
+    match value.as_str() {
+        Some(text) => parse(&text).map_err(|error| format!("{name}: {error}; got {}", excerpt(value.text))),
+        None => Err(format!("{name}: {IdError}; got {}", not_a_text(value))),
     }
 }
 
-fn cents(raw: &RawValue) -> Result<Cents, String> {
-    let text = raw.get();
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    // JSON allows no leading zeros and no plus sign, so only the size can be wrong with digits.
-    match text.parse::<u64>() {
-        Ok(count) if digits => Cents::new(count).map_err(|error| format!("total_amount: {error}")),
-        Ok(_) | Err(_) => {
-            let got = if type_of(raw) == "a number" { excerpt(text) } else { type_of(raw).to_owned() };
-            Err(format!("total_amount must be an integer count of cents, 0 to {}; got {got}", Cents::MAX))
-        }
+fn cents(value: Value<'_>) -> Result<Cents, String> {
+    let is_whole = value.text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_whole {
+        let got = if value.kind == Kind::Number { excerpt(value.text) } else { value.type_name().to_owned() };
+        return Err(format!("total_amount must be an integer count of cents, 0 to {}; got {got}", Cents::MAX));
     }
+    // Digits alone, and JSON allows no leading zeros: if this fails, it is more than a u64 holds.
+    let count = value.text.parse::<u64>().unwrap_or(u64::MAX);
+    Cents::new(count).map_err(|error| format!("total_amount: {error}"))
 }
 
-fn reason(raw: &RawValue) -> Result<CancelReason, String> {
-    match string_of(raw) {
+fn reason(value: Value<'_>) -> Result<CancelReason, String> {
+    match value.as_str() {
         Some(text) => CancelReason::new(text).map_err(|error| format!("reason: {error}")),
         None => {
-            let (most, got) = (CancelReason::CHARS_MAX, not_a_text(raw));
+            let (most, got) = (CancelReason::CHARS_MAX, not_a_text(value));
             Err(format!("reason must be a string of at most {most} characters, or be left out; got {got}"))
         }
     }
 }
 
-fn not_a_text(raw: &RawValue) -> &'static str {
-    match type_of(raw) {
-        "a string" => "a string with half a surrogate pair",
-        other => other,
+fn not_a_text(value: Value<'_>) -> &'static str {
+    match value.kind {
+        Kind::Escaped => "a string with half a surrogate pair",
+        Kind::Plain | Kind::Number | Kind::Boolean | Kind::Null | Kind::Array | Kind::Object => value.type_name(),
     }
 }

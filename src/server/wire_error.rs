@@ -92,13 +92,16 @@ impl From<&Refusal> for WireError {
     }
 }
 
-/// A client's text as a message may repeat it: not more than is needed to recognise it.
+/// A client's JSON text as a message may repeat it: not more than is needed to recognise it, and nothing that could
+/// play tricks on a terminal.
 pub(super) fn excerpt(text: &str) -> String {
     const CHARS_MAX: usize = 40;
-    match text.char_indices().nth(CHARS_MAX) {
-        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
-        None => format!("{text:?}"),
+    let shown = text.chars().take(CHARS_MAX).map(|shown| if shown.is_control() { '\u{fffd}' } else { shown });
+    let mut shown: String = shown.collect();
+    if text.chars().nth(CHARS_MAX).is_some() {
+        shown.push('…');
     }
+    shown
 }
 
 #[cfg(test)]
@@ -107,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_message_repeats_little_and_stays_on_one_line() {
-        assert_eq!(excerpt("no\nte"), r#""no\nte""#);
-        assert_eq!(excerpt(&"ü".repeat(1000)).chars().count(), 43);
+        assert_eq!(excerpt("\"a\tb\u{9b}31m\""), "\"a\u{fffd}b\u{fffd}31m\"");
+        assert_eq!(excerpt(&"ü".repeat(1000)).chars().count(), 41);
     }
 }
