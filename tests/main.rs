@@ -29,6 +29,7 @@ mod file_sink;
 mod hostile;
 mod idempotency;
 mod kill_restart;
+mod layers;
 mod line_limits;
 mod logs;
 mod notifications;
