@@ -45,9 +45,10 @@ CREATE TABLE orders (
 -- rollback leaves a gap, and transactions commit in another order than they drew their numbers, so a reader that has
 -- seen 8 may see 7 appear afterwards. With the row, sequence order is commit order and a rollback gives the number
 -- back. The price: transactions that store events go one after the other from @store_event to the end of their
--- commit, about one per flush of the WAL. orderd has one executor that puts many plans into one commit, so it pays
--- once a batch. Services with many writers that can live without a total order replace the row by IDENTITY; order
--- within an order then still holds, because the row lock of @complete_order is taken before @store_event.
+-- commit, about one per flush of the WAL. (Measured with 32 connections, one event a transaction, on two busy cores:
+-- 520 commits/s with the row, 2,070 with a SEQUENCE.) orderd has one executor that puts many plans into one commit,
+-- so it pays once a batch. Services with many writers that can live without a total order replace the row by
+-- IDENTITY; order within an order still holds then, since @complete_order's row lock is taken before @store_event.
 CREATE TABLE outbox_head (
     only_row       boolean NOT NULL DEFAULT true,
     last_sequence  bigint  NOT NULL,

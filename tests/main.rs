@@ -36,6 +36,7 @@ mod notifications;
 mod one_daemon;
 mod os_faults;
 mod packaging;
+mod papers;
 mod params;
 mod parse_errors;
 mod pipelining;

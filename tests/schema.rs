@@ -5,6 +5,7 @@
 
 mod consuming;
 mod plans;
+mod real_events;
 mod relaying;
 mod server;
 mod session;

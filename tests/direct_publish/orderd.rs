@@ -33,7 +33,8 @@ fn orderd_killed_with_its_sink_out_of_reach_delivers_the_event_after_the_restart
 #[test]
 fn orderd_killed_right_after_each_answer_loses_no_event() {
     const KILLS: usize = 10;
-    let store = Store::new();
+    // Small journal files: each start reads the last one to its end.
+    let store = Store::with("", "[journal]\nsegment_bytes = 4194304\n");
     let mut answers = Vec::new();
     for _ in 0..KILLS {
         let mut daemon = Daemon::start(&store);
