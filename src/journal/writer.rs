@@ -159,13 +159,12 @@ impl Journal {
         lsn
     }
 
-    /// Makes the batch durable. `first_to_know` is called when it is, before anybody else can see it: what readers hold
-    /// against what they have read must never be behind it.
+    /// Makes the batch durable.
     ///
     /// # Errors
     /// [`CommitError::Full`]: the batch is not in the journal, and the next may be tried when `has_room` says so.
     /// [`CommitError::Failed`]: it is unknown whether it is; this journal takes nothing more.
-    pub fn commit(&mut self, first_to_know: impl FnOnce()) -> Result<(), CommitError> {
+    pub fn commit(&mut self) -> Result<(), CommitError> {
         if self.batch.is_empty() {
             return Ok(());
         }
@@ -190,7 +189,6 @@ impl Journal {
         self.index.add_written(self.batch.len() as u64);
         self.batch.clear();
         self.durable_chain = self.chain;
-        first_to_know();
         self.index.set_durable_lsn(self.appended_lsn);
         Ok(())
     }

@@ -186,13 +186,11 @@ impl PlanCommitter for Store {
     }
 
     fn commit(&mut self) -> Result<(), CommitError> {
-        // The relay checks that it reads nothing beyond the last durable sequence, and it reads as soon as the LSN moves:
-        // the sequence must have moved before.
-        let (durable_sequence, last_sequence) = (&self.durable_sequence, self.state.last_sequence);
-        let committed = self.journal.commit(|| durable_sequence.set(last_sequence));
+        let committed = self.journal.commit();
         match &committed {
             Ok(()) => {
                 self.undo.clear();
+                self.durable_sequence.set(self.state.last_sequence);
                 self.state.commands.forget_oldest();
             }
             Err(CommitError::Full(_)) => {

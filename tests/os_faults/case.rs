@@ -1,5 +1,7 @@
 //! One failure in one store: load, the failure, the restart, the judgement.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::expect::{Expect, expect};
@@ -76,7 +78,7 @@ impl Case {
             daemon.kill9();
             witness.died();
         }
-        let before = files(&store.data_dir());
+        let before = if self.start == Start::Recover { files(&store.data_dir()) } else { BTreeMap::new() };
         let end = self.traced_life(&store, &crew);
         witness.died();
         self.judge_end(&end);
@@ -159,11 +161,8 @@ impl Case {
 }
 
 /// The files that are not what they were.
-fn changed(
-    before: &std::collections::BTreeMap<std::path::PathBuf, Vec<u8>>,
-    after: &std::collections::BTreeMap<std::path::PathBuf, Vec<u8>>,
-) -> Vec<String> {
+fn changed(before: &BTreeMap<PathBuf, Vec<u8>>, after: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<String> {
     let names = before.keys().chain(after.keys());
-    let differs = |name: &&std::path::PathBuf| before.get(*name) != after.get(*name);
+    let differs = |name: &&PathBuf| before.get(*name) != after.get(*name);
     names.filter(differs).map(|name| name.display().to_string()).collect()
 }
