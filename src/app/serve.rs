@@ -119,7 +119,7 @@ impl Daemon {
         let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);
         let monitors = workers.iter().map(|relay| relay.worker.monitor()).collect();
         // From here on clients can connect; they are heard once the server's thread runs.
-        let (server, handle) = Server::bind(server_options(config), submit, answers, monitors)?;
+        let (server, handle) = Server::bind(server_options(config), submit, answers, Arc::clone(&clock), monitors)?;
 
         let threads = workers.len() + 3;
         let (end, ended) = bounded(threads);

@@ -10,7 +10,7 @@ use mio::{Poll, Waker};
 use super::event_loop::{EventLoop, WAKER};
 use super::listener::{BindError, Listener};
 use super::{ServerOptions, exchange::Exchange, status::Surroundings};
-use crate::contracts::{Answer, SinkMonitor, Submission};
+use crate::contracts::{Answer, Clock, SinkMonitor, Submission};
 
 /// Serves the socket in the thread that runs it.
 #[derive(Debug)]
@@ -47,6 +47,7 @@ impl Server {
         options: ServerOptions,
         submissions: Sender<Submission>,
         answers: Receiver<Vec<Answer>>,
+        clock: Arc<dyn Clock>,
         sinks: Vec<Arc<SinkMonitor>>,
     ) -> Result<(Self, ServerHandle), BindError> {
         let failed = |source| BindError::Io { operation: "watch", path: options.socket.clone(), source };
@@ -59,7 +60,7 @@ impl Server {
             turns: AtomicU64::new(0),
             waker,
         });
-        let exchange = Exchange::new(options.clone(), Surroundings::new(sinks), submissions);
+        let exchange = Exchange::new(options.clone(), Surroundings::new(clock, sinks), submissions);
         let event_loop = EventLoop::new(poll, listener, exchange, answers, Arc::clone(&signals)).map_err(failed)?;
         Ok((Self { event_loop }, ServerHandle { signals }))
     }

@@ -18,6 +18,19 @@ use crate::domain::{Cents, CustomerId, OrderId, OrderState, OrderStatus, Timesta
 const DEADLINE: Duration = Duration::from_secs(20);
 const UUID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
+/// Sinks have no age here.
+struct StillClock;
+
+impl Clock for StillClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(0).unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
 struct Served {
     dir: TempDir,
     handle: ServerHandle,
@@ -51,7 +64,7 @@ impl Served {
         change(&mut options);
         let (submit, submissions) = bounded(queue);
         let (answers, receiver) = unbounded();
-        let (server, handle) = Server::bind(options, submit, receiver, Vec::new()).unwrap();
+        let (server, handle) = Server::bind(options, submit, receiver, Arc::new(StillClock), Vec::new()).unwrap();
         let thread = std::thread::Builder::new().name("server".into()).spawn(move || server.run()).unwrap();
         Self { dir, handle, submissions, answers: Some(answers), thread }
     }

@@ -1,24 +1,38 @@
 //! What `daemon.status` answers.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::contracts::{JournalStatus, Sequence, SinkMonitor, SinkStatus, StoreStatus};
+use crate::contracts::{Clock, JournalStatus, Sequence, SinkMonitor, SinkStatus, StoreStatus};
 
 /// What the server knows about the daemon besides the store.
-#[derive(Debug)]
 pub(super) struct Surroundings {
     pub(super) started: Instant,
+    /// For the age of what sinks have not taken yet.
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) sinks: Vec<Arc<SinkMonitor>>,
     pub(super) connections: usize,
     pub(super) draining: bool,
 }
 
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { started, clock: _, sinks, connections, draining } = self;
+        f.debug_struct("Surroundings")
+            .field("started", started)
+            .field("sinks", sinks)
+            .field("connections", connections)
+            .field("draining", draining)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Surroundings {
-    pub(super) fn new(sinks: Vec<Arc<SinkMonitor>>) -> Self {
-        Self { started: Instant::now(), sinks, connections: 0, draining: false }
+    pub(super) fn new(clock: Arc<dyn Clock>, sinks: Vec<Arc<SinkMonitor>>) -> Self {
+        Self { started: Instant::now(), clock, sinks, connections: 0, draining: false }
     }
 }
 
@@ -55,6 +69,7 @@ struct Outbox {
 
 impl DaemonStatus {
     pub(super) fn of(store: &StoreStatus, surroundings: &Surroundings) -> Self {
+        let (now, last) = (surroundings.clock.now(), store.last_sequence);
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_ms: u64::try_from(surroundings.started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -67,7 +82,7 @@ impl DaemonStatus {
             orders: Orders { count: store.orders_count },
             outbox: Outbox { last_sequence: store.last_sequence },
             connections: surroundings.connections,
-            sinks: surroundings.sinks.iter().map(|sink| as_of(sink.read(), store.last_sequence)).collect(),
+            sinks: surroundings.sinks.iter().map(|sink| as_of(sink.read_at(now, last), last)).collect(),
         }
     }
 }
