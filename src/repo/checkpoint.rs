@@ -241,11 +241,8 @@ pub fn load_newest(
         let mut state = StoreState::new(command_ids_max);
         let read = read_checkpoint(storage, store_id, covered, &mut |record| {
             match record {
-                Record::Order(order) if state.orders.find(order.order_id).is_some() => {
-                    return Err(format!("order {} is there twice", order.order_id));
-                }
                 Record::Order(order) => {
-                    state.orders.insert(order)?;
+                    state.orders.insert(order).map_err(|error| error.to_string())?;
                 }
                 Record::Command(command) => {
                     state.commands.push(command);

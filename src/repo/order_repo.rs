@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::contracts::{OrderNotFound, OrderRepository, OrderUpdate};
 use crate::domain::{Order, OrderId, OrderState};
@@ -22,6 +23,15 @@ pub struct OrderRepo {
 
 const CHUNK_ROWS: usize = 4096;
 const INDEX_TABLES: usize = 1024;
+
+/// Why an order was not added.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum InsertError {
+    #[error("row {0} has an order of the same id")]
+    Exists(u32),
+    #[error("there is no room for another order: there are 2^32")]
+    TooMany,
+}
 
 /// How to take back one change.
 #[derive(Debug)]
@@ -72,18 +82,24 @@ impl OrderRepo {
     }
 
     /// Adds an order whose id is not there yet.
-    pub(super) fn insert(&mut self, state: OrderState) -> Result<(u32, Undo), String> {
-        let row = u32::try_from(self.count()).map_err(|_| "there are 2^32 orders".to_owned())?;
-        if self.chunks.last().is_none_or(|last| last.len() == CHUNK_ROWS) {
-            self.chunks.push(Vec::with_capacity(CHUNK_ROWS));
-        }
-        let Some(last) = self.chunks.last_mut() else { return Err("no chunk".to_owned()) };
-        last.push(state);
+    pub(super) fn insert(&mut self, state: OrderState) -> Result<(u32, Undo), InsertError> {
+        let row = u32::try_from(self.count()).map_err(|_| InsertError::TooMany)?;
         let hash = self.hasher.hash_one(state.order_id);
         let (chunks, hasher) = (&self.chunks, &self.hasher);
-        if let Some(table) = self.index.get_mut(table_of(hash)) {
-            let hash_of = |row: &u32| row_at(chunks, *row).map_or(0, |state| hasher.hash_one(state.order_id));
-            table.insert_unique(hash, row, hash_of);
+        let is_it = |row: &u32| row_at(chunks, *row).is_some_and(|there| there.order_id == state.order_id);
+        let hash_of = |row: &u32| row_at(chunks, *row).map_or(0, |state| hasher.hash_one(state.order_id));
+        let table = self.index.get_mut(table_of(hash)).ok_or(InsertError::TooMany)?;
+        match table.entry(hash, is_it, hash_of) {
+            Entry::Occupied(there) => return Err(InsertError::Exists(*there.get())),
+            Entry::Vacant(place) => place.insert(row),
+        };
+        match self.chunks.last_mut().filter(|last| last.len() < CHUNK_ROWS) {
+            Some(last) => last.push(state),
+            None => {
+                let mut chunk = Vec::with_capacity(CHUNK_ROWS);
+                chunk.push(state);
+                self.chunks.push(chunk);
+            }
         }
         Ok((row, Undo::Remove(state.order_id)))
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::command_log::LoggedCommand;
-use super::order_repo::Undo;
+use super::order_repo::{InsertError, Undo};
 use super::stored_plan::{self, StoredPlan};
 use super::{CommandLog, DurableSequence, OrderRepo};
 use crate::contracts::{
@@ -63,19 +63,22 @@ impl StoreState {
         for mutation in &stored.mutations {
             match mutation {
                 Mutation::InsertOrder(state) => {
-                    let there = self.orders.find(state.order_id).map(|(row, state)| (row, state.version));
-                    touched = Some(match there {
-                        Some((row, _)) if lenient => (row, state.version),
-                        Some(_) => return Err(format!("order {} is there already", state.order_id)),
-                        None => (self.orders.insert(*state)?.0, state.version),
-                    });
+                    let row = match self.orders.insert(*state) {
+                        Ok((row, _)) => row,
+                        Err(InsertError::Exists(row)) if lenient => row,
+                        Err(error) => return Err(error.to_string()),
+                    };
+                    touched = Some((row, state.version));
                 }
                 Mutation::UpdateOrder(update) => {
-                    let there = self.orders.find(update.order_id).map(|(row, state)| (row, state.version));
-                    touched = Some(match there {
-                        Some((row, version)) if lenient && version >= update.version => (row, update.version),
-                        Some(_) | None => (self.orders.update(update)?.0, update.version),
-                    });
+                    let row = match self.orders.update(update) {
+                        Ok((row, _)) => row,
+                        Err(problem) => match self.orders.find(update.order_id) {
+                            Some((row, state)) if lenient && state.version >= update.version => row,
+                            Some(_) | None => return Err(problem),
+                        },
+                    };
+                    touched = Some((row, update.version));
                 }
                 Mutation::InsertOutbox(_) => self.last_sequence = self.last_sequence.next(),
                 Mutation::InsertCommand(command) => {
@@ -133,7 +136,7 @@ impl Store {
         for mutation in plan.mutations() {
             match mutation {
                 Mutation::InsertOrder(state) => {
-                    let (row, undo) = self.state.orders.insert(*state)?;
+                    let (row, undo) = self.state.orders.insert(*state).map_err(|error| error.to_string())?;
                     self.undo.push(UndoStep::Order(undo));
                     touched = Ok((row, *state));
                 }
