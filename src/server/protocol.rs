@@ -90,13 +90,13 @@ impl<'a> Envelope<'a> {
             Some(_) | None => {
                 reader.value()?;
                 self.fault.get_or_insert_with(|| {
-                    format!("unknown member {}; a request has jsonrpc, id, method and params", excerpt(name.text))
+                    format!("unknown member {}; a request has jsonrpc, id, method and params", excerpt(name))
                 });
                 false
             }
         };
         if twice {
-            self.fault.get_or_insert_with(|| format!("the member {} is there twice; give it once", excerpt(name.text)));
+            self.fault.get_or_insert_with(|| format!("the member {} is there twice; give it once", excerpt(name)));
         }
         Ok(())
     }
@@ -111,7 +111,7 @@ impl<'a> Envelope<'a> {
         }
         match self.jsonrpc {
             Some(version) if version.as_str().is_some_and(|version| version == "2.0") => {}
-            Some(version) => return Err(format!(r#"jsonrpc must be the string "2.0"; got {}"#, excerpt(version.text))),
+            Some(version) => return Err(format!(r#"jsonrpc must be the string "2.0"; got {}"#, excerpt(version))),
             None => return Err(r#"jsonrpc is missing; it must be the string "2.0""#.into()),
         }
         let Some(method) = self.method else {

@@ -88,7 +88,7 @@ impl<'a> RawParams<'a> {
 /// Makes the command of a method, which is a string, and its params.
 pub(super) fn read(name: Value<'_>, raw: &RawParams<'_>) -> Result<Command, WireError> {
     let Some(method) = name.as_str().and_then(|name| Method::by_name(&name)) else {
-        let message = format!("there is no method {}; there are {}", excerpt(name.text), Method::NAMES);
+        let message = format!("there is no method {}; there are {}", excerpt(name), Method::NAMES);
         return Err(WireError::new(ErrorKind::MethodNotFound, message));
     };
     Params::read(method, raw)
@@ -131,11 +131,11 @@ impl<'a> Params<'a> {
             (Some("reason"), Cancel) => &mut self.reason,
             (Some("command_id"), Place | Complete | Cancel) => &mut self.command_id,
             (Some(_) | None, _) => {
-                return Err(format!("unknown param {}; {}", excerpt(name.text), method.takes()));
+                return Err(format!("unknown param {}; {}", excerpt(name), method.takes()));
             }
         };
         match slot.replace(value) {
-            Some(_) => Err(format!("the param {} is there twice; give it once", excerpt(name.text))),
+            Some(_) => Err(format!("the param {} is there twice; give it once", excerpt(name))),
             None => Ok(()),
         }
     }
@@ -167,7 +167,7 @@ impl<'a> Params<'a> {
 
 fn id<T>(name: &str, value: Value<'_>, parse: impl FnOnce(&str) -> Result<T, IdError>) -> Result<T, String> {
     match value.as_str() {
-        Some(text) => parse(&text).map_err(|error| format!("{name}: {error}; got {}", excerpt(value.text))),
+        Some(text) => parse(&text).map_err(|error| format!("{name}: {error}; got {}", excerpt(value))),
         None => Err(format!("{name}: {IdError}; got {}", not_a_text(value))),
     }
 }
@@ -175,7 +175,7 @@ fn id<T>(name: &str, value: Value<'_>, parse: impl FnOnce(&str) -> Result<T, IdE
 fn cents(value: Value<'_>) -> Result<Cents, String> {
     let is_whole = value.text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_whole {
-        let got = if value.kind == Kind::Number { excerpt(value.text) } else { value.type_name().to_owned() };
+        let got = if value.kind == Kind::Number { excerpt(value) } else { value.type_name().to_owned() };
         return Err(format!("total_amount must be an integer count of cents, 0 to {}; got {got}", Cents::MAX));
     }
     // Digits alone, and JSON allows no leading zeros: if this fails, it is more than a u64 holds.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::json::{Kind, Value};
 use crate::contracts::Refusal;
 
 /// What kind of error a client is told.
@@ -92,10 +93,15 @@ impl From<&Refusal> for WireError {
     }
 }
 
-/// A client's JSON text as a message may repeat it: not more than is needed to recognise it, and nothing that could
-/// play tricks on a terminal.
-pub(super) fn excerpt(text: &str) -> String {
+/// A client's value as a message may repeat it: not more than is needed to recognise it, and nothing that could play
+/// tricks on a terminal.
+pub(super) fn excerpt(value: Value<'_>) -> String {
     const CHARS_MAX: usize = 40;
+    let text = match value.kind {
+        // As it is meant, not as it is spelled.
+        Kind::Escaped => value.as_str().map_or(Cow::Borrowed(value.text), |text| Cow::Owned(format!("\"{text}\""))),
+        Kind::Plain | Kind::Number | Kind::Boolean | Kind::Null | Kind::Array | Kind::Object => value.text.into(),
+    };
     let shown = text.chars().take(CHARS_MAX).map(|shown| if shown.is_control() { '\u{fffd}' } else { shown });
     let mut shown: String = shown.collect();
     if text.chars().nth(CHARS_MAX).is_some() {
@@ -110,7 +116,10 @@ mod tests {
 
     #[test]
     fn a_message_repeats_little_and_stays_on_one_line() {
-        assert_eq!(excerpt("\"a\tb\u{9b}31m\""), "\"a\u{fffd}b\u{fffd}31m\"");
-        assert_eq!(excerpt(&"ü".repeat(1000)).chars().count(), 41);
+        let excerpt = |text, kind| excerpt(Value { text, kind });
+        assert_eq!(excerpt(r#""a\tb\u009b31m\u0063""#, Kind::Escaped), "\"a\u{fffd}b\u{fffd}31mc\"");
+        assert_eq!(excerpt(r#""\ud800""#, Kind::Escaped), r#""\ud800""#);
+        assert_eq!(excerpt("[\r]", Kind::Array), "[\u{fffd}]");
+        assert_eq!(excerpt(&format!("\"{}\"", "ü".repeat(1000)), Kind::Plain).chars().count(), 41);
     }
 }
