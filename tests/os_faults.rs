@@ -11,7 +11,7 @@ mod expect;
 mod strace;
 
 use case::{Case, Start};
-use strace::Injection;
+use strace::{Injection, Repeat};
 
 use crate::load::{Rng, seed};
 
@@ -84,18 +84,24 @@ fn every_occurrence(syscalls: &[&'static str], errnos: &[&'static str], starts: 
     for syscall in syscalls {
         for errno in errnos {
             for start in starts {
-                let number = count(|when| run(Injection { syscall, errno, when, sticky: false }, *start, seed));
+                let number =
+                    count(|when| run(Injection { syscall, errno, when, repeat: repeat_of(syscall) }, *start, seed));
                 println!("{syscall} {errno} {start:?}: {number} failures, nothing lost");
             }
         }
     }
 }
 
+/// Room for a segment is asked for in several ways before the daemon takes no for an answer.
+fn repeat_of(syscall: &str) -> Repeat {
+    if syscall == "fallocate" { Repeat::Times(8) } else { Repeat::Times(1) }
+}
+
 /// Lets all calls from the first, second, fourth, … on fail.
 fn for_ever(syscall: &'static str, errno: &'static str, start: Start) {
     let seed = seed("os_faults");
     let mut when = 1;
-    while when < OCCURRENCES_MAX && run(Injection { syscall, errno, when, sticky: true }, start, seed) {
+    while when < OCCURRENCES_MAX && run(Injection { syscall, errno, when, repeat: Repeat::ForEver }, start, seed) {
         when *= 2;
     }
 }

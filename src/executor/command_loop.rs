@@ -69,9 +69,15 @@ impl<S: PlanCommitter> CommandLoop<S> {
                 (self.more_is_durable)();
             }
         }
-        if let Err(error) = executor.store_mut().close() {
-            tracing::warn!(%error, "the journal could not be sealed; nothing is missing from it");
+        match executor.store_mut().close() {
+            Ok(()) => Ok(()),
+            // A full disk is a state, and all plans are durable: the next start finds a journal without a seal.
+            Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+                tracing::warn!(%error, "the journal could not be sealed; nothing is missing from it");
+                Ok(())
+            }
+            // A write or a sync failed: that is never passed over, also where nobody waits for an answer.
+            Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
         }
-        Ok(())
     }
 }

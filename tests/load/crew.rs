@@ -148,7 +148,8 @@ impl Worker {
                 pause(Duration::from_millis(1));
                 continue;
             };
-            let connection = self.orders.connections.fetch_add(1, Ordering::SeqCst);
+            self.orders.connections.fetch_add(1, Ordering::SeqCst);
+            let connection = self.orders.clock.connection();
             let mut line = Line { client, connection, position: 0 };
             while !self.is_over() {
                 if let Err(error) = self.act(&mut line) {
@@ -264,6 +265,9 @@ impl Worker {
         let invoked = self.orders.clock.now();
         line.client.try_send_raw("{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"daemon.status\"}\n")?;
         let answer = read_answer(&mut line.client)?;
+        if answer["error"]["data"]["retryable"] == true {
+            return Ok(());
+        }
         let status = &answer["result"];
         let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("a number is missing in {answer}"));
         let acked = status["sinks"].as_array().expect("the sinks").iter();

@@ -91,8 +91,7 @@ impl Witness {
         let answer = Client::connect(store).ask(&command.line(1));
         let outcome = outcome_of(&answer, self.clock.now()).unwrap_or_else(|why| panic!("{why}: {answer}"));
         let (request, command_id) = (command.request, command.command_id);
-        // Connections of crews are numbered from below.
-        let connection = u64::MAX - invoked;
+        let connection = self.clock.connection();
         let call = Call { connection, position: 1, request, command_id, invoked, outcome: outcome.clone() };
         self.history.calls.push(call);
         outcome

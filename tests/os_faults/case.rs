@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::expect::{Expect, expect};
-use super::strace::{Injection, Traced};
+use super::strace::{Injection, Repeat, Traced};
 use crate::load::{Crew, Rng, Task, Witness};
 use crate::support::{Client, DEADLINE, Daemon, Store, files, poll};
 
@@ -31,7 +31,10 @@ backoff_ms_max = 50
 
 const REDELIVERED_MAX: u64 = 40;
 
-const TASK: Task = Task { clients: 4, bursts_max: 5, idle_us_max: 500 };
+const TASK: Task = Task { clients: 4, bursts_max: 15, idle_us_max: 500 };
+
+/// How long a life goes on at least: the housekeeper looks around several times a second.
+const LIFE_MIN: Duration = Duration::from_millis(300);
 
 /// How soon a failure that ends the daemon must have ended it: a second, and what a busy machine and strace add.
 const END_MAX: Duration = Duration::from_secs(3);
@@ -71,13 +74,15 @@ impl Case {
         let mut witness = Witness::new(&store.sink(), REDELIVERED_MAX);
         // A sink whose writes fail is given its batch again.
         witness.sink_failed();
-        let crew = Crew::start(&TASK, &store.socket(), witness.clock(), rng);
         if self.start == Start::Recover {
             let mut daemon = Daemon::start(&store);
+            let crew = Crew::start(&TASK, &store.socket(), witness.clock(), rng);
             self.wait(|| crew.is_resting().then_some(()));
+            witness.heard(crew.settle());
             daemon.kill9();
             witness.died();
         }
+        let crew = Crew::start(&TASK, &store.socket(), witness.clock(), rng);
         let before = if self.start == Start::Recover { files(&store.data_dir()) } else { BTreeMap::new() };
         let end = self.traced_life(&store, &crew);
         witness.died();
@@ -96,6 +101,10 @@ impl Case {
         !end.failures.is_empty()
     }
 
+    fn is_for_ever(&self) -> bool {
+        self.injection.repeat == Repeat::ForEver
+    }
+
     fn is_read(&self) -> bool {
         matches!(self.injection.syscall, "pread64" | "read" | "getdents64")
     }
@@ -103,6 +112,7 @@ impl Case {
     /// Runs until the work is done or the daemon has ended; a daemon that goes on is stopped as it should be.
     fn traced_life(&self, store: &Store, crew: &Crew) -> End {
         let mut traced = Traced::spawn(store, &self.injection);
+        let start = Instant::now();
         let mut failed_at: Option<Instant> = None;
         let mut ready = false;
         let mut ready_at_failure = false;
@@ -114,8 +124,9 @@ impl Case {
             ready =
                 ready || Client::try_connect(&store.socket()).ok().and_then(|mut client| client.try_status()).is_some();
             let gone = !traced.daemon.is_running();
-            let looked = self.injection.sticky && failed_at.is_some_and(|at| at.elapsed() > STICKY_LOOK);
-            (gone || looked || (ready && crew.is_resting())).then_some(())
+            let looked = self.is_for_ever() && failed_at.is_some_and(|at| at.elapsed() > STICKY_LOOK);
+            let done = ready && crew.is_resting() && start.elapsed() > LIFE_MIN;
+            (gone || looked || done).then_some(())
         });
         if traced.daemon.is_running() {
             traced.daemon.sigterm();
@@ -150,7 +161,7 @@ impl Case {
         if expected.contains(&Expect::Ends) {
             assert_eq!(end.code, Some(74), "must end, {told}");
             assert!(end.took < END_MAX, "must end at once, {told}");
-        } else if expected.iter().all(|one| *one == Expect::GoesOn) && !self.injection.sticky {
+        } else if expected.iter().all(|one| *one == Expect::GoesOn) && !self.is_for_ever() {
             assert_eq!(end.code, Some(0), "must go on, {told}");
         } else {
             // Before the store is open a failure may also be told as a configuration or permission error.

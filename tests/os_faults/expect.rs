@@ -17,6 +17,8 @@ pub enum Expect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Target {
     Journal,
+    /// A segment or a store that has not got its name yet: nothing is in it.
+    Unfinished,
     Checkpoint,
     Cursor,
     /// The store's folders and its identity.
@@ -28,7 +30,9 @@ enum Target {
 
 fn target(failure: &str) -> Target {
     let has = |part: &str| failure.contains(part);
-    if has(".ckpt") || has("/checkpoints") {
+    if has("store.tmp") || has(".wal.tmp") {
+        Target::Unfinished
+    } else if has(".ckpt") || has("/checkpoints") {
         Target::Checkpoint
     } else if has(".cursor") || has("/cursors") {
         Target::Cursor
@@ -56,14 +60,15 @@ pub fn expect(injection: &Injection, failure: &str, ready: bool) -> Expect {
     match injection.syscall {
         // A failed sync is never tried again, whatever it says.
         "fdatasync" | "fsync" => match target {
-            Target::Journal | Target::Cursor | Target::Store => Expect::Ends,
+            Target::Journal | Target::Cursor | Target::Store | Target::Unfinished => Expect::Ends,
             Target::Sink | Target::Checkpoint => Expect::GoesOn,
             Target::Socket | Target::Elsewhere => Expect::Either,
         },
         "pwrite64" | "write" => match target {
             Target::Journal if !no_room => Expect::Ends,
+            Target::Unfinished if ready => Expect::GoesOn,
             Target::Journal | Target::Sink | Target::Checkpoint | Target::Socket => Expect::GoesOn,
-            Target::Cursor | Target::Store | Target::Elsewhere => Expect::Either,
+            Target::Unfinished | Target::Cursor | Target::Store | Target::Elsewhere => Expect::Either,
         },
         "fallocate" if no_room && ready => Expect::GoesOn,
         "pread64" => match target {

@@ -11,8 +11,16 @@ pub struct Injection {
     pub syscall: &'static str,
     pub errno: &'static str,
     pub when: u64,
-    /// All later ones fail too.
-    pub sticky: bool,
+    pub repeat: Repeat,
+}
+
+/// How often it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// That one and as many after it.
+    Times(u64),
+    /// That one and all after it.
+    ForEver,
 }
 
 /// A daemon that strace watches.
@@ -34,13 +42,16 @@ impl Traced {
     pub fn spawn(store: &Store, injection: &Injection) -> Traced {
         let log = store.path("strace.log");
         let plain = Daemon::command(store);
-        let sticky = if injection.sticky { "+" } else { "" };
         let Injection { syscall, errno, when, .. } = injection;
+        let span = match injection.repeat {
+            Repeat::Times(times) => format!("{when}..{}", when + times - 1),
+            Repeat::ForEver => format!("{when}+"),
+        };
         let mut command = Command::new("strace");
         // -D: strace is the grandchild, so that the process that is waited for, and killed, is the daemon.
         command.args(["-D", "-f", "-qq", "-y", "--seccomp-bpf", "-e", "signal=none"]);
         command.arg("-e").arg(format!("trace={syscall}"));
-        command.arg("-e").arg(format!("inject={syscall}:error={errno}:when={when}{sticky}"));
+        command.arg("-e").arg(format!("inject={syscall}:error={errno}:when={span}"));
         command.arg("-o").arg(&log).arg(plain.get_program()).args(plain.get_args());
         Traced { daemon: Daemon::spawn_command(store, &mut command), log }
     }
