@@ -114,7 +114,7 @@ fn a_socket_that_may_not_be_used_exits_77() {
     let _daemon = Daemon::start(&store);
     if !rustix::process::geteuid().is_root() {
         // Without another user to be, the owner is shut out.
-        std::fs::set_permissions(store.socket(), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(store.socket(), std::fs::Permissions::from_mode(0o000)).unwrap();
     }
     let output = as_nobody(&store, &["status"]);
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -14,8 +14,8 @@ fn a_read_of_a_version_that_no_journal_has_is_a_phantom() {
 fn a_read_of_an_order_that_no_journal_has_is_a_phantom() {
     spoiled(&[Phantom], |history| {
         history.reads()[1].order_id = id(4444);
-        let read = history.calls.iter_mut().filter(|call| matches!(call.outcome, Outcome::Read { .. }));
-        read.skip(1).next().expect("a read").request = Request::Get { order_id: id(4444) };
+        let mut read = history.calls.iter_mut().filter(|call| matches!(call.outcome, Outcome::Read { .. }));
+        read.nth(1).expect("a read").request = Request::Get { order_id: id(4444) };
     });
 }
 

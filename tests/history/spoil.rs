@@ -80,8 +80,8 @@ impl History {
 
     /// The call with this command id, the `number`th time that it was sent.
     pub(super) fn call(&mut self, command: &str, number: usize) -> &mut Call {
-        let calls = self.calls.iter_mut().filter(|call| call.command_id.as_deref() == Some(command));
-        calls.skip(number).next().expect("the call")
+        let mut calls = self.calls.iter_mut().filter(|call| call.command_id.as_deref() == Some(command));
+        calls.nth(number).expect("the call")
     }
 
     /// The reads, in their order.

@@ -16,7 +16,7 @@ impl Mount {
     #[track_caller]
     pub fn tmpfs(point: &Path, bytes: u64) -> Mount {
         std::fs::create_dir(point).expect("a folder to mount on");
-        Mount::mount(point, &["-t", "tmpfs", "-o", &format!("size={bytes},mode=0700"), "tmpfs"])
+        Mount::at(point, &["-t", "tmpfs", "-o", &format!("size={bytes},mode=0700"), "tmpfs"])
     }
 
     /// A new ext4 in a file of `bytes`, on a loop device.
@@ -32,11 +32,11 @@ impl Mount {
     /// An ext4 that is already in the file.
     #[track_caller]
     pub fn ext4(image: &Path, point: &Path) -> Mount {
-        Mount::mount(point, &["-o", "loop", image.to_str().expect("a plain path")])
+        Mount::at(point, &["-o", "loop", image.to_str().expect("a plain path")])
     }
 
     #[track_caller]
-    fn mount(point: &Path, args: &[&str]) -> Mount {
+    fn at(point: &Path, args: &[&str]) -> Mount {
         require_root();
         let args: Vec<&OsStr> = args.iter().map(OsStr::new).chain([point.as_os_str()]).collect();
         must("mount", &args);
