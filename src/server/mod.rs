@@ -28,3 +28,10 @@ pub use listener::BindError;
 pub use options::ServerOptions;
 pub use response::write_order;
 pub use server::{Server, ServerHandle};
+
+#[cfg(test)]
+mod limits_test;
+#[cfg(test)]
+mod server_test;
+#[cfg(test)]
+mod testing;

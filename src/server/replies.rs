@@ -208,3 +208,94 @@ pub(super) struct Sent {
     /// Whether the client must read before more can go.
     pub(super) blocked: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes so many bytes, then blocks.
+    struct Narrow(Vec<u8>, usize);
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = bytes.len().min(self.1);
+            if count == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.1 -= count;
+            self.0.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn line(text: &str) -> impl FnOnce(&mut Vec<u8>) {
+        move |out| out.extend_from_slice(text.as_bytes())
+    }
+
+    fn with_id(out: &mut Vec<u8>, id: &str) {
+        out.extend_from_slice(id.as_bytes());
+    }
+
+    #[test]
+    fn answers_go_out_in_the_order_of_requests_however_little_is_taken_at_a_time() {
+        let long = "l".repeat(100);
+        for step in [1, 2, 7, 1000] {
+            let (mut replies, mut sink) = (Replies::default(), Narrow(Vec::new(), 0));
+            replies.answer_here(line("a"));
+            replies.await_answer("1");
+            replies.answer_here(line("b"));
+            replies.await_silently();
+            replies.answer_here(line("c"));
+            replies.await_answer(&long);
+            replies.answer_here(line("d"));
+            assert_eq!((replies.in_flight(), replies.held_bytes()), (6, 1 + 1 + 1 + 100 + 1));
+            for _ in 0..3 {
+                replies.answer_first(with_id);
+            }
+            assert_eq!(replies.in_flight(), 0);
+            while replies.has_unsent() {
+                sink.1 = step;
+                let sent = replies.send(&mut sink).unwrap();
+                assert!(sent.bytes <= step && sent.blocked == replies.has_unsent());
+            }
+            assert!(replies.is_settled());
+            assert_eq!(replies.held_bytes(), 0);
+            assert_eq!(String::from_utf8(sink.0).unwrap(), format!("a1bc{long}d"));
+        }
+    }
+
+    #[test]
+    fn an_id_comes_back_whatever_its_length() {
+        for length in [0, 1, RawId::SHORT_MAX - 1, RawId::SHORT_MAX, RawId::SHORT_MAX + 1, 5000] {
+            let id = "ü".repeat(length / 2) + &"x".repeat(length % 2);
+            assert_eq!(RawId::new(&id).as_str(), id);
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_client_that_is_gone() {
+        let mut replies = Replies::default();
+        replies.await_answer("1");
+        replies.answer_here(line("b"));
+        replies.abandon();
+        assert!(replies.is_settled(), "nobody is owed anything");
+        replies.answer_first(with_id);
+        replies.answer_here(line("c"));
+        assert_eq!((replies.held_bytes(), replies.in_flight()), (0, 0));
+    }
+
+    #[test]
+    fn without_the_executor_only_what_is_ready_goes_out() {
+        let (mut replies, mut sink) = (Replies::default(), Narrow(Vec::new(), 100));
+        replies.await_answer(&"1".repeat(50));
+        replies.answer_here(line("b"));
+        replies.await_silently();
+        replies.give_up_awaited();
+        replies.send(&mut sink).unwrap();
+        assert_eq!((sink.0, replies.held_bytes()), (b"b".to_vec(), 0));
+    }
+}

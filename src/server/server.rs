@@ -106,7 +106,3 @@ impl Signals {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "server_test.rs"]
-mod tests;

@@ -73,3 +73,27 @@ const PLACE_MASK: u64 = (1 << PLACE_BITS) - 1;
 fn place_of(id: ConnectionId) -> Option<usize> {
     usize::try_from(id.0 & PLACE_MASK).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_never_used_again_and_finds_nobody_once_its_connection_is_gone() {
+        let mut table = Table::default();
+        let insert = |table: &mut Table| {
+            let (stream, _) = mio::net::UnixStream::pair().unwrap();
+            table.insert(|id| Connection::new(id, stream, true, 1, Instant::now()), false).unwrap()
+        };
+        let (first, second) = (insert(&mut table), insert(&mut table));
+        assert_eq!(table.len(), 2);
+        assert!(table.remove(first).is_some() && table.remove(first).is_none());
+        assert!(table.get_mut(first).is_none() && table.get_mut(second).is_some());
+        let third = insert(&mut table);
+        assert_eq!(place_of(first), place_of(third), "its place is taken");
+        assert!(table.get_mut(first).is_none() && table.remove(first).is_none(), "but not under its id");
+        assert_eq!((table.len(), table.ids()), (2, vec![third, second]));
+    }
+}

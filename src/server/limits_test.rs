@@ -1,0 +1,259 @@
+//! What one client may take, and for how long.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::testing::*;
+use crate::contracts::Submission;
+
+#[test]
+fn a_full_queue_is_answered_with_overloaded_in_order() {
+    let served = Served::start(2, |_| {});
+    let (mut client, mut other) = (served.client(), served.client());
+    let mut lines: String = (0..4).map(|n| place(&format!("\"id\":{n},"), n)).collect();
+    lines.push_str(&place("", 4));
+    lines.push_str("x\n");
+    client.send(&lines);
+    // Told at once, because nothing of this client is in flight; the first client's lines came before it.
+    other.place("9", 9);
+    assert_eq!(other.error().0, 1101);
+    let submissions = [served.next(), served.next()];
+    served.answer(&submissions);
+    assert_eq!((client.answer()["id"].clone(), client.answer()["id"].clone()), (json!(0), json!(1)));
+    for n in 2..4 {
+        let answer = client.answer();
+        assert_eq!(answer["error"]["data"], json!({"kind": "overloaded", "retryable": true}));
+        assert_eq!(answer["id"], n);
+    }
+    assert_eq!(client.error().0, -32700);
+    served.drain();
+}
+
+#[test]
+fn no_more_is_taken_than_may_be_in_flight_and_it_goes_on_with_each_answer() {
+    let served = Served::start(64, |_| {});
+    let mut client = served.client();
+    for n in 0..20 {
+        client.place(&n.to_string(), n);
+    }
+    let mut taken: Vec<Submission> = (0..8).map(|_| served.next()).collect();
+    // Another client's round trip: the server had every chance to take more.
+    let mut other = served.client();
+    other.place("1", 99);
+    let others = served.next();
+    assert_eq!(amount_of(&others), 99, "the first client is at its limit");
+    served.answer(&[others]);
+    other.answer();
+    for n in 8..20 {
+        served.answer(&[taken.remove(0)]);
+        taken.push(served.next());
+        assert_eq!(amount_of(taken.last().unwrap()), n);
+    }
+    served.answer(&taken);
+    for n in 0..20 {
+        assert_eq!(client.answer()["id"], n);
+    }
+    served.drain();
+}
+
+#[test]
+fn a_client_that_does_not_read_is_stopped_and_costs_nobody_else_anything() {
+    let served = Served::start(64, |options| {
+        options.answer_bytes_max = 20_000;
+        options.in_flight_max = 1000;
+    });
+    let (mut deaf, mut other) = (served.client(), served.client());
+    let id = format!("\"{}\"", "x".repeat(3000));
+    deaf.writer.set_nonblocking(true).unwrap();
+    let line = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"no\"}}\n");
+    let (mut whole, mut deadline) = (0, Instant::now() + DEADLINE);
+    // Its answers fill the socket and 20,000 bytes, then its requests fill the socket the other way.
+    let mut unsent: &[u8] = &[];
+    let blocked = loop {
+        if unsent.is_empty() {
+            unsent = line.as_bytes();
+            whole += 1;
+        }
+        match deaf.writer.write(unsent) {
+            Ok(count) => {
+                unsent = &unsent[count..];
+                deadline = Instant::now() + DEADLINE;
+            }
+            Err(_) => {
+                other.place("1", 1);
+                served.answer_next(1);
+                other.answer();
+                let mut poll = [rustix::event::PollFd::new(&deaf.writer, rustix::event::PollFlags::OUT)];
+                let ready =
+                    rustix::event::poll(&mut poll, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 200_000_000 }));
+                if ready == Ok(0) {
+                    break whole;
+                }
+            }
+        }
+        assert!(Instant::now() < deadline);
+    };
+    // Now it reads, and gets one answer for each line that it sent whole.
+    deaf.writer.set_nonblocking(false).unwrap();
+    let mut sender = deaf.writer.try_clone().unwrap();
+    let rest = unsent.to_vec();
+    let sending = std::thread::Builder::new().spawn(move || sender.write_all(&rest).unwrap()).unwrap();
+    for _ in 0..blocked {
+        assert_eq!(deaf.error().0, -32601);
+    }
+    sending.join().unwrap();
+    served.drain();
+}
+
+#[test]
+fn a_slow_reader_is_closed_in_time() {
+    let served = Served::start(64, |options| {
+        options.write_ms_max = Duration::from_millis(100);
+        options.answer_bytes_max = 20_000;
+    });
+    let mut deaf = served.client();
+    let line = format!("{{\"jsonrpc\":\"2.0\",\"id\":\"{}\",\"method\":\"no\"}}\n", "x".repeat(3000));
+    // Ends with an error once the server has closed it.
+    while deaf.writer.write_all(line.as_bytes()).is_ok() {}
+    served.drain();
+}
+
+#[test]
+fn half_a_line_and_silence_are_closed_in_time() {
+    let served = Served::start(64, |options| options.line_ms_max = Duration::from_millis(100));
+    let mut half = served.client();
+    half.place("1", 1);
+    half.send("{\"jsonrpc\"");
+    served.answer_next(1);
+    assert_eq!(half.answer()["id"], 1);
+    assert!(half.is_closed());
+    served.drain();
+
+    let served = Served::start(64, |options| options.idle_ms_max = Duration::from_millis(100));
+    let mut idle = served.client();
+    assert!(idle.is_closed());
+    let mut waiting = served.client();
+    waiting.place("1", 1);
+    let submission = served.next();
+    // Waiting for an answer is not idling, however long it takes: another client idles away meanwhile.
+    assert!(served.client().is_closed());
+    assert!(served.client().is_closed());
+    served.answer(&[submission]);
+    assert_eq!(waiting.answer()["id"], 1);
+    served.drain();
+}
+
+#[test]
+fn one_connection_too_many_is_told_so_and_closed() {
+    let served = Served::start(64, |options| options.connections_max = 2);
+    let (mut first, mut second, mut third) = (served.client(), served.client(), served.client());
+    third.place("3", 3);
+    let answer = third.answer();
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&Value::Null, &json!(1101)));
+    assert!(third.is_closed());
+    for client in [&mut first, &mut second] {
+        client.place("1", 1);
+        served.answer_next(1);
+        assert_eq!(client.answer()["id"], 1);
+    }
+    first.finish();
+    assert!(first.is_closed());
+    let mut next = served.client();
+    next.place("4", 4);
+    served.answer_next(1);
+    assert_eq!(next.answer()["id"], 4);
+    served.drain();
+}
+
+#[test]
+fn a_line_too_long_is_answered_after_what_came_before_and_closes_the_connection() {
+    let served = Served::start(64, |_| {});
+    let mut client = served.client();
+    client.place("1", 1);
+    client.send(&format!("{}\n", "x".repeat(4097)));
+    client.place("2", 2);
+    served.answer_next(1);
+    // More than any buffer on the way holds: a client that is still sending must get to see why.
+    client.send(&"y".repeat(2_000_000));
+    assert_eq!(client.answer()["id"], 1);
+    assert_eq!(client.error().0, 1105);
+    assert!(client.is_closed());
+    served.nothing_is_submitted();
+    served.drain();
+}
+
+#[test]
+fn one_busy_client_leaves_the_others_their_turn() {
+    let served = Served::start(64, |options| options.in_flight_max = 1_000_000);
+    let mut busy = served.client();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (mut sender, stopped) = (busy.writer.try_clone().unwrap(), Arc::clone(&stop));
+    let sending = std::thread::Builder::new()
+        .spawn(move || {
+            let lines = "{}\n".repeat(10_000);
+            while !stopped.load(Ordering::Relaxed) && sender.write_all(lines.as_bytes()).is_ok() {}
+            sender.shutdown(Shutdown::Write).ok();
+        })
+        .unwrap();
+    let reading = std::thread::Builder::new()
+        .spawn(move || {
+            let mut room = vec![0; 1 << 16];
+            while busy.reader.read(&mut room).unwrap() > 0 {}
+        })
+        .unwrap();
+    for n in 0..100 {
+        let mut other = served.client();
+        other.place(&n.to_string(), n);
+        served.answer_next(1);
+        assert_eq!(other.answer()["id"], n);
+    }
+    stop.store(true, Ordering::Relaxed);
+    sending.join().unwrap();
+    reading.join().unwrap();
+    served.drain();
+}
+
+#[test]
+fn the_room_that_all_share_comes_back_to_those_who_wait_for_it() {
+    let mut served = Served::start(64, |options| {
+        options.connections_max = 4;
+        options.in_flight_max = 1000;
+        options.line_bytes_max = 200_000;
+        options.answer_bytes_max = 1_000_000;
+        // 200,000 for whoever comes first, 50,000 for each connection.
+        options.answers_bytes_max = 400_000;
+    });
+    let id = format!("\"{}\"", "x".repeat(60_000));
+    let (mut first, mut second) = (served.client(), served.client());
+    // Held for answers that the executor has not given: the first has all that is to be had, the second its own part.
+    for n in 0..6 {
+        first.place(&id, n);
+    }
+    let firsts: Vec<_> = (0..4).map(|_| served.next()).collect();
+    for n in 10..13 {
+        second.place(&id, n);
+    }
+    let seconds = served.next();
+    assert_eq!(amount_of(&seconds), 10);
+    let mut third = served.client();
+    third.place("1", 99);
+    let thirds = served.next();
+    assert_eq!(amount_of(&thirds), 99, "who holds little is served, and the others wait");
+    served.answer(&[thirds]);
+    third.answer();
+    // The first reads: there is room for both.
+    served.answer(&firsts);
+    for _ in 0..4 {
+        first.answer();
+    }
+    let rest: Vec<u64> = (0..3).map(|_| amount_of(&served.next())).collect();
+    assert!(rest.contains(&11), "the second goes on without being touched: {rest:?}");
+    drop((first, second));
+    served.answers = None;
+    served.drain();
+}
