@@ -16,9 +16,39 @@ use crate::domain::{Order, OrderId, OrderState};
 #[derive(Debug)]
 pub struct OrderRepo {
     chunks: Vec<Vec<OrderState>>,
-    /// Row numbers by the hash of the order's id. A seeded hash: clients choose ids.
-    index: Vec<HashTable<u32>>,
+    /// Rows by the hash of the order's id. A seeded hash: clients choose ids.
+    index: Vec<HashTable<IndexEntry>>,
     hasher: RandomState,
+}
+
+/// A row's number with half of its id's hash: a table grows, and most strangers are turned away, without a look at
+/// the rows, which lie all over the memory.
+#[derive(Debug, Clone, Copy)]
+struct IndexEntry {
+    row: u32,
+    half_hash: u32,
+}
+
+/// Where an id belongs: one half of its hash chooses the table, the other the place in it.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    table: usize,
+    half_hash: u32,
+}
+
+impl Slot {
+    const fn of(hash: u64) -> Self {
+        let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
+        Self {
+            table: u32::from_le_bytes([a, b, c, d]) as usize % INDEX_TABLES,
+            half_hash: u32::from_le_bytes([e, f, g, h]),
+        }
+    }
+}
+
+/// The hash that a table works with; it uses the lowest bits and the highest.
+const fn table_hash(half_hash: u32) -> u64 {
+    (half_hash as u64) << 32 | half_hash as u64
 }
 
 const CHUNK_ROWS: usize = 4096;
@@ -63,10 +93,10 @@ impl OrderRepo {
     /// An order and the number of its row.
     #[must_use]
     pub fn find(&self, order_id: OrderId) -> Option<(u32, &OrderState)> {
-        let hash = self.hasher.hash_one(order_id);
-        let is_it = |row: &u32| row_at(&self.chunks, *row).is_some_and(|state| state.order_id == order_id);
-        let row = *self.index.get(table_of(hash))?.find(hash, is_it)?;
-        Some((row, row_at(&self.chunks, row)?))
+        let slot = Slot::of(self.hasher.hash_one(order_id));
+        let table = self.index.get(slot.table)?;
+        let entry = table.find(table_hash(slot.half_hash), |entry| is_row_of(&self.chunks, entry, slot, order_id))?;
+        Some((entry.row, row_at(&self.chunks, entry.row)?))
     }
 
     /// The order in a row.
@@ -84,14 +114,13 @@ impl OrderRepo {
     /// Adds an order whose id is not there yet.
     pub(super) fn insert(&mut self, state: OrderState) -> Result<(u32, Undo), InsertError> {
         let row = u32::try_from(self.count()).map_err(|_| InsertError::TooMany)?;
-        let hash = self.hasher.hash_one(state.order_id);
-        let (chunks, hasher) = (&self.chunks, &self.hasher);
-        let is_it = |row: &u32| row_at(chunks, *row).is_some_and(|there| there.order_id == state.order_id);
-        let hash_of = |row: &u32| row_at(chunks, *row).map_or(0, |state| hasher.hash_one(state.order_id));
-        let table = self.index.get_mut(table_of(hash)).ok_or(InsertError::TooMany)?;
-        match table.entry(hash, is_it, hash_of) {
-            Entry::Occupied(there) => return Err(InsertError::Exists(*there.get())),
-            Entry::Vacant(place) => place.insert(row),
+        let slot = Slot::of(self.hasher.hash_one(state.order_id));
+        let chunks = &self.chunks;
+        let table = self.index.get_mut(slot.table).ok_or(InsertError::TooMany)?;
+        let is_it = |entry: &IndexEntry| is_row_of(chunks, entry, slot, state.order_id);
+        match table.entry(table_hash(slot.half_hash), is_it, |entry| table_hash(entry.half_hash)) {
+            Entry::Occupied(there) => return Err(InsertError::Exists(there.get().row)),
+            Entry::Vacant(place) => place.insert(IndexEntry { row, half_hash: slot.half_hash }),
         };
         match self.chunks.last_mut().filter(|last| last.len() < CHUNK_ROWS) {
             Some(last) => last.push(state),
@@ -124,11 +153,11 @@ impl OrderRepo {
         match undo {
             Undo::Restore(row, before) => self.set_row(row, before),
             Undo::Remove(order_id) => {
-                let hash = self.hasher.hash_one(order_id);
+                let slot = Slot::of(self.hasher.hash_one(order_id));
                 let chunks = &self.chunks;
-                let is_it = |row: &u32| row_at(chunks, *row).is_some_and(|state| state.order_id == order_id);
-                let entry = self.index.get_mut(table_of(hash)).map(|table| table.find_entry(hash, is_it));
-                if let Some(Ok(entry)) = entry {
+                let is_it = |entry: &IndexEntry| is_row_of(chunks, entry, slot, order_id);
+                let table = self.index.get_mut(slot.table);
+                if let Some(Ok(entry)) = table.map(|table| table.find_entry(table_hash(slot.half_hash), is_it)) {
                     entry.remove();
                 }
                 if let Some(last) = self.chunks.last_mut() {
@@ -155,9 +184,8 @@ fn row_at(chunks: &[Vec<OrderState>], row: u32) -> Option<&OrderState> {
     chunks.get(row / CHUNK_ROWS)?.get(row % CHUNK_ROWS)
 }
 
-/// The tables take the middle bits: hashbrown itself uses the lowest and the highest.
-const fn table_of(hash: u64) -> usize {
-    (hash >> 32) as usize % INDEX_TABLES
+fn is_row_of(chunks: &[Vec<OrderState>], entry: &IndexEntry, slot: Slot, order_id: OrderId) -> bool {
+    entry.half_hash == slot.half_hash && row_at(chunks, entry.row).is_some_and(|state| state.order_id == order_id)
 }
 
 #[cfg(test)]
