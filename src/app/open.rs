@@ -30,7 +30,7 @@ pub(super) struct OpenStore {
 pub(super) fn open(config: &Config) -> Result<OpenStore, AppError> {
     let data_dir = &config.daemon.data_dir;
     // 1. The lock, before anything is looked at.
-    let lock = StoreLock::acquire(data_dir)?;
+    let mut lock = StoreLock::acquire(data_dir)?;
     let storage = open_storage(data_dir)?;
     // 2. Which store this is; a missing one is made, an unreadable one is not.
     let store_id = match open_identity(storage.as_ref()) {
@@ -47,6 +47,7 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, AppError> {
     // 4. The state, from checkpoint and journal.
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (store, report) = open_store(&storage, Arc::clone(&clock), store_id, &store_options(config), proven)?;
+    lock.note_holder();
     tell(&report, clock.as_ref());
     let checkpoint_lsn = report.checkpoint_lsn;
     Ok(OpenStore { _lock: lock, storage, store_id, clock, store, checkpoint_lsn, cursors })

@@ -12,7 +12,7 @@ pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 const EVENT_SOURCE_DEFAULT: &str = "/orderd";
 const EVENT_SOURCE_BYTES_MAX: usize = 255;
 const SOCKET_MODE_DEFAULT: u32 = 0o660;
-const SHUTDOWN_MS_DEFAULT: u64 = 8000;
+const SHUTDOWN_MS_DEFAULT: u64 = 5000;
 /// 4294967295 means "no user" in every system call.
 const UID_MAX: u64 = 4_294_967_294;
 

@@ -1,7 +1,7 @@
 //! One daemon a data directory.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crossbeam_channel::after;
 /// flock(2) with its last descriptor, so a killed daemon leaves nothing behind that a restart would have to clear.
 #[derive(Debug)]
 pub struct StoreLock {
-    _file: File,
+    file: File,
 }
 
 /// Why the data directory cannot be had.
@@ -96,12 +96,20 @@ impl StoreLock {
                 }
             }
         }
-        // Only for people; the lock is what counts.
-        let noted = file.set_len(0).and_then(|()| writeln!(file, "pid {}", std::process::id()));
-        if let Err(error) = noted {
+        Ok(Self { file })
+    }
+
+    /// Writes into the lock's file who holds it. Only for people; the lock is what counts. To be called once the store
+    /// was found good: a start that is refused changes no byte of the directory.
+    pub fn note_holder(&mut self) {
+        let file = &mut self.file;
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| writeln!(file, "pid {}", std::process::id()));
+        if let Err(error) = written {
             tracing::warn!(%error, "could not note the process id in the lock file");
         }
-        Ok(Self { _file: file })
     }
 
     /// Whether somebody holds the directory now, for readers who would like to know what they read.
