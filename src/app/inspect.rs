@@ -124,6 +124,7 @@ pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(),
     }
     let mut line = Vec::new();
     let mut written: io::Result<()> = Ok(());
+    let mut reached = span.from;
     let read = inspect(guest.storage.as_ref(), guest.store_id, span, &mut |frame| {
         if frame.lsn > last || written.is_err() {
             return Ok(());
@@ -131,12 +132,14 @@ pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(),
         line.clear();
         write_plan(frame.lsn, StoredPlan::decode(frame.body)?, &state, &mut line)?;
         written = out.write_all(&line);
+        reached = frame.lsn;
         Ok(())
     });
     written.map_err(|error| AppError::io(format!("writing: {error}"), &error))?;
     match read {
-        // The daemon goes on behind what was found sound.
-        Err(_) if StoreLock::is_held(data_dir) => Ok(()),
+        // The daemon goes on behind what was found sound. If it deleted what was still to be read, the dump has a hole
+        // at its end, and says so.
+        Err(_) if reached >= last && StoreLock::is_held(data_dir) => Ok(()),
         read => Ok(read.map(drop)?),
     }
 }

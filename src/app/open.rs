@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::contracts::{Clock, Lsn, Storage};
 use crate::journal::{CURSORS_DIR, IdentityError, JournalOptions, StoreId, create_store, open_store as open_identity};
 use crate::relay::{CursorFile, cursor};
-use crate::repo::{OpenReport, Store, StoreOptions, open_store};
+use crate::repo::{OpenReport, SinkPosition, Store, StoreOptions, open_store};
 use crate::storage::{DiskStorage, StoreLock};
 
 /// A store that is ours until the lock is dropped.
@@ -43,10 +43,13 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, AppError> {
     };
     // 3. The cursors, because what a sink has seen must be in the journal.
     let cursors = load_cursors(storage.as_ref(), store_id)?;
-    let proven = cursors.iter().map(|(_, cursor)| cursor.position().lsn).max().unwrap_or_default();
+    let sinks: Vec<_> = cursors
+        .iter()
+        .map(|(name, cursor)| SinkPosition { path: cursor::path_of(name), position: cursor.position() })
+        .collect();
     // 4. The state, from checkpoint and journal.
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let (store, report) = open_store(&storage, Arc::clone(&clock), store_id, &store_options(config), proven)?;
+    let (store, report) = open_store(&storage, Arc::clone(&clock), store_id, &store_options(config), &sinks)?;
     lock.note_holder();
     tell(&report, clock.as_ref());
     let checkpoint_lsn = report.checkpoint_lsn;

@@ -55,7 +55,8 @@ impl Fixture {
             bodies.push(frame.body.to_vec());
             Ok(())
         };
-        let (journal, recovered) = recover(&self.storage, Arc::new(StillClock), options, self.id, span, &mut replay)?;
+        let (journal, recovered) =
+            recover(&self.storage, Arc::new(StillClock), options, self.id, span, &mut replay, &|_| Ok(()))?;
         Ok((journal, recovered, bodies))
     }
 

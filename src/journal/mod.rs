@@ -21,7 +21,7 @@ pub use identity::{IdentityError, StoreId, create_store, open_store};
 pub use index::{JournalFiles, JournalIndex, SegmentInfo};
 pub use reader::{FrameRef, JournalReader};
 pub use recovery::{
-    Recovered, RecoveryError, Replay, ReplayedFrame, Span, TornTail, VersionError, inspect, oldest_lsn, recover,
+    Accept, Recovered, RecoveryError, Replay, ReplayedFrame, Span, TornTail, VersionError, inspect, oldest_lsn, recover,
 };
 pub use segment::segment_path;
 pub use writer::{Journal, JournalOptions};

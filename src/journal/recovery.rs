@@ -15,7 +15,7 @@ use super::format::{SegmentHeader, SegmentHeaderError};
 use super::scan::{Scan, Step, Tail};
 use super::segment::{TEMPORARY_SUFFIX, parse_segment_name, read_segment, segment_path};
 use super::writer::End;
-use super::{JOURNAL_DIR, Journal, JournalIndex, JournalOptions, SegmentInfo, StoreId};
+use super::{JOURNAL_DIR, Journal, JournalFiles, JournalIndex, JournalOptions, SegmentInfo, StoreId};
 use crate::contracts::{Clock, CommitError, Lsn, Storage, StorageFile};
 
 /// A frame on its way into the state.
@@ -29,6 +29,9 @@ pub struct ReplayedFrame<'a> {
 
 /// Takes the frames in; an error tells why a body makes no sense.
 pub type Replay<'a> = dyn FnMut(ReplayedFrame<'_>) -> Result<(), String> + 'a;
+
+/// Looks at a journal that was read and not yet changed, and may refuse it.
+pub type Accept<'a> = dyn Fn(&JournalFiles) -> Result<(), RecoveryError> + 'a;
 
 /// A journal that was read back.
 #[derive(Debug, Default)]
@@ -113,7 +116,7 @@ pub struct Span {
     pub proven: Lsn,
 }
 
-/// Replays the journal behind `span.from`, and opens it for appending behind its last frame.
+/// Replays the journal behind `span.from`, and opens it for appending behind its last frame, unless `accept` refuses.
 ///
 /// # Errors
 /// See the cases above. On a refusal nothing was changed.
@@ -124,8 +127,12 @@ pub fn recover(
     store_id: StoreId,
     span: Span,
     replay: &mut Replay<'_>,
+    accept: &Accept<'_>,
 ) -> Result<(Journal, Recovered), RecoveryError> {
     let read = read_journal(storage.as_ref(), store_id, span, Access::Own, replay)?;
+    let files = JournalFiles { storage: Arc::clone(storage), index: Arc::new(read.index), store_id };
+    files.index.set_durable_lsn(read.recovered.last_lsn);
+    accept(&files)?;
     // From here on bytes are changed: everything was read, and nothing spoke against it.
     if let Some(unproven) = &read.unproven {
         // The last batch reads well, but nothing proves that it is on the medium: a killed daemon may have left it in
@@ -142,7 +149,7 @@ pub fn recover(
         storage.remove(&path).map_err(io_error("removing", &path))?;
     }
     let end = End { last_lsn: read.recovered.last_lsn, chain: read.chain };
-    let journal = Journal::start(Arc::clone(storage), clock, Arc::new(read.index), options, store_id, end)?;
+    let journal = Journal::start(Arc::clone(storage), clock, files.index, options, store_id, end)?;
     Ok((journal, read.recovered))
 }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::checkpoint::load_newest;
 use super::store::{Store, StoreState};
-use super::{DurableSequence, StoredPlan};
-use crate::contracts::{Clock, Lsn, Storage};
+use super::{DurableSequence, JournalOutbox, StoredPlan};
+use crate::contracts::{Clock, Lsn, OutboxError, OutboxPosition, Storage};
 use crate::journal::{
-    CheckpointError, JournalOptions, Recovered, RecoveryError, Replay, ReplayedFrame, Span, StoreId, inspect, recover,
+    CheckpointError, JournalFiles, JournalOptions, Recovered, RecoveryError, Replay, ReplayedFrame, Span, StoreId,
+    inspect, recover,
 };
 
 /// What a store needs to know from the configuration.
@@ -43,8 +44,17 @@ pub struct OpenReport {
     pub damaged_checkpoints: Vec<CheckpointError>,
 }
 
-/// Rebuilds the state from the newest checkpoint and the journal behind it, and opens the journal for plans. `proven` is
-/// the highest LSN that a cursor says had been durable.
+/// How far a sink had come.
+#[derive(Debug, Clone)]
+pub struct SinkPosition {
+    /// The file that says so.
+    pub path: String,
+    /// What it says.
+    pub position: OutboxPosition,
+}
+
+/// Rebuilds the state from the newest checkpoint and the journal behind it, and opens the journal for plans. What
+/// `sinks` have seen must be in it.
 ///
 /// # Errors
 /// The store is damaged or cannot be read; then nothing was changed.
@@ -53,21 +63,41 @@ pub fn open_store(
     clock: Arc<dyn Clock>,
     store_id: StoreId,
     options: &StoreOptions,
-    proven: Lsn,
+    sinks: &[SinkPosition],
 ) -> Result<(Store, OpenReport), OpenError> {
     let loaded = load_newest(storage.as_ref(), store_id, options.command_ids_max)?;
-    let span = Span { from: loaded.covered, proven: proven.max(loaded.proven) };
+    let span = Span { from: loaded.covered, proven: proven_by(sinks).max(loaded.proven) };
     let (mut state, already_maybe) = (loaded.state, loaded.required);
     let mut replay = |frame: ReplayedFrame<'_>| {
         let stored = StoredPlan::decode(frame.body)?;
         state.replay(frame.lsn, &stored, already_maybe)
     };
-    let (journal, recovered) = recover(storage, clock, options.journal, store_id, span, &mut replay)?;
+    // A cursor from another history is found out before the first byte is changed.
+    let accept = |files: &JournalFiles| sinks.iter().try_for_each(|sink| check_position(files, sink));
+    let (journal, recovered) = recover(storage, clock, options.journal, store_id, span, &mut replay, &accept)?;
     journal.index().set_checkpoint_lsn(loaded.covered);
     let durable_sequence = Arc::new(DurableSequence::new(state.last_sequence));
     let store = Store::new(state, journal, Arc::clone(&options.event_source), durable_sequence);
     let report = OpenReport { journal: recovered, checkpoint_lsn: loaded.covered, damaged_checkpoints: loaded.damaged };
     Ok((store, report))
+}
+
+/// The highest LSN that a sink has seen: it had been durable.
+fn proven_by(sinks: &[SinkPosition]) -> Lsn {
+    sinks.iter().map(|sink| sink.position.lsn).max().unwrap_or_default()
+}
+
+fn check_position(files: &JournalFiles, sink: &SinkPosition) -> Result<(), RecoveryError> {
+    let durable_sequence = Arc::new(DurableSequence::new(sink.position.sequence));
+    match JournalOutbox::open(files.clone(), durable_sequence, sink.position) {
+        Ok(_) => Ok(()),
+        Err(OutboxError::Damaged(problem)) => {
+            Err(RecoveryError::Damaged { path: sink.path.clone(), offset: 0, problem })
+        }
+        Err(OutboxError::Io(source)) => {
+            Err(RecoveryError::Io { operation: "reading the plan that is named by", path: sink.path.clone(), source })
+        }
+    }
 }
 
 /// Rebuilds the state and changes nothing, also while a daemon writes the store.
