@@ -71,7 +71,7 @@ impl SavedPosition {
 pub enum CursorError {
     /// Its bytes are not what was written. It is never taken for a new one: that would deliver everything again, or
     /// nothing.
-    #[error("{path}: damaged at byte {offset}: {reason}")]
+    #[error("{path}: damaged at offset {offset}: {reason}")]
     Damaged {
         /// The file.
         path: String,

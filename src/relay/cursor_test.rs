@@ -131,7 +131,7 @@ fn errors_name_the_file_and_what_is_wrong() {
         Ok(_) => panic!("it is not sound"),
         Err(error) => error.to_string(),
     };
-    assert_eq!(shown(STORE_ID), "store/cursors/events.cursor: damaged at byte 100: the file is too short");
+    assert_eq!(shown(STORE_ID), "store/cursors/events.cursor: damaged at offset 100: the file is too short");
     created(&storage);
     let other = Uuid::from_u128(1);
     assert_eq!(shown(other), format!("store/cursors/events.cursor: belongs to the store {STORE_ID}, not to {other}"));

@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -24,9 +25,14 @@ impl Client {
     }
 
     pub fn try_connect(socket: &Path) -> io::Result<Client> {
+        Client::try_connect_within(socket, DEADLINE)
+    }
+
+    /// As `try_connect`, for whoever cannot wait long for an answer.
+    pub fn try_connect_within(socket: &Path, deadline: Duration) -> io::Result<Client> {
         let writer = UnixStream::connect(socket)?;
-        writer.set_read_timeout(Some(DEADLINE))?;
-        writer.set_write_timeout(Some(DEADLINE))?;
+        writer.set_read_timeout(Some(deadline))?;
+        writer.set_write_timeout(Some(deadline))?;
         Ok(Client { reader: BufReader::new(writer.try_clone()?), writer, last_id: 0 })
     }
 

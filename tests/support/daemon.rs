@@ -8,6 +8,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Client, DEADLINE, Run, Store, poll};
 
+/// How long a daemon may take to refuse while its socket answers.
+const REFUSAL: Duration = Duration::from_secs(10);
+
 /// A running `orderd serve`; killed when dropped.
 pub struct Daemon {
     child: Child,
@@ -67,7 +70,17 @@ impl Daemon {
     #[track_caller]
     pub fn refused(store: &Store) -> Run {
         let mut daemon = Daemon::spawn(store);
-        let status = daemon.wait_exit(DEADLINE);
+        let socket = store.socket();
+        let probe = || Client::try_connect_within(&socket, Duration::from_secs(1)).ok();
+        let answers = || probe().and_then(|mut client| client.try_status()).is_some();
+        let ended = poll(DEADLINE, || match daemon.child.try_wait().expect("the child's state") {
+            Some(status) => Some(status),
+            // It may be another daemon that answers at this socket, so that this one is given time to see it.
+            None if answers() => poll(REFUSAL, || daemon.child.try_wait().expect("the child's state"))
+                .or_else(|| panic!("it should have refused to run, and it serves: {}", daemon.stderr())),
+            None => None,
+        });
+        let status = ended.unwrap_or_else(|| panic!("neither refused nor ready: {}", daemon.stderr()));
         daemon.run(status)
     }
 

@@ -20,7 +20,6 @@ pub struct FileSink {
     path: PathBuf,
     tail_bytes: u64,
     file: Option<File>,
-    reopen: bool,
 }
 
 impl FileSink {
@@ -31,12 +30,13 @@ impl FileSink {
     #[must_use]
     pub fn open(path: PathBuf, batch_bytes_max: usize) -> Self {
         let tail_bytes = (batch_bytes_max as u64).saturating_mul(2).max(TAIL_BYTES_MIN);
-        let mut sink = Self { path, tail_bytes, file: None, reopen: false };
-        match sink.open_file() {
-            Ok(file) => sink.file = Some(file),
-            Err(error) => tracing::warn!(%error, "the sink's file cannot be opened yet"),
-        }
+        let mut sink = Self { path, tail_bytes, file: None };
+        sink.file = sink.open_at_once();
         sink
+    }
+
+    fn open_at_once(&self) -> Option<File> {
+        self.open_file().inspect_err(|error| tracing::warn!(%error, "the sink's file cannot be opened yet")).ok()
     }
 
     fn failed(&self, operation: &'static str) -> impl FnOnce(io::Error) -> SinkError {
@@ -46,7 +46,7 @@ impl FileSink {
 
     /// The open file and its length.
     fn ready_file(&mut self) -> Result<(File, u64), SinkError> {
-        if let Some(file) = self.file.take().filter(|_| !self.reopen) {
+        if let Some(file) = self.file.take() {
             let metadata = file.metadata().map_err(self.failed("look at"))?;
             if metadata.nlink() > 0 {
                 return Ok((file, metadata.len()));
@@ -54,7 +54,6 @@ impl FileSink {
             tracing::warn!(path = %self.path.display(), "the sink's file was removed; creating it anew");
         }
         let file = self.open_file()?;
-        self.reopen = false;
         let len = file.metadata().map_err(self.failed("look at"))?.len();
         Ok((file, len))
     }
@@ -129,8 +128,11 @@ impl Sink for FileSink {
         synced
     }
 
+    /// At once, so that whoever has renamed the file finds the new one, also while no event comes.
     fn reopen(&mut self) {
-        self.reopen = true;
+        // Closed first: the file may still be the same one, and its lock is ours.
+        self.file = None;
+        self.file = self.open_at_once();
     }
 }
 

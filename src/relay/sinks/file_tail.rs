@@ -16,7 +16,8 @@ pub(super) enum Tail {
         /// How much of the file to keep.
         whole_bytes: u64,
     },
-    /// From `offset` on, something that we did not write: not ours to cut, and not ours to append to.
+    /// From `offset` on, something that we did not write, in a file that does not end in our lines either: not ours to
+    /// cut, and not ours to append to.
     Foreign {
         /// Where it begins.
         offset: u64,
@@ -32,13 +33,15 @@ pub(super) fn judge(tail: &[u8], offset: u64) -> Tail {
     let lost = tail.iter().position(|byte| *byte == 0);
     let (kept, rest) = tail.split_at(lost.unwrap_or(tail.len()));
     let whole = kept.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-    let (_, partial) = kept.split_at(whole);
+    let (before, partial) = kept.split_at(whole);
     if partial.is_empty() && rest.is_empty() {
         return Tail::Whole;
     }
     let whole_bytes = offset + whole as u64;
     let begins_unseen = whole == 0 && offset > 0;
-    if begins_unseen || !begins_like_an_event(partial) || !lost_in_sectors(rest, offset + kept.len() as u64) {
+    // Behind a line of ours, what has no end is ours too, whatever the disk made of it.
+    let is_ours = begins_like_an_event(partial) || ends_in_an_event(before);
+    if begins_unseen || !is_ours || !lost_in_sectors(rest, offset + kept.len() as u64) {
         return Tail::Foreign { offset: whole_bytes };
     }
     Tail::Torn { whole_bytes }
@@ -47,6 +50,12 @@ pub(super) fn judge(tail: &[u8], offset: u64) -> Tail {
 fn begins_like_an_event(partial: &[u8]) -> bool {
     let prefix = PREFIX.as_bytes();
     partial.iter().zip(prefix).all(|(byte, expected)| byte == expected)
+}
+
+/// Whether the last of these whole lines is an event.
+fn ends_in_an_event(lines: &[u8]) -> bool {
+    let last = lines.strip_suffix(b"\n").unwrap_or_default().rsplit(|byte| *byte == b'\n').next();
+    last.is_some_and(|line| line.starts_with(PREFIX.as_bytes()))
 }
 
 /// Whether `rest`, which begins with a NUL at `offset` or is empty, is what a power cut may leave of our lines: text

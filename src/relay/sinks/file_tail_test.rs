@@ -30,13 +30,14 @@ fn an_event_cut_at_any_byte_is_torn_behind_the_last_whole_line() {
 }
 
 #[test]
-fn a_last_line_that_no_event_begins_with_is_not_ours_to_cut() {
-    let whole = lines(1, 2);
+fn a_last_line_that_no_event_begins_with_is_ours_to_cut_only_behind_our_own() {
+    let (ours, theirs) = (lines(1, 2), b"a log line\n{\"other\":1}\n");
     for partial in ["x", "{", "{\"specversion\":\"1.1\"", " {\"specversion\"", "{\"id\":1}", "a note"] {
-        let tail = [&whole, partial.as_bytes()].concat();
-        let expected = if PREFIX.starts_with(partial) { torn(whole.len()) } else { foreign(whole.len()) };
-        assert_eq!(judge(&tail, 0), expected, "{partial}");
-        assert_eq!(judge(partial.as_bytes(), 0), if partial == "{" { torn(0) } else { foreign(0) }, "{partial}");
+        let behind = |whole: &[u8]| judge(&[whole, partial.as_bytes()].concat(), 0);
+        assert_eq!(behind(&ours), torn(ours.len()), "{partial}");
+        let expected = |at| if PREFIX.starts_with(partial) { torn(at) } else { foreign(at) };
+        assert_eq!(behind(theirs), expected(theirs.len()), "{partial}");
+        assert_eq!(behind(b""), expected(0), "{partial}");
     }
 }
 
