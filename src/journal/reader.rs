@@ -29,9 +29,14 @@ struct OpenSegment {
 
 /// A part of the file in memory.
 struct Window {
+    /// Never shrinks, so that it is cleared only once.
     bytes: Vec<u8>,
+    /// How many of them were read.
+    filled: usize,
     /// Where the next frame starts in `bytes`.
     start: usize,
+    /// How many bytes the next read asks for.
+    wanted: usize,
     /// How far the journal was durable when the bytes were read: frames up to there are whole in the file.
     durable_lsn: Lsn,
 }
@@ -52,7 +57,9 @@ pub struct FrameRef<'a> {
 }
 
 /// Large enough that a backlog is read in few calls, small enough to have one per sink.
-const WINDOW_BYTES: usize = 1 << 20;
+const WINDOW_BYTES_MAX: usize = 1 << 20;
+/// Who has caught up reads what one batch brings, and not a megabyte of room that is still empty.
+const WINDOW_BYTES_MIN: usize = 16 << 10;
 const FRAME_BYTES_MAX: usize = FRAME_HEADER_LEN + FRAME_BODY_BYTES_MAX;
 
 impl JournalReader {
@@ -93,6 +100,9 @@ impl JournalReader {
     /// It cannot be read, or is not what was written.
     pub fn next_frame(&mut self) -> Result<Option<FrameRef<'_>>, OutboxError> {
         if self.next_lsn > self.files.index.durable_lsn() {
+            if let Some(open) = self.segment.as_mut() {
+                open.window.wanted = WINDOW_BYTES_MIN;
+            }
             return Ok(None);
         }
         loop {
@@ -123,7 +133,8 @@ impl JournalReader {
             .ok()
             .filter(|header| header.store_id == self.files.store_id && header.base_lsn == base_lsn)
             .ok_or_else(|| OutboxError::Damaged(format!("{path}: damaged at offset 0: not this store's segment")))?;
-        let window = Window { bytes: Vec::new(), start: 0, durable_lsn: Lsn::ZERO };
+        let window =
+            Window { bytes: Vec::new(), filled: 0, start: 0, wanted: WINDOW_BYTES_MIN, durable_lsn: Lsn::ZERO };
         let chain = Some(header.chain);
         Ok(OpenSegment { file, path, header, offset: SEGMENT_HEADER_LEN as u64, chain, window })
     }
@@ -136,7 +147,7 @@ impl JournalReader {
         if let Some(header) = open.window_frame(self.next_lsn) {
             return Ok(header);
         }
-        open.fill(durable_lsn, WINDOW_BYTES)?;
+        open.fill(durable_lsn, open.window.wanted)?;
         if let Some(header) = open.window_frame(self.next_lsn) {
             return Ok(header);
         }
@@ -181,7 +192,7 @@ impl OpenSegment {
     /// The frame at the window's start, if it is whole and in its place there. `wanted` bounds what is looked at: the
     /// window may hold the beginnings of frames that were not durable when it was read.
     fn window_frame(&self, wanted: Lsn) -> Option<FrameHeader> {
-        let frame = self.window.bytes.get(self.window.start..)?;
+        let frame = self.window.bytes.get(self.window.start..self.window.filled)?;
         let header = FrameHeader::decode(frame)?;
         let in_place = header.kind == FrameKind::Plan
             && header.epoch == self.header.epoch
@@ -192,11 +203,14 @@ impl OpenSegment {
     }
 
     fn fill(&mut self, durable_lsn: Lsn, bytes: usize) -> io::Result<()> {
-        self.window.bytes.resize(bytes, 0);
-        let read = self.file.read_at(&mut self.window.bytes, self.offset)?;
-        self.window.bytes.truncate(read);
-        self.window.start = 0;
-        self.window.durable_lsn = durable_lsn;
+        let window = &mut self.window;
+        if window.bytes.len() < bytes {
+            window.bytes.resize(bytes, 0);
+        }
+        (window.start, window.filled, window.durable_lsn) = (0, 0, durable_lsn);
+        let place = window.bytes.get_mut(..bytes).unwrap_or_default();
+        window.filled = self.file.read_at(place, self.offset)?;
+        window.wanted = bytes.saturating_mul(2).clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
         Ok(())
     }
 }
