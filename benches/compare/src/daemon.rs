@@ -120,6 +120,16 @@ impl Store {
         }
         Ok(bytes)
     }
+
+    /// Whether a checkpoint is being written now: it has its name only when it is whole.
+    pub fn writes_checkpoint(&self) -> Result<bool> {
+        for entry in fs::read_dir(self.folder().join("data/store/checkpoints"))? {
+            if entry?.file_name().to_string_lossy().ends_with(".tmp") {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// A running daemon.

@@ -22,7 +22,7 @@ pub struct CheckpointStartArgs {
     starts: usize,
 }
 
-const CHECKPOINT_MAX: Duration = Duration::from_secs(300);
+const CHECKPOINT_MAX: Duration = Duration::from_secs(600);
 
 /// Measures it.
 pub fn checkpoint_start(args: &CheckpointStartArgs, shared: &Shared, figures: &mut Figures) -> Result<()> {
