@@ -28,8 +28,8 @@ pub enum Checkpoints {
     #[default]
     AsUsual,
     Never,
-    /// After so many plans.
-    EveryPlans(u64),
+    /// So long after the one before.
+    Every(Duration),
 }
 
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ impl Settings {
                 writeln!(text, "[checkpoint]\njournal_bytes = {bytes}\nplans = 1_000_000_000\nage_ms = {age_ms}")?;
                 writeln!(text, "[journal]\nbytes_max = {}", 2 * bytes)?;
             }
-            Checkpoints::EveryPlans(plans) => writeln!(text, "[checkpoint]\nplans = {plans}\n[journal]")?,
+            Checkpoints::Every(time) => writeln!(text, "[checkpoint]\nage_ms = {}\n[journal]", time.as_millis())?,
         }
         if let Some(bytes) = self.retain_bytes {
             writeln!(text, "retain_bytes = {bytes}")?;
@@ -121,10 +121,15 @@ impl Store {
         Ok(bytes)
     }
 
-    /// Whether a checkpoint is being written now: it has its name only when it is whole.
+    /// Whether a checkpoint is being written now: it has its name only when it is whole. One that a stopped daemon left
+    /// does not grow.
     pub fn writes_checkpoint(&self) -> Result<bool> {
         for entry in fs::read_dir(self.folder().join("data/store/checkpoints"))? {
-            if entry?.file_name().to_string_lossy().ends_with(".tmp") {
+            let entry = entry?;
+            // It may have got its name since.
+            let Ok(metadata) = entry.metadata() else { continue };
+            let still = metadata.modified()?.elapsed().unwrap_or_default();
+            if entry.file_name().to_string_lossy().ends_with(".tmp") && still < Duration::from_secs(1) {
                 return Ok(true);
             }
         }

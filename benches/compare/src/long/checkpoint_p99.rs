@@ -25,11 +25,13 @@ pub struct CheckpointP99Args {
     seconds: u32,
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Plans between checkpoints: few, so that the next begins when one ends
-    #[arg(long, default_value_t = 10_000)]
-    every_plans: u64,
+    /// Share of the time in which a checkpoint has to be written, or there is no figure
+    #[arg(long, default_value_t = 0.5)]
+    writing_min: f64,
 }
 
+/// Less than it takes to write one: the next begins when one ends.
+const AT_ONCE: Duration = Duration::from_millis(100);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Measures it.
@@ -40,8 +42,12 @@ pub fn checkpoint_p99(args: &CheckpointP99Args, shared: &Shared, figures: &mut F
     let (mut ratios, mut with_us, mut without_us, mut writing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 1..=args.rounds {
         let without = measure(&store, args, Checkpoints::Never)?;
-        let with = measure(&store, args, Checkpoints::EveryPlans(args.every_plans))?;
-        ensure!(with.writing > 0.5, "a checkpoint was written in only {:.0} % of the time", with.writing * 100.0);
+        let with = measure(&store, args, Checkpoints::Every(AT_ONCE))?;
+        ensure!(
+            with.writing >= args.writing_min,
+            "a checkpoint was written in only {:.0} % of the time",
+            with.writing * 100.0
+        );
         let (with_p99, without_p99) = (with.bench.latency_us.p99, without.bench.latency_us.p99);
         eprintln!(
             "round {round}: p99 {with_p99:.0} µs (max {:.0}) with checkpoints {:.0} % of the time, {without_p99:.0} µs (max {:.0}) without",

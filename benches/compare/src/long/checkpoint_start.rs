@@ -1,6 +1,6 @@
 //! Start from a checkpoint.
 
-use super::{filled, paced, starts};
+use super::{filled, starts};
 use crate::Shared;
 use crate::daemon::{Checkpoints, Settings, Store};
 use crate::figures::{Figure, Figures, Made};
@@ -45,15 +45,15 @@ pub fn checkpoint_start(args: &CheckpointStartArgs, shared: &Shared, figures: &m
 
 /// Places so many orders and leaves with a checkpoint that covers them all.
 pub fn fill_to_checkpoint(store: &Store, orders: u64) -> Result<()> {
-    let every = (orders / 10).clamp(1_000, 1_000_000);
-    let daemon = store.start(&Settings { checkpoints: Checkpoints::EveryPlans(every), ..Settings::default() })?;
+    let checkpoints = Checkpoints::Every(Duration::from_secs(5));
+    let daemon = store.start(&Settings { checkpoints, ..Settings::default() })?;
     filled(&daemon, "place", orders)?;
-    // A few more commands now and then, until the checkpoint that they set off covers all that was before.
+    // A few more commands now and then: a checkpoint is written only if there is something new.
     wait::until("a checkpoint covers all orders", CHECKPOINT_MAX, Duration::from_millis(100), || {
         if daemon.number("/journal/checkpoint_lsn")? >= orders {
             return Ok(Some(()));
         }
-        paced(&daemon, 20_000, 1)?;
+        daemon.fill("place", 1_000)?;
         Ok(None)
     })?;
     daemon.stop()

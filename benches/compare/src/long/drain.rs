@@ -35,7 +35,7 @@ pub fn drain(args: &DrainArgs, shared: &Shared, figures: &mut Figures) -> Result
     let made = Made::now(&shared.dir)?;
     let store = Store::new(&shared.orderd, &shared.dir)?;
     let mut outbox = Outbox { store: &store, sinks: 0 };
-    let daemon = store.start(&outbox.settings(Checkpoints::EveryPlans(args.events.div_ceil(20).max(1_000))))?;
+    let daemon = store.start(&outbox.settings(Checkpoints::Every(Duration::from_secs(5))))?;
     filled(&daemon, "place-complete", args.events)?;
     daemon.stop()?;
 
