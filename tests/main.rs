@@ -13,6 +13,7 @@ mod support;
 
 mod access;
 mod backup;
+mod cli_bench;
 mod cli_dump;
 mod cli_exit_codes;
 mod cli_orders;
