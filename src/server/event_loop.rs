@@ -40,6 +40,8 @@ pub(super) struct EventLoop {
     acceptable: bool,
     /// Accepting failed for want of something; tried again after a pause or when a connection has closed.
     accept_paused: bool,
+    /// It has failed before, and not succeeded since: said once, not twice a second.
+    accept_failing: bool,
     table: Table,
     turned_away: usize,
     exchange: Exchange,
@@ -69,6 +71,7 @@ impl EventLoop {
             listener: Some(listener),
             acceptable: true,
             accept_paused: false,
+            accept_failing: false,
             table: Table::default(),
             turned_away: 0,
             exchange,
@@ -155,13 +158,18 @@ impl EventLoop {
                 return;
             };
             match listener.socket.accept() {
-                Ok((stream, _)) => self.take_in(stream, now),
+                Ok((stream, _)) => {
+                    self.accept_failing = false;
+                    self.take_in(stream, now);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.acceptable = false,
                 Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {
                 }
                 Err(error) => {
                     // Out of descriptors or memory, most likely: trying again at once would only spin.
-                    tracing::warn!(%error, connections = self.table.len(), "accepting failed; pausing");
+                    if !std::mem::replace(&mut self.accept_failing, true) {
+                        tracing::warn!(%error, connections = self.table.len(), "accepting fails; trying again");
+                    }
                     self.accept_paused = true;
                 }
             }
