@@ -151,6 +151,7 @@ pub struct Daemon {
 pub struct Bench {
     pub commands_per_second: f64,
     pub refused: BTreeMap<String, u64>,
+    pub unsent: u64,
     pub latency_us: BenchLatency,
     pub client_cpu: f64,
 }
@@ -212,6 +213,11 @@ pub fn bench(binary: &Path, socket: &Path, args: &[&str]) -> Result<Bench> {
     if !bench.refused.is_empty() {
         bail!("commands were refused: {:?}", bench.refused);
     }
+    ensure!(
+        bench.unsent == 0,
+        "the server does not keep up with the rate: {} commands could not be sent",
+        bench.unsent
+    );
     Ok(bench)
 }
 

@@ -95,6 +95,8 @@ pub struct Progress {
 
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const PROGRESS_EVERY_NS: u64 = 200_000_000;
+/// How long after the end of a run with a rate commands are still sent that were due before it.
+const LATE_MAX_NS: u64 = 10_000_000_000;
 const EVENTS_MAX: usize = 256;
 
 /// Runs the load against the server behind `socket`; `watch` is called a few times a second.
@@ -130,7 +132,11 @@ pub fn drive<D: Dialect>(
         blocked: vec![false; load.connections],
     };
     run.go(watch)?;
-    Ok(run.tally.report(load))
+    let unsent = run.pace.map_or(0, |pace| match load.end {
+        End::After(_) => pace.left(run.tally.end_ns()),
+        End::Commands(_) => 0,
+    });
+    Ok(run.tally.report(load, unsent))
 }
 
 struct Run<'a, D> {
@@ -195,7 +201,13 @@ impl<D: Dialect> Run<'_, D> {
     /// Whether more commands are to be sent.
     fn sending(&self, now_ns: u64) -> bool {
         match self.load.end {
-            End::After(_) => now_ns < self.tally.end_ns(),
+            End::After(_) => match &self.pace {
+                None => now_ns < self.tally.end_ns(),
+                // What was due before the end and is late is sent all the same: leaving it out would hide a stall.
+                Some(pace) => {
+                    pace.next_due_ns() < self.tally.end_ns() && now_ns < self.tally.end_ns().saturating_add(LATE_MAX_NS)
+                }
+            },
             End::Commands(count) => self.sent < count,
         }
     }
@@ -234,7 +246,7 @@ impl<D: Dialect> Run<'_, D> {
         while room > 0 && self.sending(now_ns) {
             let sent_ns = match &mut self.pace {
                 None => now_ns,
-                Some(pace) => match pace.take(index, now_ns) {
+                Some(pace) => match pace.take(index, now_ns, self.tally.end_ns()) {
                     Some(due_ns) => due_ns,
                     None => break,
                 },

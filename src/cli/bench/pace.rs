@@ -32,16 +32,21 @@ impl Pace {
         Self { interval_ns: first_ns, connections: schedules }
     }
 
-    /// Takes the connection's next command, if it is due; returns when it was.
-    pub fn take(&mut self, connection: usize, now_ns: u64) -> Option<u64> {
+    /// Takes the connection's next command, if it is due by now and before `end_ns`; returns when it was.
+    pub fn take(&mut self, connection: usize, now_ns: u64, end_ns: u64) -> Option<u64> {
         let interval_ns = self.interval_ns;
         let schedule = self.connections.get_mut(connection)?;
         let due_ns = schedule.due_ns(interval_ns);
-        if due_ns > now_ns {
+        if due_ns > now_ns || due_ns >= end_ns {
             return None;
         }
         schedule.taken += 1.0;
         Some(due_ns)
+    }
+
+    /// Commands that are due before `end_ns` and were not taken.
+    pub fn left(&self, end_ns: u64) -> u64 {
+        self.connections.iter().map(|schedule| schedule.left(self.interval_ns, end_ns)).sum()
     }
 
     /// When the next command of any connection is due.
@@ -56,6 +61,15 @@ impl Schedule {
     fn due_ns(self, interval_ns: f64) -> u64 {
         (self.first_ns + self.taken * interval_ns) as u64
     }
+
+    fn left(mut self, interval_ns: f64, end_ns: u64) -> u64 {
+        let mut left = 0;
+        while self.due_ns(interval_ns) < end_ns {
+            self.taken += 1.0;
+            left += 1;
+        }
+        left
+    }
 }
 
 #[cfg(test)]
@@ -68,7 +82,7 @@ mod tests {
         let mut taken = 0;
         for now_ms in 0..1_000 {
             for connection in 0..3 {
-                while pace.take(connection, now_ms * 1_000_000).is_some() {
+                while pace.take(connection, now_ms * 1_000_000, u64::MAX).is_some() {
                     taken += 1;
                 }
             }
@@ -80,7 +94,19 @@ mod tests {
     #[test]
     fn a_late_command_keeps_its_due_time() {
         let mut pace = Pace::new(1_000.0, 1);
-        assert_eq!(pace.take(0, 50_000_000), Some(0));
-        assert_eq!(pace.take(0, 50_000_000), Some(1_000_000));
+        assert_eq!(pace.take(0, 50_000_000, u64::MAX), Some(0));
+        assert_eq!(pace.take(0, 50_000_000, u64::MAX), Some(1_000_000));
+    }
+
+    #[test]
+    fn nothing_is_due_after_the_end_and_what_was_not_taken_before_is_counted() {
+        let mut pace = Pace::new(1_000.0, 2);
+        assert_eq!(pace.take(0, 50_000_000, 10_000_000), Some(0));
+        assert_eq!(pace.left(10_000_000), 9);
+        for _ in 0..4 {
+            assert!(pace.take(0, 50_000_000, 10_000_000).is_some());
+        }
+        assert_eq!(pace.take(0, 50_000_000, 10_000_000), None);
+        assert_eq!(pace.left(10_000_000), 5);
     }
 }

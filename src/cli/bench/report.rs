@@ -7,7 +7,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The figures of one run. Only what was answered between warm-up and end counts.
+/// The figures of one run. Commands count if they were answered between warm-up and end, latencies if their command was
+/// sent in between.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// Connections.
@@ -26,6 +27,8 @@ pub struct Report {
     pub commands_per_second: f64,
     /// Commands refused, by kind of error.
     pub refused: BTreeMap<String, u64>,
+    /// Commands that a rate asked for and that could not be sent, the windows being full until long after the end.
+    pub unsent: u64,
     /// From sending (or, with a rate, from when it was due) to the answer, in microseconds.
     pub latency_us: Latency,
     /// Bytes of requests, by answered command.
@@ -102,6 +105,9 @@ impl Tally {
         self.answered = self.answered.saturating_add(1);
         if self.counts(now_ns) {
             self.done = self.done.saturating_add(1);
+        }
+        // By when it was sent, since one that is answered only after the end has waited longest.
+        if self.counts(sent_ns) {
             self.latency_ns.saturating_record(now_ns.saturating_sub(sent_ns));
         }
     }
@@ -136,7 +142,7 @@ impl Tally {
     }
 
     /// The figures.
-    pub fn report(&self, load: &Load) -> Report {
+    pub fn report(&self, load: &Load, unsent: u64) -> Report {
         // With an end in time the whole time counts, also when nothing was answered in the rest of it.
         let until_ns = if self.end_ns == u64::MAX { self.last_ns } else { self.end_ns };
         let seconds = as_f64(until_ns.saturating_sub(self.start_ns)) / 1e9;
@@ -151,6 +157,7 @@ impl Tally {
             commands: self.done,
             commands_per_second: ratio(done, seconds),
             refused: self.refused.clone(),
+            unsent,
             latency_us: Latency::of_nanoseconds(&self.latency_ns),
             request_bytes: ratio(as_f64(self.sent_bytes), done),
             answer_bytes: ratio(as_f64(self.received_bytes), done),
@@ -191,6 +198,9 @@ impl fmt::Display for Report {
         writeln!(out, "commands  {}   {:.0}/s", self.commands, self.commands_per_second)?;
         for (kind, count) in &self.refused {
             writeln!(out, "refused   {count}   {kind}")?;
+        }
+        if self.unsent > 0 {
+            writeln!(out, "not sent  {}   the daemon does not keep up with this rate", self.unsent)?;
         }
         let latency = &self.latency_us;
         write!(out, "latency  ")?;
