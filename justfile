@@ -17,6 +17,15 @@ lint:
 test *filter:
     cargo test --release {{filter}}
 
+# The fuzzers, one after the other, each for so many seconds; what they find new is kept in fuzz/corpus (needs nightly
+# and `cargo install cargo-fuzz`). Memory is safe here already, so no sanitizer slows them down.
+fuzz seconds="60":
+    for target in checkpoint configuration cursor frame line plan segment store; do \
+        mkdir -p fuzz/corpus/$target; \
+        cargo +nightly fuzz run -s none $target fuzz/corpus/$target fuzz/seeds/$target -- \
+            -max_total_time={{seconds}} -rss_limit_mb=512 -timeout=5 -print_final_stats=1; \
+    done
+
 # The documentation of the code, without warnings
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps

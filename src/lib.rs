@@ -6,6 +6,9 @@ pub mod config;
 pub mod contracts;
 pub mod domain;
 pub mod executor;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod journal;
 pub mod log;
 pub mod relay;

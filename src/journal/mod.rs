@@ -26,6 +26,13 @@ pub use recovery::{
 pub use segment::segment_path;
 pub use writer::{Journal, JournalOptions};
 
+/// What fuzzers see of the bytes.
+#[cfg(any(test, fuzzing))]
+pub(crate) mod bytes {
+    pub use super::format::{FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
+    pub use super::scan::{Scan, Step, Tail};
+}
+
 /// Where everything but the lock lies, below the data directory.
 pub const STORE_DIR: &str = "store";
 /// The segments.

@@ -48,6 +48,13 @@ impl<'a> StoredPlan<'a> {
             Err(error) => Err(format!("it is not a plan: {error}")),
         }
     }
+
+    /// The stored form of what was read.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn encode_again(&self) -> Vec<u8> {
+        let stored = Stored { first_sequence: self.first_sequence, source: self.source, mutations: &self.mutations };
+        postcard::to_extend(&stored, Vec::new()).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@
 mod connection;
 mod event_loop;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz_seam;
 mod json;
 mod line_buffer;
 mod listener;

@@ -1,0 +1,191 @@
+//! One small store that the daemon's own code wrote, and its whole history: what targets damage.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::memory::Memory;
+use crate::contracts::{
+    Clock, Command, ConnectionId, Lsn, OrderIds, OutboxReader, Outcome, PlanCommitter, Request, Sequence, Storage,
+    Submission,
+};
+use crate::domain::{CancelReason, Cents, CommandId, CustomerId, OrderId, OrderState, Timestamp};
+use crate::executor::{Executor, ExecutorOptions};
+use crate::journal::{JournalFiles, JournalOptions, Replay, Span, StoreId, create_store, inspect};
+use crate::relay::CursorFile;
+use crate::repo::{
+    CheckpointBegin, CheckpointSource, JournalOutbox, LoggedCommand, OpenError, OpenReport, Store, StoreOptions,
+    StoreState, open_store, write_checkpoint,
+};
+
+pub const STORE_ID: StoreId = StoreId::from_bytes([7; 16]);
+pub const SINK: &str = "events";
+const COMMAND_IDS_MAX: usize = 12;
+
+/// The orders, and the last event's number.
+pub type State = (Vec<OrderState>, Sequence);
+
+pub struct Base {
+    /// Every file of the store.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// What the store held after each plan; the first is the empty one.
+    pub states: Vec<State>,
+    /// The stored form of every plan.
+    pub bodies: Vec<Vec<u8>>,
+    /// What the older slot of the cursor says.
+    pub cursor_lsn: Lsn,
+}
+
+struct StillClock;
+
+impl Clock for StillClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_795_000_000_000_000).unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+struct NoIds;
+
+impl OrderIds for NoIds {
+    fn next(&mut self, _: Timestamp) -> OrderId {
+        panic!("every order has an id of its own here")
+    }
+}
+
+pub fn uuid_of(store_id: StoreId) -> Uuid {
+    Uuid::from_bytes(*store_id.as_bytes())
+}
+
+pub fn state_of(state: &StoreState) -> State {
+    let mut orders: Vec<_> = state.orders.rows(0, usize::MAX).copied().collect();
+    orders.sort_unstable_by_key(|order| order.order_id);
+    (orders, state.last_sequence)
+}
+
+/// Opens the journal with segments so small that a few batches fill one.
+pub fn open(memory: &Memory, boot: u64, proven: Lsn) -> Result<(Store, OpenReport), OpenError> {
+    let journal = JournalOptions {
+        segment_bytes: 1,
+        bytes_max: 1 << 20,
+        batch_bytes_max: 512,
+        full_probe: Duration::ZERO,
+        epoch_seed: boot,
+    };
+    let options = StoreOptions { journal, command_ids_max: COMMAND_IDS_MAX, event_source: Arc::from("/orderd") };
+    let storage: Arc<dyn Storage> = Arc::new(memory.clone());
+    open_store(&storage, Arc::new(StillClock), STORE_ID, &options, proven)
+}
+
+pub fn executor(store: Store) -> Executor<Store> {
+    let options = ExecutorOptions { batch_commands_max: 16, batch_bytes_max: 512 };
+    Executor::new(store, Arc::new(StillClock), Box::new(NoIds), options)
+}
+
+/// Command number `number` of the one history that there is.
+pub fn submission(number: u64) -> Submission {
+    let order_id = OrderId::new(Uuid::from_u128(u128::from(number / 3)));
+    let request = match number % 3 {
+        0 => Request::Place {
+            order_id: Some(order_id),
+            customer_id: CustomerId::new(Uuid::from_u128(7)),
+            total_amount: Cents::new(number).unwrap(),
+        },
+        1 => Request::Complete { order_id },
+        _ => Request::Cancel { order_id, reason: Some(CancelReason::new("r".repeat(number as usize)).unwrap()) },
+    };
+    let command_id = (!number.is_multiple_of(4)).then(|| CommandId::new(Uuid::from_u128(1000 + u128::from(number))));
+    Submission { connection: ConnectionId(1), command: Command { request, command_id } }
+}
+
+/// Runs commands in batches of three, and keeps what the store held after each plan.
+fn run(executor: &mut Executor<Store>, numbers: std::ops::Range<u64>, states: &mut Vec<State>) {
+    let submissions: Vec<_> = numbers.map(submission).collect();
+    for batch in submissions.chunks(3) {
+        let answers = executor.run(batch).unwrap();
+        for answer in &answers {
+            let Outcome::Changed { order, lsn, duplicate: false } = &answer.outcome else { panic!("{answer:?}") };
+            let (mut orders, sequence) = states.last().cloned().unwrap();
+            orders.retain(|there| there.order_id != order.order_id);
+            orders.push(*order);
+            orders.sort_unstable_by_key(|order| order.order_id);
+            states.push((orders, sequence.next()));
+            assert_eq!(lsn.0 as usize, states.len() - 1);
+        }
+        assert_eq!(state_of(executor.store().state()), *states.last().unwrap());
+    }
+}
+
+struct Source<'a>(&'a Store);
+
+impl CheckpointSource for Source<'_> {
+    fn begin(&mut self) -> io::Result<CheckpointBegin> {
+        Ok(CheckpointBegin::of(self.0.state(), self.0.durable_lsn()))
+    }
+
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+        Ok(self.0.state().orders.rows(from, count).copied().collect())
+    }
+
+    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<LoggedCommand>, u64)> {
+        Ok(self.0.state().commands.copy(from, count))
+    }
+}
+
+fn checkpoint(memory: &Memory, executor: &Executor<Store>) {
+    write_checkpoint(memory, STORE_ID, &mut Source(executor.store())).unwrap();
+}
+
+/// The store, made once.
+pub fn base() -> &'static Base {
+    static BASE: OnceLock<Base> = OnceLock::new();
+    BASE.get_or_init(make)
+}
+
+fn make() -> Base {
+    let memory = Memory::with(&BTreeMap::new());
+    create_store(&memory, STORE_ID).unwrap();
+    let mut states = vec![(Vec::new(), Sequence::ZERO)];
+    // Killed after a checkpoint.
+    let mut first = executor(open(&memory, 1, Lsn::ZERO).unwrap().0);
+    run(&mut first, 0..9, &mut states);
+    checkpoint(&memory, &first);
+    run(&mut first, 9..12, &mut states);
+    drop(first);
+    // Stopped after another, with a cursor that was saved twice.
+    let mut second = executor(open(&memory, 2, Lsn::ZERO).unwrap().0);
+    run(&mut second, 12..18, &mut states);
+    checkpoint(&memory, &second);
+    run(&mut second, 18..21, &mut states);
+    let store = second.store();
+    let index = Arc::clone(store.journal().index());
+    let files = JournalFiles { storage: Arc::new(memory.clone()), index, store_id: STORE_ID };
+    let start = JournalOutbox::beginning(files.clone(), store.state().last_sequence).unwrap();
+    let mut outbox = JournalOutbox::open(files, Arc::clone(store.durable_sequence()), start).unwrap();
+    let mut cursor = CursorFile::create(&memory, SINK, uuid_of(STORE_ID), start).unwrap();
+    let mut events = Vec::new();
+    outbox.read(19, &mut events).unwrap();
+    cursor.save(outbox.position()).unwrap();
+    let cursor_lsn = outbox.position().lsn;
+    outbox.read(1, &mut events).unwrap();
+    cursor.save(outbox.position()).unwrap();
+    second.store_mut().close().unwrap();
+    // Killed, with a batch that nothing proves.
+    let mut third = executor(open(&memory, 3, cursor.position().lsn).unwrap().0);
+    run(&mut third, 21..27, &mut states);
+    drop(third);
+    let mut bodies = Vec::new();
+    let keep: &mut Replay<'_> = &mut |frame| {
+        bodies.push(frame.body.to_vec());
+        Ok(())
+    };
+    inspect(&memory, STORE_ID, Span { from: Lsn::ZERO, proven: Lsn::ZERO }, keep).unwrap();
+    assert_eq!(bodies.len(), states.len() - 1);
+    Base { files: memory.files(), states, bodies, cursor_lsn }
+}

@@ -1,0 +1,76 @@
+//! A cursor's file.
+
+use uuid::Uuid;
+
+use super::edits::edit;
+use super::input::Input;
+use crate::contracts::{Lsn, OutboxPosition, Sequence};
+use crate::relay::cursor_format::{FILE_BYTES, SLOT_BYTES, Slot, decode};
+
+const STORE_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_0123_4567_89ab_cdef);
+
+/// What is accepted stands in the file as it would be written; damage to one slot never changes what the other says.
+pub fn cursor(data: &[u8]) {
+    let mut input = Input::new(data);
+    let (mode, edits) = (input.byte() % 4, input.byte() % 4);
+    if mode == 0 {
+        let mut bytes = input.rest().to_vec();
+        bytes.resize(FILE_BYTES, 0);
+        check(&bytes);
+        check(data);
+        return;
+    }
+    let slots = slots(&mut input, mode == 3);
+    let mut bytes = [slots[0].encode(STORE_ID), slots[1].encode(STORE_ID)].concat();
+    for _ in 0..edits {
+        edit(&mut bytes, &mut input);
+        if input.byte().is_multiple_of(4) {
+            bytes.resize(FILE_BYTES, 0);
+        }
+        if mode == 2 && bytes.len() == FILE_BYTES {
+            mend(&mut bytes[..SLOT_BYTES]);
+            mend(&mut bytes[SLOT_BYTES..]);
+        }
+    }
+    let read = check(&bytes);
+    if let (Some(read), 1 | 3) = (read, mode) {
+        assert!(slots.contains(&read), "a position that was never saved: {read:?}");
+    }
+}
+
+fn mend(slot: &mut [u8]) {
+    let crc = crc32c::crc32c(&slot[..76]);
+    slot[76..80].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Two saves: one after the other, or any two.
+fn slots(input: &mut Input<'_>, any: bool) -> [Slot; 2] {
+    let position = |input: &mut Input<'_>, before: &OutboxPosition| OutboxPosition {
+        sequence: Sequence(before.sequence.0.wrapping_add(input.number())),
+        lsn: Lsn(before.lsn.0.wrapping_add(input.number())),
+        body_crc: input.u32(),
+        segment: Lsn(input.number()),
+        offset: input.number(),
+    };
+    let generation = input.number();
+    let first = Slot { generation, position: position(input, &OutboxPosition::START) };
+    let generation = if any { input.number() } else { generation.wrapping_add(1) };
+    let second = Slot { generation, position: position(input, &first.position) };
+    if first.generation.is_multiple_of(2) || any { [first, second] } else { [second, first] }
+}
+
+fn check(bytes: &[u8]) -> Option<Slot> {
+    let slots = decode(bytes, STORE_ID).ok()?;
+    assert_eq!(bytes.len(), FILE_BYTES);
+    let newest = std::iter::once(slots.newest);
+    for slot in newest.chain(slots.older) {
+        let at = slot.offset() as usize;
+        assert_eq!(bytes[at..at + SLOT_BYTES], slot.encode(STORE_ID));
+    }
+    assert_eq!(slots.older.is_none(), slots.torn.is_some());
+    if let Some(older) = slots.older {
+        assert!(older.position.sequence <= slots.newest.position.sequence);
+        assert!(older.position.lsn <= slots.newest.position.lsn);
+    }
+    Some(slots.newest)
+}

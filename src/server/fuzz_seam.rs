@@ -1,0 +1,26 @@
+//! The reading of a line as the fuzzers see it.
+
+use super::protocol::{self, Incoming};
+use super::wire_error::ErrorKind;
+use crate::contracts::Command;
+
+/// What a line came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ReadLine {
+    /// A command; without an id it is a notification.
+    Command { id: Option<String>, command: Command },
+    /// The line is no JSON.
+    NotJson,
+    /// JSON, and no command.
+    Refused { id: Option<String> },
+}
+
+pub(crate) fn read_line(line: &[u8]) -> ReadLine {
+    match protocol::read(line) {
+        Incoming::Call { id, command } => ReadLine::Command { id: Some(id.to_owned()), command },
+        Incoming::Notification(command) => ReadLine::Command { id: None, command },
+        Incoming::Refused { error, .. } if error.kind == ErrorKind::ParseError => ReadLine::NotJson,
+        Incoming::Refused { id, .. } => ReadLine::Refused { id: Some(id.to_owned()) },
+        Incoming::Ignored(_) => ReadLine::Refused { id: None },
+    }
+}
