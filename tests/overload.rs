@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, DEADLINE, Daemon, Store, assert_error, error_kind, place_params, poll, request, uuid};
+use crate::support::{Client, Daemon, Store, assert_error, orderd, place_params, request, uuid};
 
 /// Sends all of these in one thread while reading in another; the answers in order.
 fn exchange(client: &mut Client, lines: &[String]) -> Vec<Value> {
@@ -58,33 +58,57 @@ fn place_until_all_are_taken(store: &Store) -> usize {
 }
 
 #[test]
-fn a_stopping_daemon_refuses_commands_and_still_delivers_the_answers_it_owes() {
-    let store = Store::with("shutdown_ms_max = 5000", "");
+fn a_stopping_daemon_refuses_commands_and_executes_none_of_them() {
+    let store = Store::with("", "[server]\nin_flight_max = 1\n");
     let mut daemon = Daemon::start(&store);
-    let mut asking = Client::connect(&store);
-    asking.place(1);
-    // Somebody who does not read keeps the daemon stopping for a while.
-    let mut deaf = Client::connect(&store);
-    deaf.sender().set_write_timeout(Some(Duration::from_millis(300))).unwrap();
-    let line = request(&json!("x".repeat(1000)), "daemon.status", &json!({})) + "\n";
-    while deaf.try_send_raw(line.repeat(50)).is_ok() {}
-    daemon.sigterm();
-    let refusal = poll(DEADLINE, || {
-        let line = request(&json!(1), "order.place", &place_params(1)) + "\n";
-        asking.try_send_raw(line).ok()?;
-        let answer: Value = serde_json::from_str(&asking.try_read_line().ok()??).unwrap();
-        answer.get("error").cloned()
+    let mut client = Client::connect(&store);
+    let mut sender = client.sender();
+    let lines: Vec<String> = (0..5000).map(|id| request(&json!(id), "order.place", &place_params(id))).collect();
+    let bytes = lines.join("\n") + "\n";
+    let (mut results, mut refusals) = (0, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(move || std::io::Write::write_all(&mut sender, bytes.as_bytes()).ok());
+        while let Ok(Some(line)) = client.try_read_line() {
+            let answer: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(answer["id"], results + refusals, "in their order");
+            match answer.get("error") {
+                None => {
+                    assert_eq!(refusals, 0, "once refused, nothing more is executed");
+                    results += 1;
+                }
+                Some(error) => {
+                    assert_error(error, 1102, "shutting_down");
+                    refusals += 1;
+                }
+            }
+            // One at a time is executed, so that many lines wait when the signal comes.
+            if results == 20 && refusals == 0 {
+                daemon.sigterm();
+            }
+        }
+        drop(client);
     });
-    let refusal = refusal.expect("a refusal, not a closed connection");
-    assert_eq!(error_kind(&refusal), (1102, "shutting_down"));
-    assert_error(&refusal, 1102, "shutting_down");
-    // The deaf one listens at last: everything that it is owed is whole.
-    let mut owed = 0;
-    while let Ok(Some(line)) = deaf.try_read_line() {
-        let answer: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(answer["id"], "x".repeat(1000));
-        owed += 1;
-    }
-    assert!(owed > 0);
     assert_eq!(daemon.wait_exit(Duration::from_secs(10)).code(), Some(0), "{}", daemon.stderr());
+    assert!(results < 5000 && refusals > 0, "{results} results, {refusals} refusals");
+    assert_eq!(orderd(&store, &["dump"]).expect(0).stdout.lines().count(), results);
+}
+
+#[test]
+fn a_stopping_daemon_still_delivers_the_answers_it_owes() {
+    let store = Store::with("shutdown_ms_max = 8000", "");
+    let mut daemon = Daemon::start(&store);
+    let mut late = Client::connect(&store);
+    late.sender().set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    let line = request(&json!("x".repeat(1000)), "order.place", &place_params(1)) + "\n";
+    while late.try_send_raw(&line).is_ok() {}
+    daemon.sigterm();
+    // It listens at last: everything that it is owed is whole, and everything that was executed is among it.
+    let mut results = 0;
+    while let Ok(Some(line)) = late.try_read_line() {
+        let answer: Value = serde_json::from_str(&line).unwrap();
+        results += usize::from(answer.get("result").is_some());
+    }
+    assert_eq!(daemon.wait_exit(Duration::from_secs(10)).code(), Some(0), "{}", daemon.stderr());
+    assert!(results > 0);
+    assert_eq!(orderd(&store, &["dump"]).expect(0).stdout.lines().count(), results);
 }
