@@ -103,6 +103,28 @@ fn a_file_that_ends_in_something_else_is_left_alone_until_somebody_mends_it() {
 }
 
 #[test]
+fn a_file_of_another_program_is_left_alone() {
+    let folder = Folder::new();
+    for other in [[b"SQLite format 3\0".as_slice(), &[0; 8192]].concat(), vec![b'x'; 5000], vec![0; 8 << 20]] {
+        std::fs::write(folder.path(), &other).unwrap();
+        let mut sink = folder.sink();
+        deliver(&mut sink, 1, 2).unwrap_err();
+        assert!(folder.contents() == other);
+        std::fs::remove_file(folder.path()).unwrap();
+        deliver(&mut sink, 1, 2).unwrap();
+        assert_eq!(folder.contents(), lines(1, 2));
+    }
+}
+
+#[test]
+fn garbage_behind_our_own_lines_is_cut() {
+    let folder = Folder::new();
+    std::fs::write(folder.path(), [lines(1, 3).as_slice(), b"\xff\xfe"].concat()).unwrap();
+    deliver(&mut folder.sink(), 4, 4).unwrap();
+    assert_eq!(folder.contents(), lines(1, 4));
+}
+
+#[test]
 fn folders_and_pipes_are_refused_without_waiting_for_a_reader() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path()).unwrap();
@@ -164,6 +186,7 @@ fn a_renamed_file_is_written_on_until_reopen() {
     deliver(&mut sink, 3, 4).unwrap();
     assert!(!folder.path().exists());
     sink.reopen();
+    assert!(folder.path().exists(), "at once, not only with the next event");
     deliver(&mut sink, 5, 6).unwrap();
     assert_eq!((std::fs::read(rotated).unwrap(), folder.contents()), (lines(1, 4), lines(5, 6)));
 }
