@@ -9,16 +9,16 @@ use uuid::Uuid;
 
 use super::memory::Memory;
 use crate::contracts::{
-    Clock, Command, ConnectionId, Lsn, OrderIds, OutboxReader, Outcome, PlanCommitter, Request, Sequence, Storage,
-    Submission,
+    Clock, Command, ConnectionId, Lsn, OrderIds, OutboxPosition, OutboxReader, Outcome, PlanCommitter, Request,
+    Sequence, Storage, Submission,
 };
 use crate::domain::{CancelReason, Cents, CommandId, CustomerId, OrderId, OrderState, Timestamp};
 use crate::executor::{Executor, ExecutorOptions};
 use crate::journal::{JournalFiles, JournalOptions, Replay, Span, StoreId, create_store, inspect};
-use crate::relay::CursorFile;
+use crate::relay::{CursorFile, cursor};
 use crate::repo::{
-    CheckpointBegin, CheckpointSource, JournalOutbox, LoggedCommand, OpenError, OpenReport, Store, StoreOptions,
-    StoreState, open_store, write_checkpoint,
+    CheckpointBegin, CheckpointSource, JournalOutbox, LoggedCommand, OpenError, OpenReport, SinkPosition, Store,
+    StoreOptions, StoreState, open_store, write_checkpoint,
 };
 
 pub const STORE_ID: StoreId = StoreId::from_bytes([7; 16]);
@@ -70,7 +70,7 @@ pub fn state_of(state: &StoreState) -> State {
 }
 
 /// Opens the journal with segments so small that a few batches fill one.
-pub fn open(memory: &Memory, boot: u64, proven: Lsn) -> Result<(Store, OpenReport), OpenError> {
+pub fn open(memory: &Memory, boot: u64, cursor: Option<OutboxPosition>) -> Result<(Store, OpenReport), OpenError> {
     let journal = JournalOptions {
         segment_bytes: 1,
         bytes_max: 1 << 20,
@@ -80,7 +80,9 @@ pub fn open(memory: &Memory, boot: u64, proven: Lsn) -> Result<(Store, OpenRepor
     };
     let options = StoreOptions { journal, command_ids_max: COMMAND_IDS_MAX, event_source: Arc::from("/orderd") };
     let storage: Arc<dyn Storage> = Arc::new(memory.clone());
-    open_store(&storage, Arc::new(StillClock), STORE_ID, &options, proven)
+    let sinks: Vec<_> =
+        cursor.map(|position| SinkPosition { path: cursor::path_of(SINK), position }).into_iter().collect();
+    open_store(&storage, Arc::new(StillClock), STORE_ID, &options, &sinks)
 }
 
 pub fn executor(store: Store) -> Executor<Store> {
@@ -153,13 +155,13 @@ fn make() -> Base {
     create_store(&memory, STORE_ID).unwrap();
     let mut states = vec![(Vec::new(), Sequence::ZERO)];
     // Killed after a checkpoint.
-    let mut first = executor(open(&memory, 1, Lsn::ZERO).unwrap().0);
+    let mut first = executor(open(&memory, 1, None).unwrap().0);
     run(&mut first, 0..9, &mut states);
     checkpoint(&memory, &first);
     run(&mut first, 9..12, &mut states);
     drop(first);
     // Stopped after another, with a cursor that was saved twice.
-    let mut second = executor(open(&memory, 2, Lsn::ZERO).unwrap().0);
+    let mut second = executor(open(&memory, 2, None).unwrap().0);
     run(&mut second, 12..18, &mut states);
     checkpoint(&memory, &second);
     run(&mut second, 18..21, &mut states);
@@ -177,7 +179,7 @@ fn make() -> Base {
     cursor.save(outbox.position()).unwrap();
     second.store_mut().close().unwrap();
     // Killed, with a batch that nothing proves.
-    let mut third = executor(open(&memory, 3, cursor.position().lsn).unwrap().0);
+    let mut third = executor(open(&memory, 3, Some(cursor.position())).unwrap().0);
     run(&mut third, 21..27, &mut states);
     drop(third);
     let mut bodies = Vec::new();
