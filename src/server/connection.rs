@@ -136,11 +136,6 @@ impl Connection {
         self.replies.answer_first(|out, id| exchange.write_outcome(out, id, outcome));
     }
 
-    /// The executor is gone: nothing that it has will be answered.
-    pub(super) fn give_up_awaited(&mut self) {
-        self.replies.give_up_awaited();
-    }
-
     /// Takes lines, reads once, sends what is ready.
     pub(super) fn serve(&mut self, exchange: &mut Exchange, now: Instant) -> Turn {
         if let Intake::Lingering { until, bytes } = self.intake {

@@ -46,7 +46,6 @@ pub(super) struct EventLoop {
     turned_away: usize,
     exchange: Exchange,
     answers: Receiver<Vec<Answer>>,
-    executor_ended: bool,
     signals: Arc<Signals>,
     queue: VecDeque<ConnectionId>,
     sweep_every: Duration,
@@ -76,7 +75,6 @@ impl EventLoop {
             turned_away: 0,
             exchange,
             answers,
-            executor_ended: false,
             signals,
             queue: VecDeque::new(),
             sweep_every,
@@ -92,11 +90,15 @@ impl EventLoop {
             self.signals.turns.fetch_add(1, Ordering::Relaxed);
             let now = Instant::now();
             self.note(&events);
-            if self.drain_until.is_none() && (self.signals.draining.load(Ordering::SeqCst) || self.executor_ended) {
+            if self.drain_until.is_none() && self.signals.draining.load(Ordering::SeqCst) {
                 self.begin_drain(now);
             }
             self.accept(now);
-            self.take_answers();
+            if self.take_answers() == Executor::Gone {
+                // Its last batch is neither durable nor answered, and the process is about to end. Whatever were said
+                // now would leave that batch's requests out: the close says it all.
+                break;
+            }
             self.give_turns(now);
             if now >= self.sweep_at {
                 self.sweep(now);
@@ -206,26 +208,12 @@ impl EventLoop {
         self.enqueue(id);
     }
 
-    fn take_answers(&mut self) {
+    fn take_answers(&mut self) -> Executor {
         loop {
             match self.answers.try_recv() {
                 Ok(batch) => batch.iter().for_each(|answer| self.deliver(answer)),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => return self.lose_executor(),
-            }
-        }
-    }
-
-    /// The other end of the answers is gone: the daemon is going down, in whatever way.
-    fn lose_executor(&mut self) {
-        if std::mem::replace(&mut self.executor_ended, true) {
-            return;
-        }
-        tracing::debug!("no more answers will come");
-        for id in self.table.ids() {
-            if let Some(entry) = self.table.get_mut(id) {
-                entry.connection.give_up_awaited();
-                self.enqueue(id);
+                Err(TryRecvError::Empty) => return Executor::There,
+                Err(TryRecvError::Disconnected) => return Executor::Gone,
             }
         }
     }
@@ -297,6 +285,13 @@ impl EventLoop {
         self.listener = None;
         self.table.ids().into_iter().for_each(|id| self.enqueue(id));
     }
+}
+
+/// Whether answers can still come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Executor {
+    There,
+    Gone,
 }
 
 /// Whether the user at the other end may ask for something. By user alone: process ids are used again.

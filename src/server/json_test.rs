@@ -1,22 +1,6 @@
 use super::*;
 
-fn read(text: &str) -> Result<Value<'_>, NotJson> {
-    let mut reader = Reader::new(text);
-    let value = reader.value()?;
-    reader.end()?;
-    Ok(value)
-}
-
-/// Reads every value twice: as a whole, and, if it is an object, member by member.
-fn is_json(text: &str) -> bool {
-    let whole = read(text).is_ok();
-    let mut reader = Reader::new(text);
-    if reader.peek() == Some(b'{') {
-        let by_member = reader.object(|reader, _| reader.value().map(drop)).and_then(|()| reader.end()).is_ok();
-        assert_eq!(by_member, whole, "{text:?}");
-    }
-    whole
-}
+use read_value as read;
 
 #[test]
 fn values_keep_their_text_and_know_what_they_are() {
@@ -45,18 +29,12 @@ fn values_keep_their_text_and_know_what_they_are() {
 }
 
 #[test]
-fn special_bytes_are_found_wherever_they_stand() {
-    for special in (0..0x20).chain([b'"', b'\\']) {
-        for before in 0..40 {
-            for other in [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xa2, 0xdc, 0xff] {
-                let mut bytes = vec![other; before];
-                bytes.push(special);
-                bytes.extend([other; 9]);
-                assert_eq!(plain_len(&bytes), before, "{special:#x} after {before} times {other:#x}");
-                bytes.truncate(before);
-                assert_eq!(plain_len(&bytes), before);
-            }
-        }
+fn members_come_in_their_order_with_repeated_names() {
+    let mut members = Vec::new();
+    read_members(r#" {"a":1, "\u0061" : [2] ,"a":{"b":3}} "#, |name, value| members.push((name.text, value.text))).unwrap();
+    assert_eq!(members, [(r#""a""#, "1"), (r#""\u0061""#, "[2]"), (r#""a""#, r#"{"b":3}"#)]);
+    for broken in ["", "{", "{}{}", r#"{"a"}"#, r#"{"a":}"#, r#"{"a":1,}"#, "{a:1}", r#"{1:2}"#, "[]", "1"] {
+        assert!(read_members(broken, |_, _| {}).is_err(), "{broken}");
     }
 }
 
@@ -66,47 +44,5 @@ fn depth_costs_no_stack() {
         let deep = format!("{}1{}", open.repeat(200_000), close.repeat(200_000));
         assert!(read(&deep).is_ok());
         assert!(read(&open.repeat(200_000)).is_err());
-    }
-}
-
-/// A small generator of its own: the same numbers on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(limit).unwrap()).unwrap()
-    }
-}
-
-#[test]
-fn it_takes_what_serde_json_takes_and_nothing_else() {
-    let seeds = [
-        r#"{"jsonrpc":"2.0","id":"a\u00e9\ud83e\udd80\"b","method":"order.place","params":{"total_amount":12050}}"#,
-        r#" { "a" : [ true , false , null , { } , [ ] ] , "b" : -0.5e-7 , "c" : "größe" } "#,
-        r#"{"id":-10,"x":1E+2,"y":[1,[2,[3]]],"z":{"w":{"v":"\\\/\b\f\n\r\t"}}}"#,
-    ];
-    let pieces = [
-        "\"", "\\", "{", "}", "[", "]", ",", ":", "0", "1", "-", "+", ".", "e", "E", "u", "\\u", "d800", "true", "nul",
-        "null", " ", "\t", "\n", "\r", "\0", "\u{1f}", "ü", "🦀", "\u{feff}", "//", "'", "1.", "01", "\u{7f}",
-        "\"a\":1",
-    ];
-    let seed = 0x00de_ad0d_a7a5_eed1;
-    let mut random = Random(seed);
-    for round in 0..60_000 {
-        let mut text: Vec<char> = seeds[random.below(seeds.len())].chars().collect();
-        for _ in 0..random.below(4) {
-            let at = random.below(text.len());
-            let until = at + random.below(3).min(text.len() - at);
-            text.splice(at..until, pieces[random.below(pieces.len())].chars());
-            if random.below(20) == 0 {
-                text.truncate(random.below(text.len()).max(1));
-            }
-        }
-        let text: String = text.into_iter().collect();
-        let expected = serde_json::from_str::<&RawValue>(&text).is_ok();
-        assert_eq!(is_json(&text), expected, "seed {seed:#x}, round {round}: {text:?}");
     }
 }

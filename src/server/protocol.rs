@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::json::{Kind, NotJson, Reader, Value};
+use super::json::{Kind, Value, read_members, read_value};
 use super::request::{self, Method, RawParams};
 use super::wire_error::{ErrorKind, WireError, excerpt};
 use crate::contracts::Command;
@@ -67,28 +67,24 @@ struct Envelope<'a> {
 impl<'a> Envelope<'a> {
     fn read(&mut self, line: &'a [u8]) -> Result<(), WireError> {
         let text = std::str::from_utf8(line).map_err(|error| not_json(&error))?;
-        let mut reader = Reader::new(text);
-        if reader.peek() == Some(b'{') {
-            reader.object(|reader, name| self.add(name, reader)).map_err(|error| not_json(&error))?;
-            return reader.end().map_err(|error| not_json(&error));
+        if text.trim_ascii_start().starts_with('{') {
+            return read_members(text, |name, value| self.add(name, value)).map_err(|error| not_json(&error));
         }
-        let value = reader.value().map_err(|error| not_json(&error))?;
-        reader.end().map_err(|error| not_json(&error))?;
+        let value = read_value(text).map_err(|error| not_json(&error))?;
         Err(WireError::new(ErrorKind::InvalidRequest, not_an_object(value)))
     }
 
     /// Takes a member in. What is wrong with it is judged later: first it must be known whether the line is JSON.
-    fn add(&mut self, name: Value<'a>, reader: &mut Reader<'a>) -> Result<(), NotJson> {
+    fn add(&mut self, name: Value<'a>, value: Value<'a>) {
         let twice = match name.as_str().as_deref() {
-            Some("jsonrpc") => self.jsonrpc.replace(reader.value()?).is_some(),
-            Some("method") => self.method.replace(reader.value()?).is_some(),
-            Some("params") => self.params.read(reader)?,
+            Some("jsonrpc") => self.jsonrpc.replace(value).is_some(),
+            Some("method") => self.method.replace(value).is_some(),
+            Some("params") => self.params.read(value),
             Some("id") => {
-                self.id_is_ambiguous = self.id.replace(reader.value()?).is_some();
+                self.id_is_ambiguous = self.id.replace(value).is_some();
                 self.id_is_ambiguous
             }
             Some(_) | None => {
-                reader.value()?;
                 self.fault.get_or_insert_with(|| {
                     format!("unknown member {}; a request has jsonrpc, id, method and params", excerpt(name))
                 });
@@ -98,7 +94,6 @@ impl<'a> Envelope<'a> {
         if twice {
             self.fault.get_or_insert_with(|| format!("the member {} is there twice; give it once", excerpt(name)));
         }
-        Ok(())
     }
 
     /// The method, if this is a request at all; else what is wrong with it.

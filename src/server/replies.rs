@@ -111,13 +111,6 @@ impl Replies {
         self.release_ready();
     }
 
-    /// No answers will come any more: those that are ready go out, the others' clients learn it from the close.
-    pub(super) fn give_up_awaited(&mut self) {
-        self.pending.retain(|pending| matches!(pending, Pending::Ready(_)));
-        self.release_ready();
-        self.pending_bytes = 0;
-    }
-
     fn release_ready(&mut self) {
         while let Some(Pending::Ready(line)) = self.pending.front() {
             self.pending_bytes -= line.len();
@@ -286,16 +279,5 @@ mod tests {
         replies.answer_first(with_id);
         replies.answer_here(line("c"));
         assert_eq!((replies.held_bytes(), replies.in_flight()), (0, 0));
-    }
-
-    #[test]
-    fn without_the_executor_only_what_is_ready_goes_out() {
-        let (mut replies, mut sink) = (Replies::default(), Narrow(Vec::new(), 100));
-        replies.await_answer(&"1".repeat(50));
-        replies.answer_here(line("b"));
-        replies.await_silently();
-        replies.give_up_awaited();
-        replies.send(&mut sink).unwrap();
-        assert_eq!((sink.0, replies.held_bytes()), (b"b".to_vec(), 0));
     }
 }

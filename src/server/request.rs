@@ -1,6 +1,6 @@
 //! A method and its params, made into a command.
 
-use super::json::{Kind, NotJson, Reader, Value};
+use super::json::{Kind, Value, read_members};
 use super::wire_error::{ErrorKind, WireError, excerpt};
 use crate::contracts::{Command, Request};
 use crate::domain::{CancelReason, Cents, CommandId, CustomerId, IdError, OrderId};
@@ -62,26 +62,20 @@ enum Shape<'a> {
 }
 
 impl<'a> RawParams<'a> {
-    /// Reads the value of `params`; gives whether it had been read before.
-    pub(super) fn read(&mut self, reader: &mut Reader<'a>) -> Result<bool, NotJson> {
+    /// Takes the value of `params`; gives whether there had been one before.
+    pub(super) fn read(&mut self, params: Value<'a>) -> bool {
         if !matches!(self.shape, Shape::Missing) {
-            reader.value()?;
-            return Ok(true);
-        }
-        if reader.peek() != Some(b'{') {
-            self.shape = Shape::Other(reader.value()?);
-            return Ok(false);
+            return true;
         }
         let mut free = self.members.iter_mut();
-        reader.object(|reader, name| {
-            let value = reader.value()?;
+        let read = read_members(params.text, |name, value| {
             if let Some(place) = free.next() {
                 *place = Some((name, value));
             }
-            Ok(())
-        })?;
-        self.shape = Shape::Object;
-        Ok(false)
+        });
+        // The text was checked with the line: what is no object here is another value.
+        self.shape = if read.is_ok() { Shape::Object } else { Shape::Other(params) };
+        false
     }
 }
 
