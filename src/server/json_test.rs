@@ -31,7 +31,8 @@ fn values_keep_their_text_and_know_what_they_are() {
 #[test]
 fn members_come_in_their_order_with_repeated_names() {
     let mut members = Vec::new();
-    read_members(r#" {"a":1, "\u0061" : [2] ,"a":{"b":3}} "#, |name, value| members.push((name.text, value.text))).unwrap();
+    read_members(r#" {"a":1, "\u0061" : [2] ,"a":{"b":3}} "#, |name, value| members.push((name.text, value.text)))
+        .unwrap();
     assert_eq!(members, [(r#""a""#, "1"), (r#""\u0061""#, "[2]"), (r#""a""#, r#"{"b":3}"#)]);
     for broken in ["", "{", "{}{}", r#"{"a"}"#, r#"{"a":}"#, r#"{"a":1,}"#, "{a:1}", r#"{1:2}"#, "[]", "1"] {
         assert!(read_members(broken, |_, _| {}).is_err(), "{broken}");
