@@ -71,6 +71,21 @@ fn a_torn_tail_is_reported_and_left_behind_for_good() {
 }
 
 #[test]
+fn kills_do_not_leave_their_reserved_room_behind() {
+    let store = Store::with("", "[executor]\nbatch_bytes_max = 65536\n[journal]\nsegment_bytes = 4194304\n");
+    for kills in 0..8 {
+        let mut daemon = Daemon::start(&store);
+        let mut client = Client::connect(&store);
+        client.place(1);
+        let taken: u64 = store.segments().iter().map(|segment| fs::metadata(segment).unwrap().len()).sum();
+        assert!(taken < 2 * 4_194_304, "{taken} bytes after {kills} kills with as many plans");
+        assert_eq!(client.status()["journal"]["bytes"], taken, "what status says is what there is");
+        daemon.kill9();
+    }
+    orderd(&store, &["verify"]).expect(0);
+}
+
+#[test]
 fn a_start_that_is_killed_midway_leaves_a_store_that_starts() {
     let store = killed();
     for delay_ms in 0..30 {

@@ -144,6 +144,15 @@ pub fn recover(
             .map_err(io_error("writing back the last batch of", &path))?;
         file.sync_data().map_err(io_error("syncing", &path))?;
     }
+    if let Some(surplus) = &read.surplus {
+        // The room that a killed daemon had reserved, and a torn tail in it: 64 MiB a kill would fill the disk. What
+        // is kept was read and is durable, so this may come before the new segment, which can use the room.
+        let path = segment_path(surplus.base_lsn);
+        let file = storage.open(&path).map_err(io_error("opening", &path))?;
+        file.set_len(surplus.kept_bytes).map_err(io_error("cutting", &path))?;
+        file.sync_data().map_err(io_error("syncing", &path))?;
+        files.index.put(surplus.base_lsn, SegmentInfo { bytes: surplus.kept_bytes });
+    }
     for name in &read.leftovers {
         let path = format!("{JOURNAL_DIR}/{name}");
         storage.remove(&path).map_err(io_error("removing", &path))?;
@@ -188,7 +197,14 @@ struct ReadJournal {
     chain: u32,
     index: JournalIndex,
     unproven: Option<Unproven>,
+    surplus: Option<Surplus>,
     leftovers: Vec<String>,
+}
+
+/// What the last segment's file has behind its last frame.
+struct Surplus {
+    base_lsn: Lsn,
+    kept_bytes: u64,
 }
 
 /// Readable frames of the last batch.
@@ -228,6 +244,7 @@ fn read_journal(
         chain: 0,
         index,
         unproven: None,
+        surplus: None,
         leftovers,
     };
     let mut bytes = Vec::new();
@@ -346,6 +363,8 @@ fn finish(
             return Err(damaged(path, scan.offset, problem));
         }
     }
+    let kept_bytes = scan.offset as u64;
+    read.surplus = (kept_bytes < file_len).then_some(Surplus { base_lsn: header.base_lsn, kept_bytes });
     if !read.recovered.sealed && scan.proven_lsn < scan.last_lsn {
         read.unproven = Some(unproven_frames(scan, header));
     }
