@@ -417,6 +417,61 @@ mod thread {
     }
 
     #[test]
+    fn a_reopen_reaches_the_sink_of_an_idle_worker_and_of_one_that_waits_for_its_sink() {
+        for failures in [0, 1] {
+            let world = World::with(5);
+            world.sink.fail_next(failures);
+            let (signals, pulse, thread) = run(&world);
+            let rests = || !world.sink.offers().is_empty() && pulse.may_be_quiet() && !pulse.in_delivery();
+            eventually("the worker waits", rests);
+            signals.reopen();
+            eventually("the sink is reopened", || world.sink.reopened() == 1);
+            eventually("the wait is over", || world.sink.acknowledged() == 5);
+            signals.stop();
+            thread.join().unwrap().unwrap();
+            assert_eq!((world.sink.reopened(), world.saved()), (1, 5), "once, and that was all");
+        }
+    }
+
+    #[test]
+    fn a_sink_at_work_is_no_sign_of_a_hang() {
+        let world = World::with(5);
+        let (entered, enter) = crossbeam_channel::bounded(0);
+        let (leave, left) = crossbeam_channel::bounded(0);
+        let sink = Box::new(SlowSink { entered, left });
+        let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
+        let clock = Arc::new(world.clock.clone());
+        let worker = Worker::new(&settings(), world.outbox.reader_at(0), sink, cursor, clock).unwrap();
+        let (signals, pulse, monitor) = (Arc::new(Signals::default()), worker.pulse(), worker.monitor());
+        let heard = Arc::clone(&signals);
+        let thread = std::thread::Builder::new().spawn(move || worker.run(&heard)).unwrap();
+        enter.recv_timeout(DEADLINE).unwrap();
+        assert!(pulse.in_delivery() && pulse.may_be_quiet());
+        assert_eq!(monitor.read().state, SinkState::Delivering);
+        leave.send(()).unwrap();
+        signals.stop();
+        thread.join().unwrap().unwrap();
+        assert!(!pulse.in_delivery());
+        assert_eq!((monitor.read().state, world.saved()), (SinkState::Stopped, 5));
+    }
+
+    /// Says when it is offered a batch, and takes it when it is told to.
+    struct SlowSink {
+        entered: crossbeam_channel::Sender<()>,
+        left: crossbeam_channel::Receiver<()>,
+    }
+
+    impl Sink for SlowSink {
+        fn deliver(&mut self, _: &crate::contracts::Delivery<'_>) -> Result<(), SinkError> {
+            self.entered.send(()).unwrap();
+            self.left.recv_timeout(DEADLINE).unwrap();
+            Ok(())
+        }
+
+        fn reopen(&mut self) {}
+    }
+
+    #[test]
     fn a_waiting_worker_does_not_beat_and_need_not() {
         let world = World::default();
         let (signals, pulse, thread) = run(&world);
