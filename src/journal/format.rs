@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! segment header, 64 bytes                 frame header, 40 bytes, then the body, then zeros up to a multiple of 8
-//!  0  magic "ORDERDWL"        8              0  magic: plan or seal         4
+//!  0  magic "ORDERDWL"        8              0  magic: plan, seal or bridge 4
 //!  8  format version          2              4  body length, unpadded       4
 //! 10  zero                    2              8  LSN                         8
 //! 12  epoch, not zero         4             16  durable LSN when written    8
@@ -15,7 +15,7 @@
 //!
 //! CRC is CRC-32C (RFC 3720, appendix B.4). The header has a checksum of its own, so a length is trusted only after
 //! it was checked. Epoch and the checksum of the frame before tie a frame to its place: stale, repeated, swapped and
-//! misdirected bytes do not pass. A seal has no body and no LSN of its own: it carries the last frame's.
+//! misdirected bytes do not pass. A seal and a bridge have no body and no LSN of their own: they carry the last plan's.
 
 use super::StoreId;
 use crate::contracts::Lsn;
@@ -33,6 +33,7 @@ const SEGMENT_MAGIC: [u8; 8] = *b"ORDERDWL";
 const FORMAT_VERSION: u16 = 1;
 const PLAN_MAGIC: u32 = u32::from_le_bytes(*b"oPLN");
 const SEAL_MAGIC: u32 = u32::from_le_bytes(*b"oEND");
+const BRIDGE_MAGIC: u32 = u32::from_le_bytes(*b"oNXT");
 
 const _: () = assert!(SEGMENT_HEADER_LEN.is_multiple_of(ALIGNMENT) && FRAME_HEADER_LEN.is_multiple_of(ALIGNMENT));
 
@@ -60,8 +61,20 @@ pub enum SegmentHeaderError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameKind {
     Plan,
-    /// Nothing follows in this segment.
+    /// Nothing follows: the daemon was stopped.
     Seal,
+    /// Another segment follows, and was durable before this was written.
+    Bridge,
+}
+
+impl FrameKind {
+    const fn magic(self) -> u32 {
+        match self {
+            Self::Plan => PLAN_MAGIC,
+            Self::Seal => SEAL_MAGIC,
+            Self::Bridge => BRIDGE_MAGIC,
+        }
+    }
 }
 
 /// What a frame says of itself.
@@ -142,22 +155,22 @@ impl FrameHeader {
     /// Appends a frame to `buffer` and gives its header, whose `header_crc` the next frame takes as its `chain`.
     pub fn append_plan(buffer: &mut Vec<u8>, lsn: Lsn, durable_lsn: Lsn, epoch: u32, chain: u32, body: &[u8]) -> Self {
         let body_crc = crc32c::crc32c(body);
-        let header = Self::append_header(buffer, PLAN_MAGIC, body.len(), lsn, durable_lsn, epoch, chain, body_crc);
+        let header = Self::append_header(buffer, FrameKind::Plan, body.len(), lsn, durable_lsn, epoch, chain, body_crc);
         buffer.extend_from_slice(body);
         let zeros = padded(body.len()) - body.len();
         buffer.extend_from_slice([0; ALIGNMENT].get(..zeros).unwrap_or_default());
         header
     }
 
-    /// Appends a seal behind the frame with `lsn`, which is durable.
-    pub fn append_seal(buffer: &mut Vec<u8>, lsn: Lsn, epoch: u32, chain: u32) -> Self {
-        Self::append_header(buffer, SEAL_MAGIC, 0, lsn, lsn, epoch, chain, crc32c::crc32c(&[]))
+    /// Appends a seal or a bridge behind the plan with `lsn`, which is durable.
+    pub fn append_end(buffer: &mut Vec<u8>, kind: FrameKind, lsn: Lsn, epoch: u32, chain: u32) -> Self {
+        Self::append_header(buffer, kind, 0, lsn, lsn, epoch, chain, crc32c::crc32c(&[]))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of the header, in their order")]
     fn append_header(
         buffer: &mut Vec<u8>,
-        magic: u32,
+        kind: FrameKind,
         body_len: usize,
         lsn: Lsn,
         durable_lsn: Lsn,
@@ -168,7 +181,7 @@ impl FrameHeader {
         let mut bytes = [0; FRAME_HEADER_LEN];
         let len = u32::try_from(body_len).unwrap_or(u32::MAX);
         let fields: [&[u8]; 7] = [
-            &magic.to_le_bytes(),
+            &kind.magic().to_le_bytes(),
             &len.to_le_bytes(),
             &lsn.0.to_le_bytes(),
             &durable_lsn.0.to_le_bytes(),
@@ -186,7 +199,6 @@ impl FrameHeader {
         let header_crc = crc32c::crc32c(checked);
         crc_place.copy_from_slice(&header_crc.to_le_bytes());
         buffer.extend_from_slice(&bytes);
-        let kind = if magic == SEAL_MAGIC { FrameKind::Seal } else { FrameKind::Plan };
         Self { kind, body_len, lsn, durable_lsn, epoch, chain, body_crc, header_crc }
     }
 
@@ -196,6 +208,7 @@ impl FrameHeader {
         let kind = match u32_at(bytes, 0)? {
             PLAN_MAGIC => FrameKind::Plan,
             SEAL_MAGIC => FrameKind::Seal,
+            BRIDGE_MAGIC => FrameKind::Bridge,
             _ => return None,
         };
         let header_crc = u32_at(bytes, 36)?;
@@ -205,7 +218,7 @@ impl FrameHeader {
         let body_len = usize::try_from(u32_at(bytes, 4)?).ok()?;
         let shape_is_right = match kind {
             FrameKind::Plan => (1..=FRAME_BODY_BYTES_MAX).contains(&body_len),
-            FrameKind::Seal => body_len == 0,
+            FrameKind::Seal | FrameKind::Bridge => body_len == 0,
         };
         let header = Self {
             kind,
@@ -255,9 +268,12 @@ mod tests {
             assert_eq!(read.checked_body(&buffer), Some(&body[..]));
         }
         let mut buffer = Vec::new();
-        let seal = FrameHeader::append_seal(&mut buffer, Lsn(5), 77, 3);
-        assert_eq!(FrameHeader::decode(&buffer), Some(seal));
-        assert_eq!(seal.checked_body(&buffer), Some(&[][..]));
+        for kind in [FrameKind::Seal, FrameKind::Bridge] {
+            buffer.clear();
+            let end = FrameHeader::append_end(&mut buffer, kind, Lsn(5), 77, 3);
+            assert_eq!((FrameHeader::decode(&buffer), end.kind), (Some(end), kind));
+            assert_eq!(end.checked_body(&buffer), Some(&[][..]));
+        }
     }
 
     #[test]
@@ -291,7 +307,7 @@ mod tests {
     fn lengths_beyond_the_limit_are_refused_even_with_a_right_checksum() {
         for len in [0, FRAME_BODY_BYTES_MAX + 1, 1 << 31, u32::MAX as usize] {
             let mut bytes = Vec::new();
-            FrameHeader::append_header(&mut bytes, PLAN_MAGIC, len, Lsn(1), Lsn(0), 1, 0, 0);
+            FrameHeader::append_header(&mut bytes, FrameKind::Plan, len, Lsn(1), Lsn(0), 1, 0, 0);
             assert_eq!(FrameHeader::decode(&bytes), None, "{len}");
         }
     }

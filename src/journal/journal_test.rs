@@ -236,6 +236,40 @@ fn a_missing_segment_is_never_an_empty_journal() {
 }
 
 #[test]
+fn a_missing_last_segment_is_noticed_without_any_other_proof() {
+    for (stopped, rotated) in [(false, false), (true, false), (false, true)] {
+        let mut fixture = Fixture::new();
+        let (mut journal, ..) = fixture.start();
+        append_singly(&mut journal, 5);
+        if stopped {
+            journal.close().unwrap();
+        }
+        drop(journal);
+        let (mut journal, ..) = fixture.start();
+        append_singly(&mut journal, if rotated { 3_000 } else { 5 });
+        let last = journal.index().list().last().unwrap().0;
+        drop(journal);
+        std::fs::remove_file(fixture.path(last.0)).unwrap();
+        let refused = fixture.try_start(ALL).map(|_| ()).unwrap_err();
+        let RecoveryError::Damaged { problem, .. } = refused else { panic!("{refused}") };
+        assert_eq!(problem, format!("the segment with LSN {last} is missing"));
+    }
+}
+
+#[test]
+fn kills_leave_no_unused_room_behind() {
+    let mut fixture = Fixture::new();
+    for round in 1..=50 {
+        let (mut journal, recovered, _) = fixture.start();
+        assert_eq!(recovered.last_lsn, Lsn(round - 1));
+        append_singly(&mut journal, 1);
+        // The one that was in use, which is cut by the next start, and what the plans take.
+        let (_, bytes) = journal.index().totals();
+        assert!(bytes < (64 << 10) + round * 256, "{bytes} bytes after {round} starts");
+    }
+}
+
+#[test]
 fn a_batch_is_durable_as_a_whole_before_the_lsn_says_so() {
     let mut fixture = Fixture::new();
     let (mut journal, ..) = fixture.start();

@@ -10,6 +10,7 @@ mod reader;
 mod recovery;
 mod scan;
 mod segment;
+mod settling;
 mod writer;
 
 #[cfg(test)]

@@ -14,8 +14,12 @@ use std::sync::Arc;
 use super::format::{SegmentHeader, SegmentHeaderError};
 use super::scan::{Scan, Step, Tail};
 use super::segment::{TEMPORARY_SUFFIX, parse_segment_name, read_segment, segment_path};
-use super::writer::End;
-use super::{JOURNAL_DIR, Journal, JournalFiles, JournalIndex, JournalOptions, SegmentInfo, StoreId};
+use super::settling::Settling;
+use super::writer::{End, SegmentEnd};
+use super::{
+    CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, Journal, JournalFiles, JournalIndex, JournalOptions, STORE_DIR,
+    SegmentInfo, StoreId,
+};
 use crate::contracts::{Clock, CommitError, Lsn, Storage, StorageFile};
 
 /// A frame on its way into the state.
@@ -102,7 +106,7 @@ fn damaged(path: &str, offset: usize, problem: impl Into<String>) -> RecoveryErr
     RecoveryError::Damaged { path: path.to_owned(), offset: offset as u64, problem: problem.into() }
 }
 
-fn io_error(operation: &'static str, path: &str) -> impl FnOnce(io::Error) -> RecoveryError {
+pub(super) fn io_error(operation: &'static str, path: &str) -> impl FnOnce(io::Error) -> RecoveryError {
     let path = path.to_owned();
     move |source| RecoveryError::Io { operation, path, source }
 }
@@ -134,30 +138,22 @@ pub fn recover(
     files.index.set_durable_lsn(read.recovered.last_lsn);
     accept(&files)?;
     // From here on bytes are changed: everything was read, and nothing spoke against it.
-    if let Some(unproven) = &read.unproven {
-        // The last batch reads well, but nothing proves that it is on the medium: a killed daemon may have left it in
-        // the page cache only, clean after a failed sync. Writing the same bytes to the same place and syncing makes
-        // it durable before anybody is told of it, without needing room; torn in the middle it is still the same.
-        let path = segment_path(unproven.base_lsn);
-        let file = storage.open(&path).map_err(io_error("opening", &path))?;
-        file.write_all_at(&unproven.bytes, unproven.offset)
-            .map_err(io_error("writing back the last batch of", &path))?;
-        file.sync_data().map_err(io_error("syncing", &path))?;
+    // 1. The names that were read. A daemon that was killed between a change of a directory and its sync has left names
+    //    that a power cut may still take back; nothing may rest on them before they are durable.
+    for dir in ["", STORE_DIR, JOURNAL_DIR, CHECKPOINTS_DIR, CURSORS_DIR] {
+        storage.sync_dir(dir).map_err(io_error("syncing directory", dir))?;
     }
-    if let Some(surplus) = &read.surplus {
-        // The room that a killed daemon had reserved, and a torn tail in it: 64 MiB a kill would fill the disk. What
-        // is kept was read and is durable, so this may come before the new segment, which can use the room.
-        let path = segment_path(surplus.base_lsn);
-        let file = storage.open(&path).map_err(io_error("opening", &path))?;
-        file.set_len(surplus.kept_bytes).map_err(io_error("cutting", &path))?;
-        file.sync_data().map_err(io_error("syncing", &path))?;
-        files.index.put(surplus.base_lsn, SegmentInfo { bytes: surplus.kept_bytes });
+    // 2. The end of the last segment.
+    if let Some(settling) = &read.settling {
+        settling.settle(storage.as_ref(), &files.index)?;
     }
+    // 3. What was never finished.
     for name in &read.leftovers {
         let path = format!("{JOURNAL_DIR}/{name}");
         storage.remove(&path).map_err(io_error("removing", &path))?;
     }
-    let end = End { last_lsn: read.recovered.last_lsn, chain: read.chain };
+    // 4. A segment of our own.
+    let end = End { last_lsn: read.recovered.last_lsn, chain: read.chain, segment: read.end };
     let journal = Journal::start(Arc::clone(storage), clock, files.index, options, store_id, end)?;
     Ok((journal, read.recovered))
 }
@@ -196,22 +192,10 @@ struct ReadJournal {
     recovered: Recovered,
     chain: u32,
     index: JournalIndex,
-    unproven: Option<Unproven>,
-    surplus: Option<Surplus>,
+    /// Where the last plan ends; none if no plan was read.
+    end: Option<SegmentEnd>,
+    settling: Option<Settling>,
     leftovers: Vec<String>,
-}
-
-/// What the last segment's file has behind its last frame.
-struct Surplus {
-    base_lsn: Lsn,
-    kept_bytes: u64,
-}
-
-/// Readable frames of the last batch.
-struct Unproven {
-    base_lsn: Lsn,
-    offset: u64,
-    bytes: Vec<u8>,
 }
 
 fn read_journal(
@@ -230,7 +214,10 @@ fn read_journal(
         let file = storage.open_read_only(&path).map_err(io_error("opening", &path))?;
         index.put(*base_lsn, SegmentInfo { bytes: file.len().map_err(io_error("reading", &path))? });
     }
-    let Some(first) = index.segment_holding(span.from.next()) else {
+    // The segment that holds the last replayed plan is read again, although the state has it: it tells whether another
+    // segment must follow.
+    let holding = index.segment_holding(span.from).filter(|_| span.from > Lsn::ZERO);
+    let Some(first) = holding.or_else(|| index.segment_holding(span.from.next())) else {
         let found = bases.first().map_or_else(|| "none".to_owned(), |base| format!("one from LSN {base}"));
         let wanted = span.from.next();
         return Err(damaged(
@@ -243,8 +230,8 @@ fn read_journal(
         recovered: Recovered { last_lsn: Lsn(first.0.saturating_sub(1)), ..Recovered::default() },
         chain: 0,
         index,
-        unproven: None,
-        surplus: None,
+        end: None,
+        settling: None,
         leftovers,
     };
     let mut bytes = Vec::new();
@@ -268,6 +255,9 @@ fn read_journal(
         replay_segment(&mut scan, next, span, &path, &mut read.recovered, replay)?;
         read.index.add_written(scan.offset as u64);
         read.chain = scan.chain;
+        if scan.last_lsn >= base_lsn {
+            read.end = Some(SegmentEnd { base_lsn, epoch: header.epoch, offset: scan.plans_end as u64 });
+        }
         if next.is_none() {
             finish(&scan, &header, span, &path, &mut read)?;
         }
@@ -319,6 +309,10 @@ fn replay_segment(
                 recovered.last_lsn = lsn;
             }
             Step::Seal => recovered.sealed = true,
+            Step::Bridge => {
+                let missing = recovered.last_lsn.next();
+                return Err(damaged(path, scan.plans_end, format!("the segment with LSN {missing} is missing")));
+            }
             Step::Unreadable => break,
         }
     }
@@ -363,18 +357,6 @@ fn finish(
             return Err(damaged(path, scan.offset, problem));
         }
     }
-    let kept_bytes = scan.offset as u64;
-    read.surplus = (kept_bytes < file_len).then_some(Surplus { base_lsn: header.base_lsn, kept_bytes });
-    if !read.recovered.sealed && scan.proven_lsn < scan.last_lsn {
-        read.unproven = Some(unproven_frames(scan, header));
-    }
+    read.settling = Settling::of(scan, header, read.recovered.sealed, file_len);
     Ok(())
-}
-
-/// The frames behind the last that a later one claims durable: at most one batch.
-fn unproven_frames(end: &Scan<'_>, header: &SegmentHeader) -> Unproven {
-    let mut scan = Scan::new(header, end.bytes());
-    while scan.last_lsn < end.proven_lsn && scan.step() != Step::Unreadable {}
-    let bytes = end.bytes().get(scan.offset..end.offset).unwrap_or_default().to_vec();
-    Unproven { base_lsn: header.base_lsn, offset: scan.offset as u64, bytes }
 }

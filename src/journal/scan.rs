@@ -10,6 +10,8 @@ pub struct Scan<'a> {
     epoch: u32,
     /// Where the next frame starts.
     pub offset: usize,
+    /// Where the last plan ends.
+    pub plans_end: usize,
     /// The last frame's LSN.
     pub last_lsn: Lsn,
     /// The last plan's header CRC.
@@ -25,6 +27,8 @@ pub enum Step<'a> {
     Plan { lsn: Lsn, offset: usize, body: &'a [u8] },
     /// Nothing follows; the scan moved on behind the seal.
     Seal,
+    /// Another segment follows; the scan moved on behind the bridge.
+    Bridge,
     /// No frame that belongs here.
     Unreadable,
 }
@@ -54,6 +58,7 @@ impl<'a> Scan<'a> {
             bytes,
             epoch: header.epoch,
             offset: SEGMENT_HEADER_LEN,
+            plans_end: SEGMENT_HEADER_LEN,
             last_lsn: before,
             chain: header.chain,
             // A segment is created only after everything before it is durable.
@@ -72,7 +77,7 @@ impl<'a> Scan<'a> {
         let Some(header) = FrameHeader::decode(frame) else { return Step::Unreadable };
         let lsn = match header.kind {
             FrameKind::Plan => self.last_lsn.next(),
-            FrameKind::Seal => self.last_lsn,
+            FrameKind::Seal | FrameKind::Bridge => self.last_lsn,
         };
         let in_place = header.lsn == lsn && header.epoch == self.epoch && header.chain == self.chain;
         let claim_is_possible = header.durable_lsn <= self.last_lsn;
@@ -85,11 +90,13 @@ impl<'a> Scan<'a> {
         // The chain links plans: the next segment follows the last plan, whether or not a seal came between.
         if header.kind == FrameKind::Plan {
             self.chain = header.header_crc;
+            self.plans_end = self.offset;
         }
         self.proven_lsn = self.proven_lsn.max(header.durable_lsn);
         match header.kind {
             FrameKind::Plan => Step::Plan { lsn, offset, body },
             FrameKind::Seal => Step::Seal,
+            FrameKind::Bridge => Step::Bridge,
         }
     }
 

@@ -4,10 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::format::{FRAME_HEADER_LEN, FrameHeader, SEGMENT_HEADER_LEN, SegmentHeader};
-use super::segment::{CreateError, NewSegment, create_segment, is_no_room};
+use super::format::{FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
+use super::segment::{CreateError, NewSegment, create_segment, is_no_room, segment_path};
 use super::{JournalIndex, SegmentInfo, StoreId};
-use crate::contracts::{Clock, CommitError, Lsn, Storage};
+use crate::contracts::{Clock, CommitError, Lsn, Storage, StorageFile};
 
 /// The journal's limits, all from the configuration, and what makes its epochs differ from boot to boot.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,8 @@ pub struct Journal {
     store_id: StoreId,
     /// None while there is no room for one, and after the end.
     active: Option<ActiveSegment>,
+    /// A segment with plans that takes no more, and does not say yet that another follows.
+    behind: Option<SegmentEnd>,
     /// The frames of the batch that is being put together.
     batch: Vec<u8>,
     /// The last frame in `batch`, or else the last one written.
@@ -62,6 +64,13 @@ struct ActiveSegment {
     offset: u64,
 }
 
+impl ActiveSegment {
+    const fn end(&self) -> SegmentEnd {
+        let header = &self.segment.header;
+        SegmentEnd { base_lsn: header.base_lsn, epoch: header.epoch, offset: self.offset }
+    }
+}
+
 /// There is no room.
 struct Full {
     /// When to look again.
@@ -73,11 +82,21 @@ struct Full {
 pub struct End {
     pub last_lsn: Lsn,
     pub chain: u32,
+    /// The segment that holds the last plan.
+    pub segment: Option<SegmentEnd>,
+}
+
+/// Where the plans of a segment end.
+#[derive(Debug, Clone, Copy)]
+pub struct SegmentEnd {
+    pub base_lsn: Lsn,
+    pub epoch: u32,
+    pub offset: u64,
 }
 
 impl Journal {
-    /// Goes on behind `end`, in a segment of its own: bytes behind the end of an older one are never written over, and
-    /// the new segment's base says from now on where the older one ends.
+    /// Goes on behind `end`, in a segment of its own: an older one gets no more plans, and the new segment's base says
+    /// from now on where it ends.
     ///
     /// No room for the segment is not an error: the journal is then full, and readable.
     pub(super) fn start(
@@ -96,6 +115,7 @@ impl Journal {
             options,
             store_id,
             active: None,
+            behind: end.segment,
             batch: Vec::new(),
             appended_lsn: end.last_lsn,
             chain: end.chain,
@@ -202,20 +222,38 @@ impl Journal {
             return Err(io::Error::other("the journal ends in an unknown state"));
         }
         let Some(active) = self.active.take() else { return Ok(()) };
-        self.seal(&active)
+        let end = active.end();
+        self.write_end(active.segment.file.as_ref(), FrameKind::Seal, &end)
     }
 
-    /// Writes the seal and gives the unused room back. With the seal in place any damage before it can be proved, and
-    /// so can a cut at the end.
-    fn seal(&self, active: &ActiveSegment) -> io::Result<()> {
-        let mut seal = Vec::with_capacity(FRAME_HEADER_LEN);
-        FrameHeader::append_seal(&mut seal, self.appended_lsn, active.segment.header.epoch, self.chain);
-        let end = active.offset.saturating_add(seal.len() as u64);
-        active.segment.file.write_all_at(&seal, active.offset)?;
-        active.segment.file.set_len(end)?;
-        active.segment.file.sync_data()?;
-        self.index.put(active.segment.header.base_lsn, SegmentInfo { bytes: end });
+    /// Writes a seal or a bridge behind the last plan of a segment, and gives the unused room back. With it in place
+    /// any damage before it can be proved, and so can a cut at the end.
+    fn write_end(&self, file: &dyn StorageFile, kind: FrameKind, end: &SegmentEnd) -> io::Result<()> {
+        let mut frame = Vec::with_capacity(FRAME_HEADER_LEN);
+        FrameHeader::append_end(&mut frame, kind, self.appended_lsn, end.epoch, self.chain);
+        let len = end.offset.saturating_add(frame.len() as u64);
+        match file.write_all_at(&frame, end.offset) {
+            // It was cut to its last byte when the disk was full. No plan is missing from it.
+            Err(error) if kind == FrameKind::Bridge && is_no_room(&error) => return Ok(()),
+            written => written?,
+        }
+        file.set_len(len)?;
+        file.sync_data()?;
+        self.index.put(end.base_lsn, SegmentInfo { bytes: len });
         Ok(())
+    }
+
+    /// Lets the segment before a new one say that another follows: from now on it is noticed if that one is missing.
+    fn write_bridge(&mut self, old: Option<ActiveSegment>) -> io::Result<()> {
+        let kind = FrameKind::Bridge;
+        match (old, self.behind.take()) {
+            (Some(old), _) => self.write_end(old.segment.file.as_ref(), kind, &old.end()),
+            (None, Some(behind)) => {
+                let file = self.storage.open(&segment_path(behind.base_lsn))?;
+                self.write_end(file.as_ref(), kind, &behind)
+            }
+            (None, None) => Ok(()),
+        }
     }
 
     /// Changes to a new segment, or notes that there is no room for one.
@@ -246,11 +284,11 @@ impl Journal {
             }
             Err(CreateError::Failed(operation, error)) => return Err(self.poison(operation, error)),
         };
-        // The new segment is durable. A crash from here on finds the old one without a seal, which is as good: the new
-        // one's base proves where the old one ends. An old one that held no plan has just been replaced.
-        if let Some(old) = self.active.take().filter(|old| old.segment.header.base_lsn != header.base_lsn) {
-            self.seal(&old).map_err(|error| self.poison("sealing of a segment", error))?;
-        }
+        // The new segment is durable, and takes no plan before the old one says that it is there: so a segment whose
+        // plans were answered is never missing unnoticed. A crash in between finds the old one without its bridge, and
+        // the new one, which proves where the old one ends, without a plan.
+        let old = self.active.take().filter(|old| old.segment.header.base_lsn != header.base_lsn);
+        self.write_bridge(old).map_err(|error| self.poison("end of a segment", error))?;
         self.index.put(header.base_lsn, SegmentInfo { bytes: segment.capacity });
         self.active = Some(ActiveSegment { segment, offset: SEGMENT_HEADER_LEN as u64 });
         self.index.set_full(false);
@@ -270,6 +308,9 @@ impl Journal {
             return self.poison("cut after a failed write", cut_error);
         }
         self.index.put(active.segment.header.base_lsn, SegmentInfo { bytes: active.offset });
+        if active.offset > SEGMENT_HEADER_LEN as u64 {
+            self.behind = Some(active.end());
+        }
         self.active = None;
         self.batch.clear();
         self.appended_lsn = self.index.durable_lsn();
