@@ -149,6 +149,15 @@ impl CursorFile {
         file.sync_data().map_err(|source| CursorError::Io { operation: "sync", path: path.clone(), source })?;
         file.drop_cache();
         let (newest, oldest_needed) = read(&*file, &path, store_id)?;
+        // The newest slot reads well, but after a failed sync and a kill it may exist in the page cache only, and the
+        // next save would go over the one slot that the medium has. The same bytes to the same place, synced, make
+        // sure of it; torn in the middle they are still the same.
+        file.write_all_at(&newest.encode(store_id), newest.offset()).map_err(|source| CursorError::Io {
+            operation: "write back",
+            path: path.clone(),
+            source,
+        })?;
+        file.sync_data().map_err(|source| CursorError::Io { operation: "sync", path: path.clone(), source })?;
         let saved = Arc::new(SavedPosition::default());
         saved.set(&oldest_needed);
         Ok(Some(Self { file, path, store_id, newest, saved }))
