@@ -4,9 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checkpoint::{CheckpointSource, delete_checkpoints_but, write_checkpoint};
+use super::checkpoint::{CheckpointSource, delete_checkpoints_but, verify_checkpoint, write_checkpoint};
 use crate::contracts::{Clock, Lsn};
-use crate::journal::{JOURNAL_DIR, JournalFiles, segment_path};
+use crate::journal::{JOURNAL_DIR, JournalFiles, list_checkpoints, segment_path};
 
 /// When to write a checkpoint, and how much of the journal to keep for replays.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,7 @@ pub struct Housekeeper {
     /// Checkpoints that are known to read, newest first; at most two.
     checkpoints: Vec<Lsn>,
     checkpoint_bytes: u64,
+    looked_for_older: bool,
     written_before: u64,
     last_tried: Duration,
     next_try: Duration,
@@ -61,6 +62,7 @@ impl Housekeeper {
             cursors,
             checkpoints,
             checkpoint_bytes: 0,
+            looked_for_older: false,
             written_before: 0,
             last_tried,
             next_try: last_tried,
@@ -75,6 +77,10 @@ impl Housekeeper {
         {
             tracing::warn!(%error, "the checkpoint could not be written; the journal grows until one can");
         }
+        if self.files.index.is_full() && self.checkpoints.len() == 1 && !self.looked_for_older {
+            self.looked_for_older = true;
+            self.find_older();
+        }
         if let Err(error) = self.delete_segments() {
             tracing::warn!(%error, "a segment that nobody needs could not be deleted; it is tried again");
         }
@@ -88,9 +94,11 @@ impl Housekeeper {
             return false;
         }
         let bytes = index.written_bytes().saturating_sub(self.written_before);
-        let worth_it = bytes >= self.checkpoint_bytes;
+        // However large checkpoints are, two of them must fit into what the journal may take, or it would fill up.
+        let worth_it = bytes >= self.checkpoint_bytes.min(self.options.journal_bytes_max / 4);
         let due = bytes >= self.options.journal_bytes || plans >= self.options.plans;
-        (due && worth_it) || now.saturating_sub(self.last_tried) >= self.options.age
+        // A full journal gets room from nothing else.
+        (due && worth_it) || index.is_full() || now.saturating_sub(self.last_tried) >= self.options.age
     }
 
     /// Writes a checkpoint now.
@@ -118,6 +126,16 @@ impl Housekeeper {
         Ok(())
     }
 
+    /// A start reads one checkpoint and no more. Where nothing can be written and so no other will come, the one before
+    /// counts, too, if it reads.
+    fn find_older(&mut self) {
+        let (storage, store_id) = (self.files.storage.as_ref(), self.files.store_id);
+        let newest = self.checkpoints.first().copied().unwrap_or_default();
+        let listed = list_checkpoints(storage).unwrap_or_default();
+        let mut older = listed.into_iter().filter(|lsn| *lsn < newest);
+        self.checkpoints.extend(older.find(|lsn| verify_checkpoint(storage, store_id, *lsn).is_ok()));
+    }
+
     /// What lies up to here is in two checkpoints, and every sink has acknowledged it.
     fn watermark(&self) -> Lsn {
         // With one checkpoint nothing may go: should it turn out unreadable, the journal is all there is.
@@ -143,10 +161,11 @@ impl Housekeeper {
             if last_lsn > watermark || bytes.saturating_sub(info.bytes) < keep {
                 break;
             }
+            // The deletion before this one is made durable first: a crash, or a failed sync, may take back the last one
+            // only, which leaves no hole among the segments.
+            storage.sync_dir(JOURNAL_DIR)?;
             storage.remove(&segment_path(base_lsn))?;
             index.forget(base_lsn);
-            // One at a time: a crash may take back the last deletion only, which leaves no hole among the segments.
-            storage.sync_dir(JOURNAL_DIR)?;
             bytes = bytes.saturating_sub(info.bytes);
             deleted += 1;
         }
