@@ -1,0 +1,46 @@
+//! The arguments of the programs: `--name value`, and flags.
+
+use std::process::exit;
+
+/// What was given.
+pub struct Arguments {
+    usage: &'static str,
+    given: Vec<String>,
+}
+
+impl Arguments {
+    /// Those of this process.
+    #[must_use]
+    pub fn of_process(usage: &'static str) -> Self {
+        Self { usage, given: std::env::args().skip(1).collect() }
+    }
+
+    /// The number behind `name`.
+    pub fn number(&mut self, name: &str) -> Option<u64> {
+        let at = self.given.iter().position(|given| given == name)?;
+        let value = self.given.get(at + 1).and_then(|value| value.replace('_', "").parse().ok());
+        if value.is_none() {
+            self.refuse(&format!("{name} takes a number"));
+        }
+        self.given.drain(at..at + 2);
+        value
+    }
+
+    /// Whether `name` was given.
+    pub fn flag(&mut self, name: &str) -> bool {
+        let at = self.given.iter().position(|given| given == name);
+        at.map(|at| self.given.remove(at)).is_some()
+    }
+
+    /// Nothing else may have been given.
+    pub fn finish(self) {
+        if let Some(unknown) = self.given.first() {
+            self.refuse(&format!("unknown argument {unknown}"));
+        }
+    }
+
+    fn refuse(&self, problem: &str) -> ! {
+        eprintln!("{problem}\nusage: {}", self.usage);
+        exit(64);
+    }
+}

@@ -1,0 +1,349 @@
+//! One run of the daemon in one thread: the parts that `app` gives threads to, joined by hand.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orderd::contracts::{Clock, OutboxError, OutboxPosition, PlanCommitter, Storage};
+use orderd::executor::{Executor, ExecutorOptions};
+use orderd::journal::{
+    CURSORS_DIR, CheckpointError, IdentityError, JournalFiles, JournalOptions, RecoveryError, StoreId,
+};
+use orderd::journal::{create_store, open_store as open_identity};
+use orderd::relay::{CursorError, CursorFile, Step, Worker, WorkerError, WorkerSettings, cursor};
+use orderd::repo::{
+    Housekeeper, HousekeeperOptions, JournalOutbox, OpenError, OpenReport, SinkPosition, Store, StoreOptions,
+    open_store,
+};
+use uuid::Uuid;
+
+use crate::clock::{CountedIds, SimClock};
+use crate::disk::{SimDisk, hook};
+use crate::rng::Rng;
+use crate::sink::{Manners, SharedConsumer, SimSink, look};
+
+/// The configuration of a run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// See the key `journal.segment_bytes`.
+    pub segment_bytes: u64,
+    /// See the key `journal.bytes_max`.
+    pub journal_bytes_max: u64,
+    /// See the key `executor.batch_bytes_max`.
+    pub batch_bytes_max: usize,
+    /// See the key `executor.batch_commands_max`.
+    pub batch_commands_max: usize,
+    /// See the key `executor.command_ids_max`.
+    pub command_ids_max: usize,
+    /// See the key `journal.full_probe_ms`.
+    pub full_probe: Duration,
+    /// See the keys of `[relay]`.
+    pub batch_events_max: usize,
+    /// See the keys of `[relay]`.
+    pub cursor_events_max: u64,
+    /// See the keys of `[relay]`.
+    pub cursor_delay_max: Duration,
+    /// When checkpoints are written, and what is kept.
+    pub housekeeping: HousekeeperOptions,
+}
+
+/// The event source of all runs.
+pub const SOURCE: &str = "/orderd";
+/// The one store.
+pub const STORE_ID: [u8; 16] = [0x5A; 16];
+
+/// A sink, over all runs.
+#[derive(Clone)]
+pub struct SinkSetup {
+    /// Its name.
+    pub name: String,
+    /// Whether a new cursor begins at the oldest event, or behind the newest.
+    pub from_beginning: bool,
+    /// Who gets its events.
+    pub consumer: SharedConsumer,
+    /// What it does.
+    pub manners: Manners,
+}
+
+/// Everything around a run.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The disk.
+    pub disk: SimDisk,
+    /// The clock.
+    pub clock: SimClock,
+    /// The ids.
+    pub ids: CountedIds,
+    /// The configuration.
+    pub options: Options,
+    /// The sinks.
+    pub sinks: Vec<SinkSetup>,
+    /// Other than in every other run.
+    pub run_seed: u64,
+}
+
+/// Why a run could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// Exit code 65: the store is damaged.
+    Damaged(String),
+    /// Exit code 74: something could not be read or written.
+    Io(String),
+    /// Exit code 78: a later orderd's.
+    Version(String),
+}
+
+/// A relay worker, and why it ended.
+pub struct Relay {
+    worker: Option<Worker>,
+    /// Why it ended.
+    pub failed: Option<WorkerError>,
+    /// How often it delivered something.
+    pub delivered: u64,
+}
+
+/// All workers; shared with what runs while others wait for a sync.
+pub type Relays = Rc<RefCell<Vec<Relay>>>;
+
+/// A run.
+pub struct Daemon {
+    /// Decides and stores.
+    pub executor: Executor<Store>,
+    /// Publishes.
+    pub relays: Relays,
+    /// Writes checkpoints and deletes; taken out while it is at work.
+    pub housekeeper: Option<Housekeeper>,
+    /// What reading the journal takes.
+    pub files: JournalFiles,
+    /// What the start found.
+    pub report: OpenReport,
+    /// Where each cursor stood.
+    pub positions: Vec<OutboxPosition>,
+}
+
+impl Daemon {
+    /// Starts as the daemon does: identity, cursors, checkpoint, journal, workers.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start(around: &Surroundings) -> Result<Self, StartError> {
+        let storage: Arc<dyn Storage> = Arc::new(around.disk.clone());
+        let clock: Arc<dyn Clock> = Arc::new(around.clock.clone());
+        let store_id = match open_identity(storage.as_ref()) {
+            Err(IdentityError::Missing) => create_store(storage.as_ref(), StoreId::from_bytes(STORE_ID)),
+            opened => opened,
+        }?;
+        let id = Uuid::from_bytes(*store_id.as_bytes());
+        let mut cursors = load_cursors(storage.as_ref(), id)?;
+        let seen: Vec<_> = cursors
+            .iter()
+            .map(|(name, cursor)| SinkPosition { path: cursor::path_of(name), position: cursor.position() })
+            .collect();
+        let options = around.store_options();
+        let (store, report) = open_store(&storage, Arc::clone(&clock), store_id, &options, &seen)?;
+        let index = Arc::clone(store.journal().index());
+        let files = JournalFiles { storage: Arc::clone(&storage), index, store_id };
+        let (mut relays, mut positions, mut saved) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, sink) in around.sinks.iter().enumerate() {
+            let cursor = match cursors.remove(&sink.name) {
+                Some(cursor) => cursor,
+                None => CursorFile::create(storage.as_ref(), &sink.name, id, beginning(sink, &files, &store)?)?,
+            };
+            positions.push(cursor.position());
+            saved.push(cursor.saved());
+            let durable_sequence = Arc::clone(store.durable_sequence());
+            let reader = Box::new(JournalOutbox::open(files.clone(), durable_sequence, cursor.position())?);
+            let settings = around.worker_settings(&sink.name, number as u64);
+            let worker = Worker::new(&settings, reader, around.sink(sink, number as u64), cursor, Arc::clone(&clock))
+                .map_err(|error| StartError::Damaged(error.to_string()))?;
+            relays.push(Relay { worker: Some(worker), failed: None, delivered: 0 });
+        }
+        saved.extend(cursors.values().map(CursorFile::saved));
+        let positions_of_cursors = Box::new(move || saved.iter().map(|position| position.lsn()).collect());
+        let housekeeper = Housekeeper::new(
+            files.clone(),
+            Arc::clone(&clock),
+            around.options.housekeeping,
+            report.checkpoint_lsn,
+            positions_of_cursors,
+        );
+        let options = ExecutorOptions {
+            batch_commands_max: around.options.batch_commands_max,
+            batch_bytes_max: around.options.batch_bytes_max,
+        };
+        let executor = Executor::new(store, clock, Box::new(around.ids.clone()), options);
+        let relays = Rc::new(RefCell::new(relays));
+        Ok(Self { executor, relays, housekeeper: Some(housekeeper), files, report, positions })
+    }
+
+    /// From now on workers step now and then while somebody waits for a sync.
+    pub fn relay_while_syncing(&self, mut rng: Rng) {
+        let relays = Rc::clone(&self.relays);
+        hook::set(Box::new(move || {
+            // Not while it is a worker that waits for a sync.
+            let count = relays.try_borrow_mut().map_or(0, |relays| relays.len());
+            if count > 0 && rng.percent(40) {
+                step(&relays, rng.index(count));
+            }
+        }));
+    }
+
+    /// Steps one worker; `None` if it has ended.
+    pub fn step(&self, number: usize) -> Option<Step> {
+        step(&self.relays, number)
+    }
+
+    /// Stops as the daemon does on SIGTERM: the journal sealed, the cursors saved.
+    ///
+    /// # Errors
+    /// Something could not be saved.
+    pub fn stop(mut self) -> Result<(), String> {
+        hook::clear();
+        self.executor.store_mut().close().map_err(|error| format!("close: {error}"))?;
+        for relay in self.relays.borrow_mut().iter_mut() {
+            if let Some(worker) = &mut relay.worker {
+                worker.save().map_err(|error| format!("save: {error}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        hook::clear();
+    }
+}
+
+fn step(relays: &Relays, number: usize) -> Option<Step> {
+    let mut relays = relays.borrow_mut();
+    let relay = relays.get_mut(number)?;
+    match relay.worker.as_mut()?.step() {
+        Ok(step) => {
+            relay.delivered += u64::from(step == Step::Delivered);
+            Some(step)
+        }
+        Err(error) => {
+            relay.worker = None;
+            relay.failed = Some(error);
+            None
+        }
+    }
+}
+
+/// All that are there, also those of sinks that are not configured.
+fn load_cursors(storage: &dyn Storage, store_id: Uuid) -> Result<BTreeMap<String, CursorFile>, StartError> {
+    let mut cursors = BTreeMap::new();
+    let names = storage.list(CURSORS_DIR).map_err(|error| StartError::Io(format!("listing {CURSORS_DIR}: {error}")))?;
+    for name in names.iter().filter_map(|name| cursor::sink_of(name)) {
+        if let Some(cursor) = CursorFile::load(storage, name, store_id)? {
+            cursors.insert(name.to_owned(), cursor);
+        }
+    }
+    Ok(cursors)
+}
+
+fn beginning(sink: &SinkSetup, files: &JournalFiles, store: &Store) -> Result<OutboxPosition, StartError> {
+    let last = store.state().last_sequence;
+    let position = if sink.from_beginning {
+        JournalOutbox::beginning(files.clone(), last)?
+    } else {
+        JournalOutbox::end(files, last)
+    };
+    let mut consumer = look(&sink.consumer);
+    if consumer.seen.is_empty() {
+        consumer.base = position.sequence.0;
+    } else {
+        return Err(StartError::Damaged(format!("the cursor of {} is gone", sink.name)));
+    }
+    Ok(position)
+}
+
+impl Surroundings {
+    /// What the store is opened with.
+    #[must_use]
+    pub fn store_options(&self) -> StoreOptions {
+        let Options { segment_bytes, journal_bytes_max, batch_bytes_max, full_probe, command_ids_max, .. } =
+            self.options;
+        let journal = JournalOptions {
+            segment_bytes,
+            bytes_max: journal_bytes_max,
+            batch_bytes_max,
+            full_probe,
+            epoch_seed: self.run_seed,
+        };
+        StoreOptions { journal, command_ids_max, event_source: SOURCE.into() }
+    }
+
+    fn worker_settings(&self, name: &str, number: u64) -> WorkerSettings {
+        WorkerSettings {
+            name: name.to_owned(),
+            kind: "simulated".to_owned(),
+            batch_events_max: self.options.batch_events_max,
+            batch_bytes_max: 1 << 20,
+            cursor_events_max: self.options.cursor_events_max,
+            cursor_delay_max: self.options.cursor_delay_max,
+            backoff_min: Duration::from_millis(1),
+            backoff_max: Duration::from_millis(50),
+            backoff_seed: self.run_seed ^ number,
+            drain_max: Duration::from_secs(1),
+        }
+    }
+
+    fn sink(&self, setup: &SinkSetup, number: u64) -> Box<SimSink> {
+        Box::new(SimSink {
+            consumer: Arc::clone(&setup.consumer),
+            manners: setup.manners,
+            rng: Rng::new(self.run_seed).fork(number),
+            disk: self.disk.clone(),
+            clock: self.clock.clone(),
+        })
+    }
+}
+
+impl From<IdentityError> for StartError {
+    fn from(error: IdentityError) -> Self {
+        let text = error.to_string();
+        match error {
+            IdentityError::Missing | IdentityError::Damaged(_) => Self::Damaged(text),
+            IdentityError::Version(_) => Self::Version(text),
+            IdentityError::Io { .. } => Self::Io(text),
+        }
+    }
+}
+
+impl From<CursorError> for StartError {
+    fn from(error: CursorError) -> Self {
+        let text = error.to_string();
+        match error {
+            CursorError::Damaged { .. } | CursorError::WrongStore { .. } => Self::Damaged(text),
+            CursorError::NewerFormat { .. } => Self::Version(text),
+            CursorError::Io { .. } => Self::Io(text),
+        }
+    }
+}
+
+impl From<OutboxError> for StartError {
+    fn from(error: OutboxError) -> Self {
+        match error {
+            OutboxError::Damaged(text) => Self::Damaged(text),
+            OutboxError::Io(error) => Self::Io(error.to_string()),
+        }
+    }
+}
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        let text = error.to_string();
+        match error {
+            OpenError::Checkpoint(CheckpointError::Damaged { .. })
+            | OpenError::Journal(RecoveryError::Damaged { .. }) => Self::Damaged(text),
+            OpenError::Checkpoint(CheckpointError::Version { .. })
+            | OpenError::Journal(RecoveryError::Version { .. }) => Self::Version(text),
+            OpenError::Checkpoint(CheckpointError::Io { .. })
+            | OpenError::Journal(RecoveryError::Io { .. } | RecoveryError::Journal(_)) => Self::Io(text),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! A disk that loses, tears and reorders what was not synced, fails on demand, and fills up.
+
+pub mod content;
+pub mod crash;
+pub mod faults;
+pub mod file;
+mod handle;
+pub mod hook;
+mod machine;
+pub mod tree;
+pub mod weather;
+
+pub use content::Content;
+pub use crash::{Fate, Fates, UnsyncedOp, unsynced};
+pub use faults::{Call, Faults};
+pub use file::{File, SECTOR};
+pub use machine::SimDisk;
+pub use tree::Tree;
+pub use weather::{Havoc, Weather};

@@ -1,0 +1,14 @@
+//! Proof of what orderd promises: the code that ships, over a simulated disk, clock and sinks.
+
+pub mod arguments;
+pub mod clock;
+pub mod daemon;
+pub mod disk;
+pub mod fingerprint;
+pub mod judge;
+pub mod marks;
+pub mod model;
+pub mod pool;
+pub mod rng;
+pub mod sim;
+pub mod sink;

@@ -1,0 +1,11 @@
+//! The simulation: one seed, one run, one thread.
+
+mod clients;
+mod many;
+mod restart;
+mod steps;
+mod swarm;
+mod world;
+
+pub use many::{SEEDS_FOR_ALL_MARKS, Summary, replay, run_many};
+pub use world::{Outcome, run};
