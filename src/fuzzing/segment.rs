@@ -7,7 +7,7 @@ use super::frame::rewrite_frame;
 use super::input::Input;
 use crate::contracts::Lsn;
 use crate::journal::StoreId;
-use crate::journal::bytes::{FrameHeader, SEGMENT_HEADER_LEN, Scan, SegmentHeader, Step, Tail};
+use crate::journal::bytes::{FrameHeader, FrameKind, SEGMENT_HEADER_LEN, Scan, SegmentHeader, Step, Tail};
 
 const EPOCH: u32 = 77;
 
@@ -70,9 +70,11 @@ fn write(input: &mut Input<'_>) -> Written {
             durable_lsn = lsn;
         }
     }
-    if input.byte().is_multiple_of(4) {
+    let end = input.byte();
+    if end.is_multiple_of(4) {
         let start = bytes.len();
-        FrameHeader::append_seal(&mut bytes, lsn, EPOCH, chain);
+        let kind = if end.is_multiple_of(8) { FrameKind::Bridge } else { FrameKind::Seal };
+        FrameHeader::append_end(&mut bytes, kind, lsn, EPOCH, chain);
         frames.push(start..bytes.len());
     }
     bytes.resize(bytes.len() + input.below(128), 0);
@@ -106,7 +108,7 @@ fn scan(header: &SegmentHeader, bytes: &[u8]) -> Vec<Range<usize>> {
         assert!(start == accepted.last().map_or(SEGMENT_HEADER_LEN, |frame| frame.end));
         let sealed = match scan.step() {
             Step::Unreadable => break,
-            Step::Seal => {
+            Step::Seal | Step::Bridge => {
                 assert_eq!(scan.last_lsn, lsn);
                 true
             }
