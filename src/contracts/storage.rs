@@ -94,6 +94,9 @@ pub trait StorageFile: Send + Sync {
     /// As the system says.
     fn len(&self) -> io::Result<u64>;
 
+    /// Tells the system that the whole file will be read soon, so that it fetches it meanwhile. A hint.
+    fn read_ahead(&self) {}
+
     /// Asks the system to forget cached pages, so that the next reads come from the medium. A hint.
     fn drop_cache(&self);
 }

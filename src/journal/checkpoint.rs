@@ -175,6 +175,7 @@ impl CheckpointReader {
         let opened = storage.open_read_only(&path).and_then(|file| {
             // What a dead process left in the page cache is not what the medium has.
             file.drop_cache();
+            file.read_ahead();
             let mut bytes = [0; HEADER_LEN];
             let read = file.read_at(&mut bytes, 0)?;
             Ok((file, bytes, read))

@@ -237,16 +237,16 @@ fn read_journal(
     let mut bytes = Vec::new();
     let needed = bases.iter().position(|base| *base == first).unwrap_or(0);
     let mut following = bases.iter().skip(needed.saturating_add(1)).copied();
-    let mut current = Some(first);
-    while let Some(base_lsn) = current {
+    let mut current = Some((first, open_segment(storage, first, access)?));
+    while let Some((base_lsn, file)) = current {
         let next = following.next();
         let path = segment_path(base_lsn);
-        let file = match access {
-            Access::Own => storage.open(&path),
-            Access::Guest => storage.open_read_only(&path),
+        read_segment(file.as_ref(), &mut bytes).map_err(io_error("reading", &path))?;
+        // While this segment is replayed, the system fetches the next one.
+        current = match next {
+            Some(next) => Some((next, open_segment(storage, next, access)?)),
+            None => None,
         };
-        let file = file.map_err(io_error("opening", &path))?;
-        load(file.as_ref(), &path, access, &mut bytes)?;
         let header = check_header(&bytes, &path, store_id, base_lsn)?;
         if base_lsn != first && header.chain != read.chain {
             return Err(damaged(&path, 0, "the segment does not continue the one before it"));
@@ -261,17 +261,22 @@ fn read_journal(
         if next.is_none() {
             finish(&scan, &header, span, &path, &mut read)?;
         }
-        current = next;
     }
     Ok(read)
 }
 
-fn load(file: &dyn StorageFile, path: &str, access: Access, bytes: &mut Vec<u8>) -> Result<(), RecoveryError> {
-    if access == Access::Own {
-        file.sync_data().map_err(io_error("syncing", path))?;
-        file.drop_cache();
+fn open_segment(storage: &dyn Storage, base_lsn: Lsn, access: Access) -> Result<Box<dyn StorageFile>, RecoveryError> {
+    let path = segment_path(base_lsn);
+    match access {
+        Access::Guest => storage.open_read_only(&path).map_err(io_error("opening", &path)),
+        Access::Own => {
+            let file = storage.open(&path).map_err(io_error("opening", &path))?;
+            file.sync_data().map_err(io_error("syncing", &path))?;
+            file.drop_cache();
+            file.read_ahead();
+            Ok(file)
+        }
     }
-    read_segment(file, bytes).map_err(io_error("reading", path))
 }
 
 fn check_header(bytes: &[u8], path: &str, store_id: StoreId, base_lsn: Lsn) -> Result<SegmentHeader, RecoveryError> {

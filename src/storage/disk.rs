@@ -133,6 +133,12 @@ impl StorageFile for DiskFile {
         Ok(self.file.metadata()?.len())
     }
 
+    fn read_ahead(&self) {
+        if let Err(error) = fs::fadvise(&self.file, 0, None, Advice::WillNeed) {
+            tracing::debug!(%error, "the system takes no advice on its cache");
+        }
+    }
+
     fn drop_cache(&self) {
         // A hint: where the system ignores it, the journal's way of recovering holds all the same.
         if let Err(error) = fs::fadvise(&self.file, 0, None, Advice::DontNeed) {
