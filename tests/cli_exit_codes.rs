@@ -78,6 +78,36 @@ fn a_file_that_cannot_be_read_exits_74() {
     assert!(run.stderr.contains("no-such-file"), "{}", run.stderr);
 }
 
+#[test]
+fn a_daemon_that_does_not_answer_in_time_exits_69() {
+    let store = Store::new();
+    let daemon = Daemon::start(&store);
+    daemon.signal(rustix::process::Signal::STOP);
+    let run = orderd(&store, &["status", "--timeout-ms", "300"]);
+    daemon.signal(rustix::process::Signal::CONT);
+    assert_eq!(run.code, Some(69), "{}", run.stderr);
+    assert!(run.stderr.contains("300"), "the time is told: {}", run.stderr);
+    orderd(&store, &["status"]).expect(0);
+}
+
+#[test]
+fn a_socket_or_data_directory_that_cannot_be_had_exits_74() {
+    for (key, path) in [("socket", "missing/s"), ("data_dir", "config.toml/data")] {
+        let other = if key == "socket" { "data_dir = \"data\"" } else { "socket = \"s\"" };
+        let store = Store::raw(&format!("[daemon]\n{key} = \"{path}\"\n{other}\n"));
+        let run = Daemon::refused(&store).expect(74);
+        assert!(run.stderr.contains(path), "{path} is not named: {}", run.stderr);
+    }
+}
+
+#[test]
+fn completions_and_the_man_page_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(Cli::new(&["completions", shell]).run().expect(0).stdout.contains("orderd"));
+    }
+    assert!(Cli::new(&["man"]).run().expect(0).stdout.contains(".TH orderd"));
+}
+
 /// The uid that nobody has, if this test may become somebody else.
 const NOBODY: u32 = 65_534;
 

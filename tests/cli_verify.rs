@@ -72,5 +72,6 @@ fn a_store_that_is_not_there_is_not_called_sound_and_not_made() {
     fs::create_dir(store.data_dir()).unwrap();
     let run = orderd(&store, &["verify"]);
     assert!(matches!(run.code, Some(65 | 74)), "{run:?}");
+    assert!(run.stderr.contains("data"), "the folder is named: {}", run.stderr);
     assert!(files(&store.data_dir()).is_empty());
 }

@@ -180,6 +180,22 @@ fn a_cursor_ahead_of_the_journal_is_refused_with_both_numbers() {
 }
 
 #[test]
+fn a_store_folder_with_nothing_in_it_is_not_a_new_store() {
+    let store = Store::new();
+    for part in ["data/store", "data/store/journal"] {
+        fs::create_dir_all(store.path(part)).unwrap();
+        let run = Daemon::refused(&store).expect(65);
+        assert!(run.stderr.contains("store"), "the folder is named: {}", run.stderr);
+        assert!(files(&store.data_dir()).is_empty(), "nothing was made");
+        assert_eq!(orderd(&store, &["verify"]).code, Some(65));
+    }
+    fs::remove_dir_all(store.path("data/store")).unwrap();
+    fs::write(store.path("data/store"), "not a folder").unwrap();
+    assert_ne!(Daemon::refused(&store).code, Some(0));
+    assert_eq!(fs::read_to_string(store.path("data/store")).unwrap(), "not a folder");
+}
+
+#[test]
 fn a_half_made_store_is_not_taken_for_one() {
     let store = Store::new();
     fs::create_dir_all(store.path("data/store.tmp/journal")).unwrap();

@@ -33,6 +33,20 @@ fn logs_never_carry_payloads_or_control_characters() {
 }
 
 #[test]
+fn who_connects_is_logged_by_user_and_process() {
+    let store = Store::with("", "[log]\nlevel = \"debug\"\nformat = \"json\"\n");
+    let mut daemon = Daemon::start(&store);
+    Client::connect(&store).place(1);
+    daemon.stop();
+    let (uid, pid) = (rustix::process::geteuid().as_raw(), std::process::id());
+    let told = daemon.stderr().lines().any(|line| {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        entry["uid"] == uid && entry["pid"] == pid
+    });
+    assert!(told, "uid {uid} and pid {pid}: {}", daemon.stderr());
+}
+
+#[test]
 fn json_logs_are_one_object_a_line() {
     let store = Store::with("", "[log]\nformat = \"json\"\nlevel = \"debug\"\n");
     let mut daemon = Daemon::start(&store);

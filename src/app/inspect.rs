@@ -7,7 +7,7 @@ use super::AppError;
 use super::open::{open_storage, sinks_with_cursor, uuid_of};
 use crate::contracts::{Lsn, Mutation, Storage};
 use crate::domain::OrderState;
-use crate::journal::{Span, StoreId, inspect, list_checkpoints, oldest_lsn, open_store};
+use crate::journal::{IdentityError, Span, StoreId, inspect, list_checkpoints, oldest_lsn, open_store};
 use crate::relay::{CursorFile, cloud_event};
 use crate::repo::{OpenReport, StoreState, StoredPlan, inspect_store, published, verify_checkpoint};
 use crate::server::write_order;
@@ -26,7 +26,12 @@ struct Guest {
 impl Guest {
     fn open(data_dir: &Path) -> Result<Self, AppError> {
         let storage = open_storage(data_dir)?;
-        let store_id = open_store(storage.as_ref())?;
+        let store_id = match open_store(storage.as_ref()) {
+            Err(IdentityError::Missing) => {
+                return Err(AppError::Io(format!("there is no store in {}", data_dir.display())));
+            }
+            opened => opened?,
+        };
         let mut cursors = Vec::new();
         for sink in sinks_with_cursor(storage.as_ref())? {
             if let Some(position) = CursorFile::inspect(storage.as_ref(), &sink, uuid_of(store_id))? {
