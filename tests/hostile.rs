@@ -26,6 +26,9 @@ const HONEST: u64 = 3;
 /// 128 MiB of unread answers and 256 lines of 256 KiB are allowed by the configuration; the rest is the daemon's own.
 const RSS_KB_MAX: u64 = 256 * 1024;
 
+/// Files that the daemon opens for itself while it works: segments, a checkpoint, the sink.
+const FILES_OWN: usize = 8;
+
 const REDELIVERED_MAX: u64 = 2000;
 
 #[test]
