@@ -17,6 +17,11 @@ lint:
 test *filter:
     cargo test --release {{filter}}
 
+# The deliberate bugs in the code, or those with one of these in their names, each against the test that catches it
+# (about 20 minutes; those of the disk are caught by `cargo test`)
+bugs *names:
+    proof/bugs/run {{names}}
+
 # The fuzzers, one after the other, each for so many seconds; what they find new is kept in fuzz/corpus (needs nightly
 # and `cargo install cargo-fuzz`). Memory is safe here already, so no sanitizer slows them down.
 fuzz seconds="60":

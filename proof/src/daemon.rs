@@ -19,6 +19,7 @@ use orderd::repo::{
 };
 use uuid::Uuid;
 
+use crate::bugs::{Bug, BuggyDisk};
 use crate::clock::{CountedIds, SimClock};
 use crate::disk::{SimDisk, hook};
 use crate::rng::Rng;
@@ -80,6 +81,8 @@ pub struct Surroundings {
     pub options: Options,
     /// The sinks.
     pub sinks: Vec<SinkSetup>,
+    /// A deliberate bug between the daemon and its disk.
+    pub bug: Option<Bug>,
     /// Other than in every other run.
     pub run_seed: u64,
 }
@@ -129,7 +132,7 @@ impl Daemon {
     /// # Errors
     /// See [`StartError`].
     pub fn start(around: &Surroundings) -> Result<Self, StartError> {
-        let storage: Arc<dyn Storage> = Arc::new(around.disk.clone());
+        let storage = around.storage();
         let clock: Arc<dyn Clock> = Arc::new(around.clock.clone());
         let store_id = match open_identity(storage.as_ref()) {
             Err(IdentityError::Missing) => create_store(storage.as_ref(), StoreId::from_bytes(STORE_ID)),
@@ -262,6 +265,13 @@ fn beginning(sink: &SinkSetup, files: &JournalFiles, store: &Store) -> Result<Ou
 }
 
 impl Surroundings {
+    fn storage(&self) -> Arc<dyn Storage> {
+        match self.bug {
+            None => Arc::new(self.disk.clone()),
+            Some(bug) => Arc::new(BuggyDisk::new(self.disk.clone(), bug)),
+        }
+    }
+
     /// What the store is opened with.
     #[must_use]
     pub fn store_options(&self) -> StoreOptions {

@@ -204,7 +204,7 @@ impl StorageFile for SimFile {
     fn allocate(&self, len: u64) -> io::Result<()> {
         let extend = |machine: &mut Machine, room: u64| -> io::Result<()> {
             let file = machine.tree.file_mut(self.inode)?;
-            let target = len.min(file.cache.len() + room);
+            let target = len.min(file.cache.len().saturating_add(room));
             file.act(FileOp::Extend(target));
             if target == len || file.cache.len() >= len { Ok(()) } else { Err(no_space()) }
         };

@@ -8,4 +8,4 @@ mod swarm;
 mod world;
 
 pub use many::{SEEDS_FOR_ALL_MARKS, Summary, replay, run_many};
-pub use world::{Outcome, run};
+pub use world::{Outcome, run, run_with};

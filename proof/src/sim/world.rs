@@ -4,6 +4,7 @@ use orderd::contracts::Clock;
 
 use super::clients::Clients;
 use super::swarm::Swarm;
+use crate::bugs::Bug;
 use crate::clock::{CountedIds, SimClock};
 use crate::daemon::{Daemon, SOURCE, SinkSetup, Surroundings};
 use crate::disk::{Call, SimDisk, Weather};
@@ -81,9 +82,15 @@ impl From<String> for Stop {
 /// Runs a seed.
 #[must_use]
 pub fn run(seed: u64, log: bool) -> Outcome {
+    run_with(seed, log, None)
+}
+
+/// Runs a seed with a deliberate bug.
+#[must_use]
+pub fn run_with(seed: u64, log: bool, bug: Option<Bug>) -> Outcome {
     let mut rng = Rng::new(seed);
     let swarm = Swarm::new(&mut rng.fork(1));
-    let mut world = World::new(seed, swarm, &mut rng);
+    let mut world = World::new(seed, swarm, bug, &mut rng);
     if log {
         world.around.disk.start_log();
         world.around.disk.say(|| format!("-- {:?}", world.swarm));
@@ -105,7 +112,7 @@ pub fn run(seed: u64, log: bool) -> Outcome {
 }
 
 impl World {
-    fn new(seed: u64, swarm: Swarm, rng: &mut Rng) -> Self {
+    fn new(seed: u64, swarm: Swarm, bug: Option<Bug>, rng: &mut Rng) -> Self {
         let clients = Clients::new(rng.fork(2), swarm.with_id);
         let model = Model::new(SOURCE, swarm.options.command_ids_max);
         let around = Surroundings {
@@ -114,6 +121,7 @@ impl World {
             ids: CountedIds::default(),
             options: swarm.options.clone(),
             sinks: Vec::new(),
+            bug,
             run_seed: 0,
         };
         let mut world = Self {

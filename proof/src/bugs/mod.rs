@@ -1,0 +1,13 @@
+//! Deliberate bugs: a battery that has never failed proves nothing. Each of these must make the simulation fail.
+//!
+//! They lie between the daemon and its disk, so the daemon's code is the one that ships: a sync that is asked for and
+//! not done is to the disk what a sync is that nobody asked for. Bugs that a disk cannot have are patches, in
+//! `proof/bugs/`.
+
+mod disk;
+mod hunt;
+mod list;
+
+pub use disk::BuggyDisk;
+pub use hunt::{Catch, hunt};
+pub use list::Bug;
