@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crate::load::{Rng, Summary, Witness, count, seed};
-use crate::support::{Daemon, Store, pause};
+use crate::support::{Client, Daemon, Store, pause};
 
 /// Kills in one store before the next is begun: its dumps and its history stay small enough to judge.
 const KILLS_A_STORE: u64 = 100;
@@ -82,8 +82,13 @@ fn kill_one_store(kills: u64, rng: &mut Rng) -> Summary {
     let mut daemon = Daemon::spawn(&store);
     wait_ready(&mut daemon, &store);
     witness.dump_news(&store);
-    let sighting = crew.settle();
-    witness.heard(sighting);
+    witness.heard(crew.settle());
+    let status = Client::connect(&store).status();
+    println!("the journal in the end: {}", status["journal"]);
+    if kills >= KILLS_A_STORE {
+        assert!(status["journal"]["checkpoint_lsn"].as_u64() > Some(0), "checkpoints are written: {status}");
+        assert!(status["journal"]["segments"].as_u64() > Some(1), "segments follow each other: {status}");
+    }
     witness.conclude(&store, daemon)
 }
 

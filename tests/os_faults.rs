@@ -8,6 +8,7 @@
 
 mod case;
 mod expect;
+mod size_limit;
 mod strace;
 
 use case::{Case, Start};

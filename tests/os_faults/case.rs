@@ -10,7 +10,7 @@ use crate::load::{Crew, Rng, Task, Witness};
 use crate::support::{Client, DEADLINE, Daemon, Store, files, poll};
 
 /// Small enough that a few hundred commands rotate, checkpoint, delete and move the cursor.
-const SMALL: &str = "
+pub const SMALL: &str = "
 [executor]
 batch_bytes_max = 16384
 
@@ -29,9 +29,9 @@ backoff_ms_min = 5
 backoff_ms_max = 50
 ";
 
-const REDELIVERED_MAX: u64 = 40;
+pub const REDELIVERED_MAX: u64 = 40;
 
-const TASK: Task = Task { clients: 4, bursts_max: 15, idle_us_max: 500 };
+pub const TASK: Task = Task { clients: 4, bursts_max: 15, idle_us_max: 500 };
 
 /// How long a life goes on at least: the housekeeper looks around several times a second.
 const LIFE_MIN: Duration = Duration::from_millis(300);
