@@ -238,7 +238,8 @@ impl Journal {
             written => written?,
         }
         file.set_len(len)?;
-        file.sync_data()?;
+        // A failed sync is final whatever it says: it is never taken for a full disk.
+        file.sync_data().map_err(io::Error::other)?;
         self.index.put(end.base_lsn, SegmentInfo { bytes: len });
         Ok(())
     }
