@@ -20,6 +20,7 @@ impl Rng {
     }
 
     /// Any number.
+    #[expect(clippy::should_implement_trait, reason = "it never ends: there is no None to give")]
     pub fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -2,11 +2,11 @@
 
 use std::io;
 
+use super::JournalFiles;
 use super::format::{
     FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader,
 };
 use super::segment::segment_path;
-use super::{JOURNAL_DIR, JournalFiles};
 use crate::contracts::{Lsn, OutboxError, StorageFile};
 
 /// One reader; it costs a window of memory and an open file.
@@ -118,12 +118,6 @@ impl JournalReader {
             self.consume(&header);
         }
         self.take()
-    }
-
-    /// Where the next frame is looked for: a file, and an offset in it.
-    #[must_use]
-    pub fn place(&self) -> (String, u64) {
-        self.segment.as_ref().map_or_else(|| (JOURNAL_DIR.to_owned(), 0), |open| (open.path.clone(), open.offset))
     }
 
     fn missing(&self) -> OutboxError {

@@ -7,8 +7,8 @@ use super::store::{Store, StoreState};
 use super::{DurableSequence, JournalOutbox, StoredPlan};
 use crate::contracts::{Clock, Lsn, OutboxError, OutboxPosition, Storage};
 use crate::journal::{
-    CheckpointError, JournalFiles, JournalOptions, JournalReader, Recovered, RecoveryError, Replay, ReplayedFrame,
-    Span, StoreId, inspect, recover,
+    CheckpointError, JournalFiles, JournalOptions, Recovered, RecoveryError, Replay, ReplayedFrame, Span, StoreId,
+    inspect, recover,
 };
 
 /// What a store needs to know from the configuration.
@@ -72,12 +72,10 @@ pub fn open_store(
         let stored = StoredPlan::decode(frame.body)?;
         state.replay(frame.lsn, &stored, already_maybe)
     };
-    // A cursor from another history, or damage on the way from it, is found out before the first byte is changed.
-    let accept = |files: &JournalFiles| {
-        sinks.iter().try_for_each(|sink| check_position(files, sink))?;
-        let behind = sinks.iter().map(|sink| sink.position.lsn).min();
-        behind.map_or(Ok(()), |behind| check_backlog(files, behind.next(), loaded.covered))
-    };
+    // A cursor from another history is found out before the first byte is changed. What lies between it and the
+    // checkpoint is not read here: a start costs the same however much is undelivered. The relay reads it, and damage
+    // there ends the daemon then, with nothing skipped.
+    let accept = |files: &JournalFiles| sinks.iter().try_for_each(|sink| check_position(files, sink));
     let (journal, recovered) = recover(storage, clock, options.journal, store_id, span, &mut replay, &accept)?;
     journal.index().set_checkpoint_lsn(loaded.covered);
     let durable_sequence = Arc::new(DurableSequence::new(state.last_sequence));
@@ -102,30 +100,6 @@ fn check_position(files: &JournalFiles, sink: &SinkPosition) -> Result<(), Recov
             Err(RecoveryError::Io { operation: "reading the plan that is named by", path: sink.path.clone(), source })
         }
     }
-}
-
-/// Reads what a sink has still to get and the state does not need any more: from `first` to `last`.
-fn check_backlog(files: &JournalFiles, first: Lsn, last: Lsn) -> Result<(), RecoveryError> {
-    let mut next = first;
-    let mut reader = JournalReader::new(files.clone(), first);
-    while next <= last {
-        match reader.next_frame().map(|frame| frame.map(|frame| frame.lsn)) {
-            Ok(Some(lsn)) => next = lsn.next(),
-            Ok(None) => break,
-            Err(error) => {
-                let (path, offset) = reader.place();
-                return Err(match error {
-                    OutboxError::Damaged(problem) => {
-                        let place = format!("{path}: damaged at offset {offset}: ");
-                        let problem = problem.strip_prefix(&place).unwrap_or(&problem).to_owned();
-                        RecoveryError::Damaged { path, offset, problem }
-                    }
-                    OutboxError::Io(source) => RecoveryError::Io { operation: "reading", path, source },
-                });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Rebuilds the state and changes nothing, also while a daemon writes the store.

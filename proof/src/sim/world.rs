@@ -228,10 +228,10 @@ impl World {
     pub(super) fn cut_power(&mut self) {
         let disk = &self.around.disk;
         self.marks.hit(Mark::PowerCut);
-        if let Some(call) = disk.died_at() {
-            if let Some(mark) = mark_of(&call) {
-                self.marks.hit(mark);
-            }
+        if let Some(call) = disk.died_at()
+            && let Some(mark) = mark_of(&call)
+        {
+            self.marks.hit(mark);
         }
         let mut weather = Weather::new(self.rng.fork(5));
         disk.cut_power(&mut weather);
