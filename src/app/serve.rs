@@ -28,6 +28,8 @@ use crate::service::ServiceManager;
 const STOP_MAX: Duration = Duration::from_millis(1500);
 /// How often the state is shown to the service manager when it asks for no watchdog.
 const STATUS_TURN: Duration = Duration::from_secs(5);
+/// How long a thread that has failed may take to tell why, once another has ended because of it.
+const CAUSE_MAX: Duration = Duration::from_millis(500);
 /// Batches of answers on their way to the server, each of at most `executor.batch_commands_max`.
 const ANSWER_BATCHES_MAX: usize = 64;
 
@@ -191,7 +193,7 @@ impl Daemon {
                     Ok(SIGHUP) => self.reload(config, log, service),
                     Ok(_) | Err(_) => return Ok(()),
                 },
-                recv(self.ended) -> ended => return Err(early(ended.ok())),
+                recv(self.ended) -> ended => return Err(early(ended.ok(), &self.ended)),
                 recv(turn) -> _ => {
                     if watchdog.all_alive() {
                         service.alive();
@@ -282,13 +284,21 @@ fn supervise(
     })
 }
 
-/// A thread ended although nobody had asked it to.
-fn early(ended: Option<Ended>) -> AppError {
-    match ended {
-        Some(Ended { result: Err(error), .. }) => error,
-        Some(Ended { thread, result: Ok(()) }) => AppError::Internal(format!("the thread {thread} ended by itself")),
-        None => AppError::Internal("all threads ended by themselves".to_owned()),
-    }
+/// Why a thread ended although nobody had asked it to.
+///
+/// One that fails lets go of its channels before it can tell why, and whoever spoke with it may then end first and
+/// without an error: so the others are heard for a moment, because the exit code is that of the cause.
+fn early(first: Option<Ended>, others: &Receiver<Ended>) -> AppError {
+    let Some(Ended { thread, result }) = first else {
+        return AppError::Internal("all threads ended by themselves".to_owned());
+    };
+    let Err(error) = result else {
+        let deadline = Instant::now() + CAUSE_MAX;
+        let mut causes = std::iter::from_fn(|| others.recv_deadline(deadline).ok());
+        let cause = causes.find_map(|ended| ended.result.err());
+        return cause.unwrap_or_else(|| AppError::Internal(format!("the thread {thread} ended by itself")));
+    };
+    error
 }
 
 fn server_options(config: &Config) -> ServerOptions {
@@ -322,5 +332,30 @@ const fn housekeeper_options(config: &Config) -> HousekeeperOptions {
         age: config.checkpoint.age_ms,
         retain_bytes: config.journal.retain_bytes,
         journal_bytes_max: config.journal.bytes_max,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(thread: &str, result: Result<(), AppError>) -> Ended {
+        Ended { thread: thread.to_owned(), result }
+    }
+
+    #[test]
+    fn the_thread_that_failed_is_told_also_if_another_ends_before_it() {
+        let (end, others) = bounded(4);
+        end.send(ended("relay-events", Ok(()))).unwrap();
+        end.send(ended("executor", Err(AppError::Io("syncing the journal".to_owned())))).unwrap();
+        let error = early(Some(ended("server", Ok(()))), &others);
+        assert!(matches!(&error, AppError::Io(cause) if cause == "syncing the journal"), "{error}");
+    }
+
+    #[test]
+    fn a_thread_that_ends_for_no_reason_is_our_mistake() {
+        let (_end, others) = bounded::<Ended>(4);
+        let error = early(Some(ended("server", Ok(()))), &others);
+        assert!(matches!(&error, AppError::Internal(told) if told.contains("server")), "{error}");
     }
 }
