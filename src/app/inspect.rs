@@ -7,7 +7,7 @@ use super::AppError;
 use super::open::{open_storage, sinks_with_cursor, uuid_of};
 use crate::contracts::{Lsn, Mutation, Storage};
 use crate::domain::OrderState;
-use crate::journal::{IdentityError, Span, StoreId, inspect, list_checkpoints, oldest_lsn, open_store};
+use crate::journal::{IdentityError, Span, StoreId, inspect, list_checkpoints, oldest_lsn, open_store, sync_up_to};
 use crate::relay::{CursorFile, cloud_event};
 use crate::repo::{OpenReport, StoreState, StoredPlan, inspect_store, published, verify_checkpoint};
 use crate::server::write_order;
@@ -119,6 +119,10 @@ pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(),
     // The lines go out only after the whole journal was read once and found sound.
     let (guest, state, last) = look(data_dir, |guest| {
         let (state, report) = inspect_store(guest.storage.as_ref(), guest.store_id, guest.proven())?;
+        // Nothing that a power cut could take back is shown.
+        if StoreLock::is_held(data_dir) {
+            sync_up_to(guest.storage.as_ref(), report.journal.last_lsn)?;
+        }
         let guest = Guest { storage: guest.storage.clone(), store_id: guest.store_id, cursors: Vec::new() };
         Ok((guest, state, report.journal.last_lsn))
     })?;

@@ -171,6 +171,22 @@ pub fn inspect(
     read_journal(storage, store_id, span, Access::Guest, replay).map(|read| read.recovered)
 }
 
+/// Makes durable what [`inspect`] has read up to `last`, beside a daemon that may still be at it: its last batch can be
+/// read before it is safe from a power cut.
+///
+/// # Errors
+/// It may not be durable, or is not there any more.
+pub fn sync_up_to(storage: &dyn Storage, last: Lsn) -> Result<(), RecoveryError> {
+    let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
+    // A segment is begun when everything before it is durable, so only one can hold what is not.
+    let holding =
+        names.iter().filter_map(|name| parse_segment_name(name)).take_while(|base_lsn| *base_lsn <= last).last();
+    let Some(base_lsn) = holding else { return Ok(()) };
+    let path = segment_path(base_lsn);
+    let file = storage.open_read_only(&path).map_err(io_error("opening", &path))?;
+    file.sync_data().map_err(io_error("syncing", &path))
+}
+
 /// The first LSN that the journal still holds.
 ///
 /// # Errors
