@@ -25,7 +25,7 @@ pub use recovery::{
     Accept, Recovered, RecoveryError, Replay, ReplayedFrame, Span, TornTail, VersionError, inspect, oldest_lsn,
     recover, sync_up_to,
 };
-pub use segment::segment_path;
+pub use segment::{TEMPORARY_SUFFIX, segment_path};
 pub use writer::{Journal, JournalOptions};
 
 /// What fuzzers see of the bytes.

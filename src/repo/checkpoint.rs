@@ -16,7 +16,8 @@ use super::store::StoreState;
 use crate::contracts::{Lsn, Sequence, Storage};
 use crate::domain::OrderState;
 use crate::journal::{
-    CHECKPOINTS_DIR, CheckpointError, CheckpointReader, CheckpointWriter, StoreId, checkpoint_name, list_checkpoints,
+    CHECKPOINTS_DIR, CheckpointError, CheckpointReader, CheckpointWriter, StoreId, TEMPORARY_SUFFIX, checkpoint_name,
+    list_checkpoints,
 };
 
 /// How much is copied at once: the time that commands wait for it is some tens of microseconds.
@@ -221,6 +222,17 @@ pub fn delete_checkpoints_but(storage: &dyn Storage, keep: &[Lsn]) -> io::Result
         }
     }
     storage.sync_dir(CHECKPOINTS_DIR)
+}
+
+/// Deletes what checkpoints have left that were never finished.
+///
+/// # Errors
+/// The system says no; what is left over takes room and does no other harm.
+pub fn delete_unfinished(storage: &dyn Storage) -> io::Result<()> {
+    for name in storage.list(CHECKPOINTS_DIR)?.iter().filter(|name| name.ends_with(TEMPORARY_SUFFIX)) {
+        storage.remove(&format!("{CHECKPOINTS_DIR}/{name}"))?;
+    }
+    Ok(())
 }
 
 /// Loads the newest checkpoint that reads; an unreadable one is passed over, and kept. Where none reads, the journal

@@ -4,9 +4,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checkpoint::{CheckpointSource, delete_checkpoints_but, verify_checkpoint, write_checkpoint};
-use crate::contracts::{Clock, Lsn};
-use crate::journal::{JOURNAL_DIR, JournalFiles, list_checkpoints, segment_path};
+use super::checkpoint::{
+    CheckpointBegin, CheckpointSource, delete_checkpoints_but, delete_unfinished, write_checkpoint,
+};
+use super::{LoggedCommand, StoredPlan};
+use crate::contracts::{Clock, Lsn, Sequence};
+use crate::domain::OrderState;
+use crate::journal::{JOURNAL_DIR, JournalFiles, JournalReader, segment_path};
 
 /// When to write a checkpoint, and how much of the journal to keep for replays.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +38,8 @@ pub struct Housekeeper {
     /// Checkpoints that are known to read, newest first; at most two.
     checkpoints: Vec<Lsn>,
     checkpoint_bytes: u64,
-    looked_for_older: bool,
+    /// Nothing unfinished lies about.
+    cleared: bool,
     written_before: u64,
     last_tried: Duration,
     next_try: Duration,
@@ -62,7 +67,7 @@ impl Housekeeper {
             cursors,
             checkpoints,
             checkpoint_bytes: 0,
-            looked_for_older: false,
+            cleared: false,
             written_before: 0,
             last_tried,
             next_try: last_tried,
@@ -72,18 +77,46 @@ impl Housekeeper {
     /// Does what is due. Failures are logged and tried again later: nothing depends on them but disk space and the time
     /// that a restart takes.
     pub fn turn(&mut self, source: &mut dyn CheckpointSource) {
+        if !self.cleared {
+            self.clear();
+        }
         if self.checkpoint_is_due()
             && let Err(error) = self.checkpoint(source)
         {
             tracing::warn!(%error, "the checkpoint could not be written; the journal grows until one can");
         }
-        if self.files.index.is_full() && self.checkpoints.len() == 1 && !self.looked_for_older {
-            self.looked_for_older = true;
-            self.find_older();
-        }
-        if let Err(error) = self.delete_segments() {
+        if let Err(error) = self.make_room(source) {
             tracing::warn!(%error, "a segment that nobody needs could not be deleted; it is tried again");
         }
+    }
+
+    /// Removes checkpoints that were never finished: on a full disk theirs may be the room that is missing.
+    fn clear(&mut self) {
+        match delete_unfinished(self.files.storage.as_ref()) {
+            Ok(()) => self.cleared = true,
+            Err(error) => tracing::warn!(%error, "an unfinished checkpoint could not be deleted; it is tried again"),
+        }
+    }
+
+    fn make_room(&mut self, source: &mut dyn CheckpointSource) -> io::Result<()> {
+        let deleted = self.delete_segments()?;
+        if deleted == 0 && self.is_stuck() {
+            self.checkpoint_one_behind(source)?;
+            self.delete_segments()?;
+        }
+        Ok(())
+    }
+
+    /// A full journal whose last plan is in the newest checkpoint gets no plan, and so no other checkpoint, unless the
+    /// one before is so old that nothing lies below it.
+    fn is_stuck(&self) -> bool {
+        let newest = self.checkpoints.first().copied().unwrap_or_default();
+        let index = &self.files.index;
+        index.is_full()
+            && newest == index.durable_lsn()
+            && newest > Lsn(1)
+            && self.checkpoints.get(1).is_none_or(|older| older.next() < newest)
+            && self.clock.monotonic() >= self.next_try
     }
 
     fn checkpoint_is_due(&self) -> bool {
@@ -110,7 +143,9 @@ impl Housekeeper {
         self.next_try = self.last_tried.saturating_add(RETRY);
         let written_before = self.files.index.written_bytes();
         // 1. Write it, make it durable, read it back.
+        self.cleared = false;
         let written = write_checkpoint(self.files.storage.as_ref(), self.files.store_id, source)?;
+        self.cleared = true;
         self.next_try = self.last_tried;
         self.written_before = written_before;
         self.checkpoint_bytes = written.bytes;
@@ -126,14 +161,23 @@ impl Housekeeper {
         Ok(())
     }
 
-    /// A start reads one checkpoint and no more. Where nothing can be written and so no other will come, the one before
-    /// counts, too, if it reads.
-    fn find_older(&mut self) {
-        let (storage, store_id) = (self.files.storage.as_ref(), self.files.store_id);
+    /// Writes the state once more, as the checkpoint of the last plan but one: what followed its covered LSN may be in a
+    /// checkpoint. With two that hold everything, the journal before them may go.
+    fn checkpoint_one_behind(&mut self, source: &mut dyn CheckpointSource) -> io::Result<()> {
+        self.next_try = self.clock.monotonic().saturating_add(RETRY);
         let newest = self.checkpoints.first().copied().unwrap_or_default();
-        let listed = list_checkpoints(storage).unwrap_or_default();
-        let mut older = listed.into_iter().filter(|lsn| *lsn < newest);
-        self.checkpoints.extend(older.find(|lsn| verify_checkpoint(storage, store_id, *lsn).is_ok()));
+        let mut reader = JournalReader::new(self.files.clone(), newest);
+        let frame = reader.next_frame().map_err(io::Error::other)?.ok_or(io::ErrorKind::NotFound)?;
+        let last = StoredPlan::decode(frame.body).map_err(io::Error::other)?;
+        let before = Sequence(last.first_sequence.0.saturating_sub(1));
+        let covered = Lsn(newest.0.saturating_sub(1));
+        let mut behind = Behind { source, begin: Some((covered, before)) };
+        self.cleared = false;
+        let written = write_checkpoint(self.files.storage.as_ref(), self.files.store_id, &mut behind)?;
+        self.cleared = true;
+        self.checkpoints.truncate(1);
+        self.checkpoints.push(written.covered);
+        delete_checkpoints_but(self.files.storage.as_ref(), &self.checkpoints)
     }
 
     /// What lies up to here is in two checkpoints, and every sink has acknowledged it.
@@ -145,8 +189,8 @@ impl Housekeeper {
         cursors.map_or(checkpoint, |cursor| cursor.min(checkpoint))
     }
 
-    /// Deletes segments below the watermark, oldest first, as long as more than enough is left.
-    fn delete_segments(&self) -> io::Result<()> {
+    /// Deletes segments below the watermark, oldest first, as long as more than enough is left; gives how many.
+    fn delete_segments(&self) -> io::Result<usize> {
         let (index, storage) = (&self.files.index, &self.files.storage);
         let (_, mut bytes) = index.totals();
         // Where room is short, what is kept only for replays goes first.
@@ -172,6 +216,28 @@ impl Housekeeper {
         if deleted > 0 {
             tracing::info!(deleted, %watermark, "deleted segments that nobody needs");
         }
-        Ok(())
+        Ok(deleted)
+    }
+}
+
+/// A source that says, when it is asked first, that it begins elsewhere.
+struct Behind<'a> {
+    source: &'a mut dyn CheckpointSource,
+    begin: Option<(Lsn, Sequence)>,
+}
+
+impl CheckpointSource for Behind<'_> {
+    fn begin(&mut self) -> io::Result<CheckpointBegin> {
+        let begin = self.source.begin()?;
+        let (covered, last_sequence) = self.begin.take().unwrap_or((begin.covered, begin.last_sequence));
+        Ok(CheckpointBegin { covered, last_sequence, ..begin })
+    }
+
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+        self.source.orders(from, count)
+    }
+
+    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<LoggedCommand>, u64)> {
+        self.source.commands(from, count)
     }
 }
