@@ -103,8 +103,8 @@ pub struct Relay {
     worker: Option<Worker>,
     /// Why it ended.
     pub failed: Option<WorkerError>,
-    /// How often it delivered something.
-    pub delivered: u64,
+    /// How often it delivered something while somebody waited for a sync.
+    pub delivered_while_syncing: u64,
 }
 
 /// All workers; shared with what runs while others wait for a sync.
@@ -140,10 +140,7 @@ impl Daemon {
         }?;
         let id = Uuid::from_bytes(*store_id.as_bytes());
         let mut cursors = load_cursors(storage.as_ref(), id)?;
-        let seen: Vec<_> = cursors
-            .iter()
-            .map(|(name, cursor)| SinkPosition { path: cursor::path_of(name), position: cursor.position() })
-            .collect();
+        let seen = around.positions(&cursors);
         let options = around.store_options();
         let (store, report) = open_store(&storage, Arc::clone(&clock), store_id, &options, &seen)?;
         let index = Arc::clone(store.journal().index());
@@ -161,7 +158,7 @@ impl Daemon {
             let settings = around.worker_settings(&sink.name, number as u64);
             let worker = Worker::new(&settings, reader, around.sink(sink, number as u64), cursor, Arc::clone(&clock))
                 .map_err(|error| StartError::Damaged(error.to_string()))?;
-            relays.push(Relay { worker: Some(worker), failed: None, delivered: 0 });
+            relays.push(Relay { worker: Some(worker), failed: None, delivered_while_syncing: 0 });
         }
         saved.extend(cursors.values().map(CursorFile::saved));
         let positions_of_cursors = Box::new(move || saved.iter().map(|position| position.lsn()).collect());
@@ -188,7 +185,11 @@ impl Daemon {
             // Not while it is a worker that waits for a sync.
             let count = relays.try_borrow_mut().map_or(0, |relays| relays.len());
             if count > 0 && rng.percent(40) {
-                step(&relays, rng.index(count));
+                let number = rng.index(count);
+                let delivered = step(&relays, number) == Some(Step::Delivered);
+                if let Some(relay) = relays.borrow_mut().get_mut(number).filter(|_| delivered) {
+                    relay.delivered_while_syncing += 1;
+                }
             }
         }));
     }
@@ -224,10 +225,7 @@ fn step(relays: &Relays, number: usize) -> Option<Step> {
     let mut relays = relays.borrow_mut();
     let relay = relays.get_mut(number)?;
     match relay.worker.as_mut()?.step() {
-        Ok(step) => {
-            relay.delivered += u64::from(step == Step::Delivered);
-            Some(step)
-        }
+        Ok(step) => Some(step),
         Err(error) => {
             relay.worker = None;
             relay.failed = Some(error);
@@ -285,6 +283,15 @@ impl Surroundings {
             epoch_seed: self.run_seed,
         };
         StoreOptions { journal, command_ids_max, event_source: SOURCE.into() }
+    }
+
+    /// Where every sink stands that has a cursor, or is to have one that begins with the oldest plan.
+    fn positions(&self, cursors: &BTreeMap<String, CursorFile>) -> Vec<SinkPosition> {
+        let old = cursors.iter().map(|(name, cursor)| (name, Some(cursor.position())));
+        let new = self.sinks.iter().filter(|sink| sink.from_beginning && !cursors.contains_key(&sink.name));
+        old.chain(new.map(|sink| (&sink.name, None)))
+            .map(|(name, position)| SinkPosition { path: cursor::path_of(name), position })
+            .collect()
     }
 
     fn worker_settings(&self, name: &str, number: u64) -> WorkerSettings {

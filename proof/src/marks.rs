@@ -132,6 +132,8 @@ marks! {
     DamageRefused,
     /// damage did no harm
     DamageHarmless,
+    /// damage to the last batch alone, which nothing later proves, took it for torn
+    DamageUnproven,
     /// recovering twice was compared
     RecoveredTwice,
 }

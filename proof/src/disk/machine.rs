@@ -145,6 +145,12 @@ impl SimDisk {
         self.locked().power
     }
 
+    /// Whether some pages are shown that the medium never got.
+    #[must_use]
+    pub fn has_lost_pages(&self) -> bool {
+        self.locked().tree.has_lost_pages()
+    }
+
     /// The most that all files may take together.
     pub fn set_capacity(&self, capacity: Option<u64>) {
         self.locked().capacity = capacity;

@@ -193,6 +193,12 @@ impl Tree {
         }
     }
 
+    /// Whether some file shows pages that the medium never got.
+    #[must_use]
+    pub fn has_lost_pages(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node, Node::File(file) if file.lost_pages))
+    }
+
     /// What the files with a name take.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {

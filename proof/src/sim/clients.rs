@@ -14,6 +14,7 @@ use crate::rng::Rng;
 pub struct Clients {
     rng: Rng,
     with_id: u64,
+    only_again: bool,
     made: u64,
     /// Commands with an id that were answered with a result, to be repeated now and then.
     done: Vec<Command>,
@@ -25,7 +26,7 @@ impl Clients {
     /// Clients that give `with_id` of a hundred commands an id.
     #[must_use]
     pub const fn new(rng: Rng, with_id: u64) -> Self {
-        Self { rng, with_id, made: 0, done: Vec::new(), again: VecDeque::new() }
+        Self { rng, with_id, only_again: false, made: 0, done: Vec::new(), again: VecDeque::new() }
     }
 
     /// A command was answered with a result.
@@ -54,6 +55,11 @@ impl Clients {
         !self.again.is_empty()
     }
 
+    /// From now on nothing new is asked for, but one order as long as nothing waits to be sent again.
+    pub const fn only_again(&mut self) {
+        self.only_again = true;
+    }
+
     /// The next commands, at most `count` and at least one.
     pub fn next(&mut self, count: u64, model: &Model) -> Vec<Submission> {
         let count = self.rng.between(1, count.max(1));
@@ -61,7 +67,9 @@ impl Clients {
     }
 
     fn one(&mut self, model: &Model) -> Submission {
-        let command = if self.rng.percent(60)
+        let command = if self.only_again {
+            self.again.pop_front().unwrap_or_else(|| self.place(model))
+        } else if self.rng.percent(60)
             && let Some(command) = self.again.pop_front()
         {
             command

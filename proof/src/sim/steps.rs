@@ -233,7 +233,7 @@ struct Busy<'a> {
 
 impl Busy<'_> {
     fn go_on(&mut self) -> io::Result<()> {
-        if self.stop.is_none() && self.world.rng.percent(50) {
+        if self.stop.is_none() && !self.world.healed && self.world.rng.percent(50) {
             match self.world.batch(self.daemon) {
                 Ok(()) => self.batches += 1,
                 Err(stop) => self.stop = Some(stop),

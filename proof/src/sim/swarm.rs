@@ -26,6 +26,8 @@ pub struct Swarm {
     pub commands_max: u64,
     /// Of a hundred starts, how many lose power at some moment.
     pub cuts: u64,
+    /// Of a hundred steps, how many lose power in their midst.
+    pub sudden: u64,
     /// What each sink does.
     pub manners: Vec<Manners>,
     /// Of a hundred commands, how many have an id.
@@ -43,9 +45,10 @@ impl Swarm {
             faults: faults(rng),
             capacity: rng.percent(35).then(|| rng.between(50_000, 250_000)),
             crashes: rng.between(3, 10),
-            steps_max: rng.between(4, 40),
+            steps_max: rng.between(4, 100),
             commands_max: rng.between(1, 12),
             cuts: rng.between(0, 90),
+            sudden: rng.below(8),
             manners: (0..rng.between(1, 3)).map(|_| manners(rng)).collect(),
             with_id: rng.between(20, 100),
             damages: if rng.percent(30) { 40 } else { 0 },

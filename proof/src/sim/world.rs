@@ -190,11 +190,33 @@ impl World {
     fn work(&mut self, daemon: &mut Daemon) -> Result<(), Stop> {
         daemon.relay_while_syncing(self.rng.fork(4));
         for _ in 0..self.rng.between(1, self.swarm.steps_max) {
+            if self.rng.percent(self.swarm.sudden) {
+                let changes = self.rng.below(8);
+                self.around.disk.cut_in(Some(changes));
+            }
             self.step(daemon)?;
             if !self.around.disk.has_power() {
                 return Err(Stop::Ended);
             }
             self.look_at_relays(daemon)?;
+        }
+        self.last_moments(daemon)
+    }
+
+    /// Mostly the end comes in the middle of something.
+    fn last_moments(&mut self, daemon: &mut Daemon) -> Result<(), Stop> {
+        let delivered = daemon.relays.borrow().iter().map(|relay| relay.delivered_while_syncing).sum();
+        self.marks.add(Mark::RelayedWhileSyncing, delivered);
+        if self.rng.percent(60) {
+            let changes = self.rng.below(6);
+            self.around.disk.cut_in(Some(changes));
+            for _ in 0..4 {
+                self.batch(daemon)?;
+                if !self.around.disk.has_power() {
+                    return Err(Stop::Ended);
+                }
+            }
+            self.around.disk.cut_in(None);
         }
         Ok(())
     }
@@ -221,6 +243,7 @@ impl World {
             self.cut_power();
         } else {
             self.marks.hit(Mark::Killed);
+            self.marks.hit_if(Mark::LostPages, self.around.disk.has_lost_pages());
             self.around.disk.end_process();
         }
     }
@@ -255,21 +278,23 @@ impl World {
     /// Without faults everything gets done: all commands answered, all events delivered.
     fn finish(&mut self, daemon: &mut Daemon) -> Result<(), String> {
         audit(&self.model, daemon)?;
-        let mut tries = 0;
-        while self.clients.has_unanswered() || tries == 0 {
-            let full_before = self.marks.count(Mark::Full);
+        self.clients.only_again();
+        let mut stuck = 0;
+        while self.clients.has_unanswered() || stuck == 0 {
+            let plans = self.model.plans.len();
+            let full = self.marks.count(Mark::Full);
             self.batch(daemon).map_err(|stop| format!("without faults: {stop:?}"))?;
             self.drain(daemon)?;
-            if self.marks.count(Mark::Full) > full_before {
-                // Room has to be made: checkpoints, deletion, and a new look at what there is.
-                tries += 1;
-                self.around.clock.pass(60_000_000);
-                self.keep_house(daemon).map_err(|stop| format!("without faults: {stop:?}"))?;
-                if tries > 20 {
-                    return Err("STUCK: nothing fails any more, and there is still no room".to_owned());
-                }
-            } else {
-                tries = tries.max(1);
+            if self.marks.count(Mark::Full) == full {
+                stuck = stuck.max(1);
+                continue;
+            }
+            // Room has to be made: checkpoints, deletion, and a new look at what there is.
+            stuck = if self.model.plans.len() > plans { 1 } else { stuck + 1 };
+            self.around.clock.pass(60_000_000);
+            self.keep_house(daemon).map_err(|stop| format!("without faults: {stop:?}"))?;
+            if stuck > 20 {
+                return Err("STUCK: nothing fails any more, and there is still no room".to_owned());
             }
         }
         self.drain(daemon)?;
