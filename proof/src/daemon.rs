@@ -90,8 +90,10 @@ pub struct Surroundings {
 /// Why a run could not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// Exit code 65: the store is damaged.
+    /// Exit code 65: the store is damaged; no byte was changed.
     Damaged(String),
+    /// Exit code 65: what a sink needs is damaged, and the state does not need it any more.
+    Backlog(String),
     /// Exit code 74: something could not be read or written.
     Io(String),
     /// Exit code 78: a later orderd's.
@@ -140,7 +142,10 @@ impl Daemon {
         }?;
         let id = Uuid::from_bytes(*store_id.as_bytes());
         let mut cursors = load_cursors(storage.as_ref(), id)?;
-        let seen = around.positions(&cursors);
+        let seen: Vec<_> = cursors
+            .iter()
+            .map(|(name, cursor)| SinkPosition { path: cursor::path_of(name), position: cursor.position() })
+            .collect();
         let options = around.store_options();
         let (store, report) = open_store(&storage, Arc::clone(&clock), store_id, &options, &seen)?;
         let index = Arc::clone(store.journal().index());
@@ -157,7 +162,7 @@ impl Daemon {
             let reader = Box::new(JournalOutbox::open(files.clone(), durable_sequence, cursor.position())?);
             let settings = around.worker_settings(&sink.name, number as u64);
             let worker = Worker::new(&settings, reader, around.sink(sink, number as u64), cursor, Arc::clone(&clock))
-                .map_err(|error| StartError::Damaged(error.to_string()))?;
+                .map_err(|error| StartError::Backlog(error.to_string()))?;
             relays.push(Relay { worker: Some(worker), failed: None, delivered_while_syncing: 0 });
         }
         saved.extend(cursors.values().map(CursorFile::saved));
@@ -285,15 +290,6 @@ impl Surroundings {
         StoreOptions { journal, command_ids_max, event_source: SOURCE.into() }
     }
 
-    /// Where every sink stands that has a cursor, or is to have one that begins with the oldest plan.
-    fn positions(&self, cursors: &BTreeMap<String, CursorFile>) -> Vec<SinkPosition> {
-        let old = cursors.iter().map(|(name, cursor)| (name, Some(cursor.position())));
-        let new = self.sinks.iter().filter(|sink| sink.from_beginning && !cursors.contains_key(&sink.name));
-        old.chain(new.map(|sink| (&sink.name, None)))
-            .map(|(name, position)| SinkPosition { path: cursor::path_of(name), position })
-            .collect()
-    }
-
     fn worker_settings(&self, name: &str, number: u64) -> WorkerSettings {
         WorkerSettings {
             name: name.to_owned(),
@@ -345,7 +341,7 @@ impl From<CursorError> for StartError {
 impl From<OutboxError> for StartError {
     fn from(error: OutboxError) -> Self {
         match error {
-            OutboxError::Damaged(text) => Self::Damaged(text),
+            OutboxError::Damaged(text) => Self::Backlog(text),
             OutboxError::Io(error) => Self::Io(error.to_string()),
         }
     }

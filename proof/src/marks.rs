@@ -130,6 +130,8 @@ marks! {
     DamagedCheckpoint,
     /// damage was found and the start refused
     DamageRefused,
+    /// damage below the checkpoint was met by a relay, which named it
+    BacklogDamaged,
     /// damage did no harm
     DamageHarmless,
     /// damage to the last batch alone, which nothing later proves, took it for torn

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use orderd::relay::{Step, WorkerError};
+
 use super::world::World;
+use crate::clock::SimClock;
 use crate::daemon::{Daemon, StartError, Surroundings};
 use crate::disk::tree::Node;
 use crate::disk::{Faults, SimDisk, Tree};
@@ -140,8 +143,10 @@ impl World {
     fn fork(&self, tree: Tree) -> Surroundings {
         let mut around = self.around.clone();
         around.disk = SimDisk::with_tree(tree, 1);
+        around.clock = SimClock::default();
         around.disk.set_faults(|faults| faults.cache_hint_works = self.swarm.faults.cache_hint_works);
         for sink in &mut around.sinks {
+            sink.manners.sees_power_cut = 0;
             let consumer = look(&sink.consumer);
             let copy = Consumer {
                 base: consumer.base,
@@ -205,12 +210,18 @@ impl World {
                 return Ok(());
             }
             Err(StartError::Damaged(error)) => return Err(format!("{what}: refused ({error}), but bytes changed")),
+            // Below the checkpoint, where only a sink still reads.
+            Err(StartError::Backlog(error)) if error.contains(&path) => {
+                self.marks.hit(Mark::BacklogDamaged);
+                return Ok(());
+            }
             Err(error) => return Err(format!("{what}: {error:?}")),
         };
         self.marks.hit_if(Mark::DamagedCheckpoint, !daemon.report.damaged_checkpoints.is_empty());
         self.marks.hit_if(Mark::CursorSlotTorn, path.ends_with(".cursor"));
         let mut model = self.model.clone();
-        let same = judge(&mut model, &daemon, &self.unanswered).and_then(|_| judge_sinks(&model, &around.sinks));
+        let same = judge(&mut model, &daemon, &self.unanswered).and_then(|_| self.relay_all(&daemon, &around, &path));
+        let same = same.and_then(|()| judge_sinks(&model, &around.sinks));
         match same {
             Ok(()) => self.marks.hit(Mark::DamageHarmless),
             // The last commit, where nothing later proves that it was one.
@@ -218,6 +229,25 @@ impl World {
                 self.marks.hit(Mark::DamageUnproven);
             }
             Err(problem) => return Err(format!("{what}: {problem}")),
+        }
+        Ok(())
+    }
+
+    /// Lets all workers of a damaged copy go on: they deliver, or name what is damaged.
+    fn relay_all(&mut self, daemon: &Daemon, around: &Surroundings, path: &str) -> Result<(), String> {
+        for number in 0..around.sinks.len() {
+            // Sinks may fail, and then there is something to wait for: this is no test of patience.
+            for _ in 0..200 {
+                around.clock.wait(60_000);
+                if !matches!(daemon.step(number), Some(Step::Delivered | Step::CursorDue(_) | Step::Retry(_))) {
+                    break;
+                }
+            }
+            match &daemon.relays.borrow()[number].failed {
+                Some(WorkerError::Damaged(problem)) if problem.contains(path) => self.marks.hit(Mark::BacklogDamaged),
+                Some(error) => return Err(format!("a worker ended: {error}")),
+                None => {}
+            }
         }
         Ok(())
     }
