@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-const PAPERS: [&str; 8] = [
+const PAPERS: [&str; 9] = [
     "REVIEW.md",
     "ANSWERS.md",
     "SCHEMA.sql",
@@ -13,8 +13,9 @@ const PAPERS: [&str; 8] = [
     "docs/relay.md",
     "docs/protocol.md",
     "docs/operations.md",
+    "docs/proof.md",
 ];
-const FOLDERS: [&str; 5] = ["src/", "tests/", "docs/", "packaging/", "benches/"];
+const FOLDERS: [&str; 7] = ["src/", "tests/", "docs/", "packaging/", "benches/", "proof/", "fuzz/"];
 
 #[test]
 fn every_file_and_test_that_the_papers_cite_exists() {
