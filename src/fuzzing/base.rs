@@ -124,7 +124,8 @@ fn run(executor: &mut Executor<Store>, numbers: std::ops::Range<u64>, states: &m
     }
 }
 
-struct Source<'a>(&'a Store);
+/// The state of a store that nobody else uses.
+pub struct Source<'a>(pub &'a Store);
 
 impl CheckpointSource for Source<'_> {
     fn begin(&mut self) -> io::Result<CheckpointBegin> {

@@ -14,7 +14,7 @@
     reason = "a target speaks by panicking"
 )]
 
-mod base;
+pub(crate) mod base;
 mod checkpoint;
 mod configuration;
 mod cursor;
@@ -22,7 +22,7 @@ mod edits;
 mod frame;
 mod input;
 mod line;
-mod memory;
+pub(crate) mod memory;
 mod plan;
 mod segment;
 mod store;

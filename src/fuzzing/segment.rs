@@ -104,7 +104,7 @@ fn scan(header: &SegmentHeader, bytes: &[u8]) -> Vec<Range<usize>> {
     let mut scan = Scan::new(header, bytes);
     let mut accepted: Vec<Range<usize>> = Vec::new();
     loop {
-        let (start, lsn) = (scan.offset, scan.last_lsn);
+        let (start, lsn, chain) = (scan.offset, scan.last_lsn, scan.chain);
         assert!(start == accepted.last().map_or(SEGMENT_HEADER_LEN, |frame| frame.end));
         let sealed = match scan.step() {
             Step::Unreadable => break,
@@ -120,7 +120,9 @@ fn scan(header: &SegmentHeader, bytes: &[u8]) -> Vec<Range<usize>> {
         };
         assert!(scan.offset > start && scan.offset <= bytes.len());
         assert!(scan.proven_lsn <= scan.last_lsn, "a frame cannot prove what comes after it");
-        rewrite_frame(&FrameHeader::decode(&bytes[start..]).unwrap(), &bytes[start..]);
+        let decoded = FrameHeader::decode(&bytes[start..]).unwrap();
+        assert_eq!((decoded.epoch, decoded.chain), (header.epoch, chain), "a frame of another place");
+        rewrite_frame(&decoded, &bytes[start..]);
         accepted.push(start..scan.offset);
         if sealed {
             break;

@@ -138,7 +138,7 @@ impl SegmentHeader {
         if version != FORMAT_VERSION {
             return Err(if intact { SegmentHeaderError::Version(version) } else { damaged });
         }
-        let zeros = bytes.get(40..56).is_some_and(|zeros| *zeros == [0; 16]);
+        let zeros = bytes.get(10..12) == Some(&[0; 2]) && bytes.get(40..56) == Some(&[0; 16]);
         let decoded = (|| {
             Some(Self {
                 epoch: u32_at(bytes, 12)?,

@@ -257,6 +257,23 @@ fn a_missing_last_segment_is_noticed_without_any_other_proof() {
 }
 
 #[test]
+fn every_segment_has_an_epoch_of_its_own() {
+    let mut fixture = Fixture::new();
+    let mut epochs = Vec::new();
+    for _ in 0..3 {
+        let (mut journal, ..) = fixture.start();
+        append_singly(&mut journal, 1_000);
+        let segments = journal.index().list();
+        let epoch = |base: Lsn| std::fs::read(fixture.path(base.0)).unwrap()[12..16].to_vec();
+        epochs = segments.into_iter().map(|(base, _)| epoch(base)).collect();
+    }
+    let count = epochs.len();
+    epochs.sort_unstable();
+    epochs.dedup();
+    assert!(count > 3 && epochs.len() == count, "{} epochs in {count} segments", epochs.len());
+}
+
+#[test]
 fn kills_leave_no_unused_room_behind() {
     let mut fixture = Fixture::new();
     for round in 1..=50 {

@@ -241,3 +241,7 @@ impl CheckpointSource for Behind<'_> {
         self.source.commands(from, count)
     }
 }
+
+#[cfg(test)]
+#[path = "retention_test.rs"]
+mod tests;
