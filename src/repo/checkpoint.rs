@@ -11,7 +11,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::command_log::LoggedCommand;
+use super::command_log::{CommandLog, LoggedCommand};
+use super::order_repo::OrderRepo;
 use super::store::StoreState;
 use crate::contracts::{Lsn, Sequence, Storage};
 use crate::domain::OrderState;
@@ -139,7 +140,7 @@ fn write_records<T: Serialize>(block: &mut Vec<u8>, records: impl IntoIterator<I
 /// # Errors
 /// It cannot be read, or is not what was written.
 pub fn verify_checkpoint(storage: &dyn Storage, store_id: StoreId, lsn: Lsn) -> Result<(), CheckpointError> {
-    read_checkpoint(storage, store_id, lsn, &mut |_| Ok(())).map(drop)
+    read_checkpoint(storage, store_id, lsn, |_| Ok(())).map(drop)
 }
 
 enum Record {
@@ -147,17 +148,17 @@ enum Record {
     Command(LoggedCommand),
 }
 
-/// The ends of a checkpoint that was read.
+/// A checkpoint that was read to its end.
 struct ReadCheckpoint {
     last_sequence: Sequence,
-    required: Lsn,
+    reader: CheckpointReader,
 }
 
 fn read_checkpoint(
     storage: &dyn Storage,
     store_id: StoreId,
     lsn: Lsn,
-    take: &mut dyn FnMut(Record) -> Result<(), String>,
+    mut take: impl FnMut(Record) -> Result<(), String>,
 ) -> Result<ReadCheckpoint, CheckpointError> {
     let mut reader = CheckpointReader::open(storage, store_id, lsn)?;
     let mut block = Vec::new();
@@ -187,9 +188,7 @@ fn read_checkpoint(
         }
     }
     match meta {
-        Some(meta) if meta.orders == orders => {
-            Ok(ReadCheckpoint { last_sequence: meta.last_sequence, required: reader.required })
-        }
+        Some(meta) if meta.orders == orders => Ok(ReadCheckpoint { last_sequence: meta.last_sequence, reader }),
         Some(_) | None => Err(reader.damaged("orders are missing")),
     }
 }
@@ -250,22 +249,8 @@ pub fn load_newest(
     let proven = checkpoints.first().copied().unwrap_or_default();
     let mut damaged = Vec::new();
     for covered in checkpoints {
-        let mut state = StoreState::new(command_ids_max);
-        let read = read_checkpoint(storage, store_id, covered, &mut |record| {
-            match record {
-                Record::Order(order) => {
-                    state.orders.insert(order).map_err(|error| error.to_string())?;
-                }
-                Record::Command(command) => {
-                    state.commands.push(command);
-                    state.commands.forget_oldest();
-                }
-            }
-            Ok(())
-        });
-        match read {
-            Ok(ReadCheckpoint { last_sequence, required }) => {
-                state.last_sequence = last_sequence;
+        match load(storage, store_id, covered, command_ids_max) {
+            Ok((state, required)) => {
                 return Ok(LoadedState { state, covered, required, proven: proven.max(required), damaged });
             }
             Err(error @ CheckpointError::Damaged { .. }) => damaged.push(error),
@@ -274,4 +259,26 @@ pub fn load_newest(
     }
     let state = StoreState::new(command_ids_max);
     Ok(LoadedState { state, covered: Lsn::ZERO, required: Lsn::ZERO, proven, damaged })
+}
+
+/// The state in one checkpoint, and its required LSN.
+fn load(
+    storage: &dyn Storage,
+    store_id: StoreId,
+    covered: Lsn,
+    command_ids_max: usize,
+) -> Result<(StoreState, Lsn), CheckpointError> {
+    let (mut orders, mut commands) = (OrderRepo::loader(), CommandLog::new(command_ids_max));
+    let ReadCheckpoint { last_sequence, reader } = read_checkpoint(storage, store_id, covered, |record| {
+        match record {
+            Record::Order(order) => orders.push(order).map_err(|error| error.to_string())?,
+            Record::Command(command) => {
+                commands.push(command);
+                commands.forget_oldest();
+            }
+        }
+        Ok(())
+    })?;
+    let orders = orders.finish().map_err(|error| reader.damaged(error.to_string()))?;
+    Ok((StoreState { orders, commands, last_sequence }, reader.required))
 }

@@ -122,15 +122,14 @@ impl OrderRepo {
             Entry::Occupied(there) => return Err(InsertError::Exists(there.get().row)),
             Entry::Vacant(place) => place.insert(IndexEntry { row, half_hash: slot.half_hash }),
         };
-        match self.chunks.last_mut().filter(|last| last.len() < CHUNK_ROWS) {
-            Some(last) => last.push(state),
-            None => {
-                let mut chunk = Vec::with_capacity(CHUNK_ROWS);
-                chunk.push(state);
-                self.chunks.push(chunk);
-            }
-        }
+        push_row(&mut self.chunks, state);
         Ok((row, Undo::Remove(state.order_id)))
+    }
+
+    /// Makes a repository of many orders at once: their rows first, then one table of the index after the other, each
+    /// of which then fits the processor's cache. Orders that come one by one wait for memory at every insertion.
+    pub(super) fn loader() -> OrderLoader {
+        OrderLoader { repo: Self::default(), waiting: vec![Vec::new(); INDEX_TABLES] }
     }
 
     /// Applies an update to the version that it was made for.
@@ -175,6 +174,54 @@ impl OrderRepo {
         let place = self.chunks.get_mut(row / CHUNK_ROWS).and_then(|chunk| chunk.get_mut(row % CHUNK_ROWS));
         if let Some(place) = place {
             *place = state;
+        }
+    }
+}
+
+/// Orders on their way into a repository; see [`OrderRepo::loader`].
+pub(super) struct OrderLoader {
+    repo: OrderRepo,
+    /// What each table of the index will hold.
+    waiting: Vec<Vec<IndexEntry>>,
+}
+
+impl OrderLoader {
+    /// Takes the next order.
+    pub(super) fn push(&mut self, state: OrderState) -> Result<(), InsertError> {
+        let row = u32::try_from(self.repo.count()).map_err(|_| InsertError::TooMany)?;
+        let slot = Slot::of(self.repo.hasher.hash_one(state.order_id));
+        let waiting = self.waiting.get_mut(slot.table).ok_or(InsertError::TooMany)?;
+        waiting.push(IndexEntry { row, half_hash: slot.half_hash });
+        push_row(&mut self.repo.chunks, state);
+        Ok(())
+    }
+
+    /// Builds the index, and refuses orders of which there are two.
+    pub(super) fn finish(self) -> Result<OrderRepo, InsertError> {
+        let Self { mut repo, waiting } = self;
+        let chunks = &repo.chunks;
+        for (table, entries) in repo.index.iter_mut().zip(waiting) {
+            table.reserve(entries.len(), |entry| table_hash(entry.half_hash));
+            for new in entries {
+                let order_id = |entry: &IndexEntry| row_at(chunks, entry.row).map(|state| state.order_id);
+                let is_it = |entry: &IndexEntry| entry.half_hash == new.half_hash && order_id(entry) == order_id(&new);
+                match table.entry(table_hash(new.half_hash), is_it, |entry| table_hash(entry.half_hash)) {
+                    Entry::Occupied(there) => return Err(InsertError::Exists(there.get().row)),
+                    Entry::Vacant(place) => place.insert(new),
+                };
+            }
+        }
+        Ok(repo)
+    }
+}
+
+fn push_row(chunks: &mut Vec<Vec<OrderState>>, state: OrderState) {
+    match chunks.last_mut().filter(|last| last.len() < CHUNK_ROWS) {
+        Some(last) => last.push(state),
+        None => {
+            let mut chunk = Vec::with_capacity(CHUNK_ROWS);
+            chunk.push(state);
+            chunks.push(chunk);
         }
     }
 }
@@ -225,6 +272,31 @@ mod tests {
         assert_eq!((repo.count(), repo.find(state(10_000).order_id)), (10_000, None));
         let rows: Vec<_> = repo.rows(4_090, 10).copied().collect();
         assert_eq!(rows, (4_090..4_100).map(state).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn orders_that_are_loaded_together_are_the_same_as_orders_that_came_one_by_one() {
+        let (mut loader, mut one_by_one) = (OrderRepo::loader(), OrderRepo::default());
+        for id in 0..10_000_u128 {
+            loader.push(state(id)).unwrap();
+            one_by_one.insert(state(id)).unwrap();
+        }
+        let mut loaded = loader.finish().unwrap();
+        for id in 0..10_000_u128 {
+            assert_eq!(loaded.find(state(id).order_id), one_by_one.find(state(id).order_id));
+        }
+        assert_eq!((loaded.count(), loaded.find(state(10_000).order_id)), (10_000, None));
+        assert_eq!(loaded.insert(state(10_000)).unwrap().0, 10_000);
+        assert_eq!(loaded.insert(state(7)).unwrap_err(), InsertError::Exists(7));
+    }
+
+    #[test]
+    fn two_orders_of_one_id_are_not_loaded() {
+        let mut loader = OrderRepo::loader();
+        for id in [1, 2, 1] {
+            loader.push(state(id)).unwrap();
+        }
+        assert_eq!(loader.finish().unwrap_err(), InsertError::Exists(0));
     }
 
     #[test]
