@@ -58,6 +58,16 @@ impl Fingerprint {
 }
 
 impl Request {
+    /// The order that is asked for, if its id is known already.
+    #[must_use]
+    pub const fn order_id(&self) -> Option<OrderId> {
+        match self {
+            Self::Place { order_id, .. } => *order_id,
+            Self::Complete { order_id } | Self::Cancel { order_id, .. } | Self::Get { order_id } => Some(*order_id),
+            Self::Status => None,
+        }
+    }
+
     /// The fingerprint of the method and its params.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {

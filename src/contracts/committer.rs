@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Fingerprint, Lsn, OrderRepository, Plan, StoreStatus};
-use crate::domain::{CommandId, OrderState};
+use crate::domain::{CommandId, OrderId, OrderState};
 
 /// Takes plans in, makes them durable together, and shows the orders with the staged plans applied.
 ///
@@ -23,6 +23,9 @@ pub trait PlanCommitter: OrderRepository {
     /// [`CommitError::Full`]: nothing of what was staged is stored, and it has been taken back from what `retrieve`
     /// and `remembered` show. [`CommitError::Failed`]: it is not known what is stored; the process must end.
     fn commit(&mut self) -> Result<(), CommitError>;
+
+    /// Says which orders will be retrieved next, so that they can be fetched together. A hint: nothing depends on it.
+    fn look_ahead(&self, _order_ids: &[OrderId]) {}
 
     /// The bytes that `commit` would write now.
     fn staged_bytes(&self) -> usize;

@@ -18,6 +18,9 @@ pub struct ExecutorOptions {
     pub batch_bytes_max: usize,
 }
 
+/// So many commands ahead their orders are fetched: few enough that they are still in the cache when their turn comes.
+const LOOK_AHEAD: usize = 64;
+
 /// Decides and commits. It has no thread of its own, so that a simulation can drive it.
 pub struct Executor<S> {
     store: S,
@@ -83,9 +86,16 @@ impl<S: PlanCommitter> Executor<S> {
         has_room: bool,
         answers: &mut Vec<Answer>,
     ) -> Result<usize, CommitError> {
+        let mut order_ids = Vec::with_capacity(LOOK_AHEAD);
         for (index, submission) in submissions.iter().enumerate() {
             if index >= self.options.batch_commands_max || self.store.staged_bytes() >= self.options.batch_bytes_max {
                 return Ok(index);
+            }
+            if index.is_multiple_of(LOOK_AHEAD) {
+                let next = submissions.iter().skip(index).take(LOOK_AHEAD);
+                order_ids.clear();
+                order_ids.extend(next.filter_map(|submission| submission.command.request.order_id()));
+                self.store.look_ahead(&order_ids);
             }
             let outcome = self.decide(&submission.command, has_room)?;
             answers.push(Answer { connection: submission.connection, outcome });

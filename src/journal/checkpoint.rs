@@ -24,6 +24,8 @@ const HEADER_LEN: usize = 56;
 const SUFFIX: &str = ".ckpt";
 /// No block is longer.
 const BLOCK_BYTES_MAX: usize = 4 << 20;
+/// So much is written between two syncs: each costs the file system a commit, which the journal's syncs wait for, too.
+const UNSYNCED_BYTES_MAX: usize = 256 << 10;
 
 /// The name of the checkpoint that covers everything up to `lsn`.
 #[must_use]
@@ -86,6 +88,8 @@ pub struct CheckpointWriter {
     store_id: StoreId,
     covered: Lsn,
     offset: u64,
+    /// Bytes since the last sync.
+    unsynced: usize,
     blocks: u64,
     blocks_crc: u32,
 }
@@ -98,11 +102,12 @@ impl CheckpointWriter {
     pub fn create(storage: &dyn Storage, store_id: StoreId, covered: Lsn) -> io::Result<Self> {
         let temporary = format!("{}{TEMPORARY_SUFFIX}", path_of(covered));
         let file = storage.create(&temporary)?;
-        Ok(Self { file, temporary, store_id, covered, offset: HEADER_LEN as u64, blocks: 0, blocks_crc: 0 })
+        let offset = HEADER_LEN as u64;
+        Ok(Self { file, temporary, store_id, covered, offset, unsynced: 0, blocks: 0, blocks_crc: 0 })
     }
 
-    /// Appends a block, and syncs it: a large checkpoint goes to the disk in small steps, and the journal's own syncs
-    /// do not wait behind a mountain of it.
+    /// Appends a block, and syncs what has come together: a large checkpoint goes to the disk in steps, and the
+    /// journal's own syncs do not wait behind a mountain of it.
     ///
     /// # Errors
     /// As the system says, or the block is longer than any may be.
@@ -115,7 +120,11 @@ impl CheckpointWriter {
         buffer.extend_from_slice(&crc.to_le_bytes());
         buffer.extend_from_slice(bytes);
         self.file.write_all_at(&buffer, self.offset)?;
-        self.file.sync_data()?;
+        self.unsynced = self.unsynced.saturating_add(buffer.len());
+        if self.unsynced >= UNSYNCED_BYTES_MAX {
+            self.file.sync_data()?;
+            self.unsynced = 0;
+        }
         self.offset = self.offset.saturating_add(buffer.len() as u64);
         self.blocks += 1;
         self.blocks_crc = crc32c::crc32c_append(self.blocks_crc, &crc.to_le_bytes());

@@ -1,6 +1,7 @@
 //! The orders, in memory: rows in the order of their insertion, and an index from id to row.
 
 use std::hash::BuildHasher;
+use std::hint::black_box;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
@@ -97,6 +98,25 @@ impl OrderRepo {
         let table = self.index.get(slot.table)?;
         let entry = table.find(table_hash(slot.half_hash), |entry| is_row_of(&self.chunks, entry, slot, order_id))?;
         Some((entry.row, row_at(&self.chunks, entry.row)?))
+    }
+
+    /// Brings orders, and where they stand in the index, into the processor's cache. Looked for one by one, each would
+    /// wait for memory by itself; here no look-up needs what another finds, so the processor overlaps the waits.
+    pub fn fetch(&self, order_ids: &[OrderId]) {
+        const TOGETHER: usize = 64;
+        for together in order_ids.chunks(TOGETHER) {
+            let mut rows = [None; TOGETHER];
+            for (row, order_id) in rows.iter_mut().zip(together) {
+                let slot = Slot::of(self.hasher.hash_one(order_id));
+                let is_it = |entry: &IndexEntry| entry.half_hash == slot.half_hash;
+                let table = self.index.get(slot.table);
+                *row = table.and_then(|table| table.find(table_hash(slot.half_hash), is_it)).map(|entry| entry.row);
+            }
+            let states = rows.into_iter().flatten().filter_map(|row| self.row(row));
+            // Both ends of a row are read, because it may lie in two lines of the cache.
+            let sum = states.fold(0_u32, |sum, state| sum ^ state.version ^ u32::from(state.cancelled_at.is_some()));
+            black_box(sum);
+        }
     }
 
     /// The order in a row.

@@ -15,8 +15,8 @@ use crate::journal::{JOURNAL_DIR, JournalFiles, JournalReader, segment_path};
 /// When to write a checkpoint, and how much of the journal to keep for replays.
 #[derive(Debug, Clone, Copy)]
 pub struct HousekeeperOptions {
-    /// Journal bytes since the last checkpoint; a larger checkpoint waits until as much as its own size was written,
-    /// so that checkpoints never cost more than the journal itself.
+    /// Journal bytes since the last checkpoint; a larger checkpoint waits until twice its own size was written, so that
+    /// checkpoints never cost more than half of the journal itself, however many orders there are.
     pub journal_bytes: u64,
     /// Plans since the last checkpoint.
     pub plans: u64,
@@ -128,7 +128,7 @@ impl Housekeeper {
         }
         let bytes = index.written_bytes().saturating_sub(self.written_before);
         // However large checkpoints are, two of them must fit into what the journal may take, or it would fill up.
-        let worth_it = bytes >= self.checkpoint_bytes.min(self.options.journal_bytes_max / 4);
+        let worth_it = bytes >= self.checkpoint_bytes.saturating_mul(2).min(self.options.journal_bytes_max / 4);
         let due = bytes >= self.options.journal_bytes || plans >= self.options.plans;
         // A full journal gets room from nothing else.
         (due && worth_it) || index.is_full() || now.saturating_sub(self.last_tried) >= self.options.age

@@ -205,6 +205,10 @@ impl PlanCommitter for Store {
         committed
     }
 
+    fn look_ahead(&self, order_ids: &[OrderId]) {
+        self.state.orders.fetch(order_ids);
+    }
+
     fn staged_bytes(&self) -> usize {
         self.journal.staged_bytes()
     }
