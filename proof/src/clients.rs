@@ -66,7 +66,8 @@ impl Clients {
         (0..count).map(|_| self.one(model)).collect()
     }
 
-    fn one(&mut self, model: &Model) -> Submission {
+    /// The next command.
+    pub fn one(&mut self, model: &Model) -> Submission {
         let command = if self.only_again {
             self.again.pop_front().unwrap_or_else(|| self.place(model))
         } else if self.rng.percent(60)
