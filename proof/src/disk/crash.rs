@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::file::{FileOp, apply, pieces};
+use super::file::{FileOp, Piece, SECTOR, apply, pieces};
 use super::tree::{self, Dir, DirOp, Inode, Node, ROOT, Tree};
 use super::{Content, File};
 use crate::rng::Rng;
@@ -41,6 +41,8 @@ pub struct Unsynced {
     pub len: usize,
     /// Whether nothing was ever durable there.
     pub fresh: bool,
+    /// Whether it changes no byte, whatever else is there of the file.
+    pub same: bool,
 }
 
 /// Decides what a power cut leaves.
@@ -113,13 +115,21 @@ pub fn unsynced(tree: &Tree) -> Vec<Part> {
 fn parts_of(pending: &FileOp, op: usize, file: &File, parts: &mut Vec<Part>) {
     match pending {
         FileOp::Write(offset, bytes) => {
-            parts.extend(pieces(*offset, bytes.len()).enumerate().map(|(number, piece)| {
-                let fresh = piece.offset >= file.durable.written();
-                Part::Piece(Unsynced { op, piece: number, len: piece.len, fresh })
-            }));
+            let every = pieces(*offset, bytes.len()).enumerate();
+            parts.extend(every.map(|(number, piece)| Part::Piece(unsynced_piece(op, number, &piece, bytes, file))));
         }
         FileOp::SetLen(_) | FileOp::Extend(_) => parts.push(Part::Length(op)),
     }
+}
+
+fn unsynced_piece(op: usize, number: usize, piece: &Piece, bytes: &[u8], file: &File) -> Unsynced {
+    let fresh = piece.offset >= file.durable.written();
+    let mut old = [0; SECTOR as usize];
+    let old = &mut old[..piece.len];
+    let alone = file.pending.len() == 1;
+    let whole = alone && file.durable.read(old, piece.offset) == piece.len;
+    let same = whole && *old == bytes[piece.start..piece.start + piece.len];
+    Unsynced { op, piece: number, len: piece.len, fresh, same }
 }
 
 /// Which files and directories have a name now, or may have one after a power cut.
@@ -198,8 +208,7 @@ impl Crash<'_> {
             match op {
                 FileOp::Write(offset, bytes) => {
                     for (index, piece) in pieces(*offset, bytes.len()).enumerate() {
-                        let fresh = piece.offset >= file.durable.written();
-                        let at = Unsynced { op: number, piece: index, len: piece.len, fresh };
+                        let at = unsynced_piece(number, index, &piece, bytes, file);
                         let new = &bytes[piece.start..piece.start + piece.len];
                         let fate = self.fates.piece(at);
                         self.settle(&mut content, piece.offset, new, fate);

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::Size;
 use super::scenarios::SCENARIOS;
+use crate::bugs::Bug;
 
 /// Names one state, or what leads to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Address {
     pub second: Option<(usize, usize)>,
     /// Whether it is one of the small size.
     pub small: bool,
+    /// A deliberate bug between the daemon and its disk.
+    pub bug: Option<Bug>,
 }
 
 thread_local! {
@@ -30,11 +33,11 @@ thread_local! {
 impl Address {
     /// The script with this number.
     #[must_use]
-    pub fn of_script(number: u64, size: &Size) -> Self {
+    pub fn of_script(number: u64, size: &Size, bug: Option<Bug>) -> Self {
         let count = SCENARIOS.len() as u64;
         let scenario = usize::try_from(number % count).unwrap_or(0);
         let small = *size == Size::SMALL;
-        Self { scenario, variation: number / count, point: None, state: 0, second: None, small }
+        Self { scenario, variation: number / count, point: None, state: 0, second: None, small, bug }
     }
 
     /// The scenario of this name.
@@ -50,7 +53,7 @@ impl Address {
 
     /// Where this thread is, or else the script with this number.
     pub(super) fn now(number: u64) -> Self {
-        NOW.get().unwrap_or_else(|| Self::of_script(number, &Size::FULL))
+        NOW.get().unwrap_or_else(|| Self::of_script(number, &Size::FULL, None))
     }
 }
 
@@ -65,6 +68,9 @@ impl fmt::Display for Address {
         }
         if let Some((point, state)) = self.second {
             write!(f, " --second-point {point} --second-state {state}")?;
+        }
+        if let Some(bug) = self.bug {
+            write!(f, " --bug {}", bug.name())?;
         }
         f.write_str(if self.small { " --small" } else { "" })
     }

@@ -107,8 +107,7 @@ impl Recovery {
     pub fn work_on(mut self, mut model: Model, standing: &Standing) -> Result<u64, String> {
         let again = standing.unanswered.iter().rev().find(|unanswered| unanswered.command.command_id.is_some());
         let commands = again.map(|unanswered| unanswered.command.clone()).into_iter().chain([new_order()]);
-        let submissions: Vec<_> =
-            commands.map(|command| Submission { connection: ConnectionId(1), command }).collect();
+        let submissions: Vec<_> = commands.map(|command| Submission { connection: ConnectionId(1), command }).collect();
         let mut answered = 0;
         let mut tries = 0;
         while self.run(&submissions, &mut model, &mut answered)? {

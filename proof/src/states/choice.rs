@@ -51,10 +51,9 @@ pub fn choices(parts: &[Part], size: &Size) -> Vec<Choice> {
     let mut all: Vec<_> = subsets(parts.len(), size).into_iter().map(|base| Choice { base, torn: None }).collect();
     for (index, part) in parts.iter().enumerate() {
         let Part::Piece(at) = part else { continue };
+        let others = others(index, parts.len(), size);
         for fate in tears(*at, size, index as u64) {
-            for base in [Base::Before(index), Base::All, Base::None] {
-                all.push(Choice { base, torn: Some((index, fate)) });
-            }
+            all.extend(others.iter().map(|base| Choice { base: *base, torn: Some((index, fate)) }));
         }
     }
     all
@@ -93,11 +92,24 @@ fn subsets(count: usize, size: &Size) -> Vec<Base> {
     bases
 }
 
+/// What may be there of the others while this part is torn.
+fn others(torn: usize, count: usize, size: &Size) -> Vec<Base> {
+    if count <= size.all_others_of {
+        return (0..1_u64 << count).filter(|bits| bits >> torn & 1 == 0).map(Base::Mask).collect();
+    }
+    let mut bases = vec![Base::Before(torn), Base::All, Base::None];
+    bases.extend((0..size.others).map(Base::Random));
+    bases
+}
+
 /// Everything but whole and not at all.
 fn tears(at: Unsynced, size: &Size, seed: u64) -> Vec<Fate> {
     let mut rng = Rng::new(seed);
     let mut cuts: Vec<usize> = (size.grain..at.len).step_by(size.grain).collect();
     cuts.extend((0..size.cuts).map(|_| 1 + rng.index(at.len - 1)));
+    if at.same {
+        cuts.clear();
+    }
     let mut fates = vec![Fate::Sized];
     fates.extend(cuts.into_iter().filter(|cut| *cut < at.len).flat_map(|cut| [Fate::Prefix(cut), Fate::Suffix(cut)]));
     if at.fresh {

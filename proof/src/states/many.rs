@@ -33,15 +33,21 @@ pub fn run_many(states: u64, size: &Size, threads: usize) -> Summary {
     let once = SCENARIOS.len() as u64;
     let work = |number: u64| {
         let enough = || number >= once && met.states.count() >= states;
-        walk(Address::of_script(number, size), size, None, &met, &enough)
+        walk(Address::of_script(number, size, None), size, &met, &enough)
     };
     let mut taken = 0;
-    pool::each(0..u64::MAX, threads, |number| Address::now(number).to_string(), work, |counts| {
-        summary.counts.join(counts);
-        taken += 1;
-        let more = taken < once || met.states.count() < states;
-        more && summary.counts.failures.len() < FAILURES_MAX
-    });
+    pool::each(
+        0..u64::MAX,
+        threads,
+        |number| Address::now(number).to_string(),
+        work,
+        |counts| {
+            summary.counts.join(counts);
+            taken += 1;
+            let more = taken < once || met.states.count() < states;
+            more && summary.counts.failures.len() < FAILURES_MAX
+        },
+    );
     summary.elapsed = begin.elapsed();
     summary
 }
@@ -52,9 +58,9 @@ pub fn run_many(states: u64, size: &Size, threads: usize) -> Summary {
 pub fn caught(bug: Bug, variations: u64) -> Option<(Address, String)> {
     let size = Size::SMALL;
     (0..variations * SCENARIOS.len() as u64).find_map(|number| {
-        let script = Address::of_script(number, &size);
         let failures = |bug| {
-            let walked = catch_unwind(AssertUnwindSafe(|| walk(script, &size, bug, &Met::default(), &|| false)));
+            let script = Address::of_script(number, &size, bug);
+            let walked = catch_unwind(AssertUnwindSafe(|| walk(script, &size, &Met::default(), &|| false)));
             walked.map_or_else(|_| vec![(script, "a panic".to_owned())], |counts| counts.failures)
         };
         let first = failures(Some(bug)).into_iter().next()?;
@@ -89,11 +95,20 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { scripts, points, enumerated, distinct, interrupted, second, commands, failures } = &self.counts;
-        let seconds = self.elapsed.as_secs_f64();
-        writeln!(f, "{scripts} scripts of {} scenarios, {points} points, in {seconds:.1} s", SCENARIOS.len())?;
+        writeln!(f, "{} scenarios in {:.1} s", SCENARIOS.len(), self.elapsed.as_secs_f64())?;
+        write!(f, "{}", self.counts)
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scripts, points, enumerated, distinct, interrupted, second, commands, failures } = self;
+        writeln!(f, "{scripts} scripts, {points} points at which the power was cut")?;
         writeln!(f, "{enumerated} states enumerated, {distinct} of them distinct, each recovered twice and worked on")?;
-        writeln!(f, "{interrupted} recoveries interrupted at every call: {second} distinct states more, each recovered")?;
+        writeln!(
+            f,
+            "{interrupted} recoveries interrupted at every call: {second} distinct states more, each recovered"
+        )?;
         writeln!(f, "{commands} commands answered and checked; {} failures", failures.len())
     }
 }

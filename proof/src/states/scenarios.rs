@@ -59,7 +59,7 @@ fn options(shape: &mut Rng, tiny_segments: bool) -> Options {
         segment_bytes: batch_bytes_max as u64 + (8 << 10) + 64 + used,
         journal_bytes_max: 1 << 30,
         batch_bytes_max,
-        batch_commands_max: usize::try_from(shape.between(4, 8)).unwrap_or(4),
+        batch_commands_max: usize::try_from(shape.between(6, 8)).unwrap_or(6),
         command_ids_max: usize::try_from(shape.between(4, 16)).unwrap_or(4),
         full_probe: Duration::from_millis(10),
         batch_events_max: usize::try_from(shape.between(1, 4)).unwrap_or(1),
@@ -104,7 +104,7 @@ fn batch(stage: &mut Stage) -> Result<(), String> {
     running(stage)?;
     stage.record();
     stage.commands(8)?;
-    let more = stage.shape.between(2, 12);
+    let more = stage.shape.between(4, 12);
     stage.commands(more).map(drop)
 }
 

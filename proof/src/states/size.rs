@@ -7,6 +7,10 @@ pub struct Size {
     pub all_subsets_of: usize,
     /// Of more, so many at random, besides those with few missing or few there.
     pub subsets: u64,
+    /// While one of so many parts is torn, all subsets of the others.
+    pub all_others_of: usize,
+    /// Of more, so many at random, besides all, none and those before it.
+    pub others: u64,
     /// A sector is torn at every multiple of so many bytes,
     pub grain: usize,
     /// and at so many other places.
@@ -19,8 +23,26 @@ pub struct Size {
 
 impl Size {
     /// For every change of the code.
-    pub const SMALL: Self = Self { all_subsets_of: 8, subsets: 50, grain: 128, cuts: 1, noises: 2, second_every: 8 };
+    pub const SMALL: Self = Self {
+        all_subsets_of: 10,
+        subsets: 100,
+        all_others_of: 3,
+        others: 1,
+        grain: 32,
+        cuts: 1,
+        noises: 4,
+        second_every: 8,
+    };
 
     /// For a long run.
-    pub const FULL: Self = Self { all_subsets_of: 12, subsets: 10_000, grain: 8, cuts: 3, noises: 8, second_every: 16 };
+    pub const FULL: Self = Self {
+        all_subsets_of: 12,
+        subsets: 10_000,
+        all_others_of: 6,
+        others: 8,
+        grain: 8,
+        cuts: 3,
+        noises: 8,
+        second_every: 16,
+    };
 }

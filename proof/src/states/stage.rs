@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use orderd::contracts::{Clock, Command, PlanCommitter, Submission};
+use orderd::contracts::{Clock, Command, ConnectionId, PlanCommitter, Submission};
 use orderd::domain::OrderState;
 use orderd::relay::Step;
 use orderd::repo::{CheckpointBegin, CheckpointSource, Housekeeper, LoggedCommand};
@@ -20,6 +20,9 @@ use crate::judge::{Unanswered, judge, judge_cursors, judge_sinks, judge_stop};
 use crate::model::{Model, Verdict};
 use crate::rng::Rng;
 use crate::sink::Manners;
+
+/// So many commands at once are orders alone.
+const ORDERS_ALONE: u64 = 5;
 
 /// One script on its way.
 pub struct Stage {
@@ -117,8 +120,13 @@ impl Stage {
         });
     }
 
+    /// Commands on their way: some of each kind, but orders alone where it is about the size of a batch.
     fn sent(&mut self, count: u64) -> (Vec<Submission>, Arc<Vec<Unanswered>>) {
-        let submissions: Vec<_> = (0..count).map(|_| self.clients.one(&self.model)).collect();
+        let one = |_| match count {
+            ..ORDERS_ALONE => self.clients.one(&self.model),
+            _ => Submission { connection: ConnectionId(0), command: self.clients.place(&self.model) },
+        };
+        let submissions: Vec<_> = (0..count).map(one).collect();
         let at = self.around.clock.now();
         let unanswered = submissions.iter().map(|sent| Unanswered { command: sent.command.clone(), at }).collect();
         (submissions, Arc::new(unanswered))

@@ -8,7 +8,6 @@ use super::ledger::{Moment, Standing};
 use super::scenarios::SCENARIOS;
 use super::seen::Seen;
 use super::stage::Record;
-use crate::bugs::Bug;
 use crate::disk::{Tree, crash, unsynced};
 use crate::fingerprint::Fingerprint;
 
@@ -46,10 +45,10 @@ pub struct Met {
 }
 
 /// Plays a script and goes through its crash states, until `enough`.
-pub fn walk(script: Address, size: &Size, bug: Option<Bug>, met: &Met, enough: &dyn Fn() -> bool) -> Counts {
+pub fn walk(script: Address, size: &Size, met: &Met, enough: &dyn Fn() -> bool) -> Counts {
     let mut counts = Counts { scripts: 1, ..Counts::default() };
     script.enter();
-    let record = match SCENARIOS[script.scenario].play(script.variation, bug) {
+    let record = match SCENARIOS[script.scenario].play(script.variation, script.bug) {
         Ok(record) => record,
         Err(problem) => {
             counts.failures.push((script, format!("without a power cut: {problem}")));
@@ -163,11 +162,11 @@ pub fn replay(address: Address) -> Result<String, String> {
     let size = if address.small { Size::SMALL } else { Size::FULL };
     let scenario = SCENARIOS.get(address.scenario).ok_or("no such scenario")?;
     let Some(point) = address.point else {
-        let counts = walk(address, &size, None, &Met::default(), &|| false);
+        let counts = walk(address, &size, &Met::default(), &|| false);
         let failures: Vec<_> = counts.failures.iter().map(|(at, problem)| format!("{problem}\n  {at}")).collect();
-        return if failures.is_empty() { Ok(format!("{counts:?}")) } else { Err(failures.join("\n")) };
+        return if failures.is_empty() { Ok(counts.to_string()) } else { Err(failures.join("\n")) };
     };
-    let record = scenario.play(address.variation, None)?;
+    let record = scenario.play(address.variation, address.bug)?;
     let recorded = record.points.get(point).ok_or_else(|| format!("there are {} points", record.points.len()))?;
     let moment = &record.moments[recorded.moment];
     let parts = unsynced(&recorded.tree);
