@@ -62,16 +62,22 @@ pub fn choices(parts: &[Part], size: &Size) -> Vec<Choice> {
 /// What a power cut in a recovery may leave: all, nothing, all but one operation, and the last write torn.
 pub fn few_choices(parts: &[Part]) -> Vec<Choice> {
     let mut all = vec![Choice { base: Base::All, torn: None }];
-    let Some(last) = parts.last() else { return all };
+    if parts.is_empty() {
+        return all;
+    }
     all.push(Choice { base: Base::None, torn: None });
     let mut ops: Vec<_> = parts.iter().map(Part::op).collect();
     ops.dedup();
     if ops.len() > 1 {
         all.extend(ops.into_iter().map(|op| Choice { base: Base::ButOp(op), torn: None }));
     }
-    if let Part::Piece(at) = last {
-        let index = parts.len() - 1;
-        let torn = [Fate::Prefix(at.len / 2 / 8 * 8), Fate::Suffix(at.len / 2 / 8 * 8), Fate::Sized];
+    let pieces = parts.iter().enumerate().filter_map(|(index, part)| match part {
+        Part::Piece(at) => Some((index, at.len)),
+        Part::Length(_) | Part::Entry(_) => None,
+    });
+    if let Some((index, len)) = pieces.last() {
+        let half = len / 2 / 8 * 8;
+        let torn = [Fate::Prefix(half), Fate::Suffix(half), Fate::Sized];
         all.extend(torn.map(|fate| Choice { base: Base::All, torn: Some((index, fate)) }));
     }
     all
