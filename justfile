@@ -22,6 +22,14 @@ test *filter:
 bugs *names:
     proof/bugs/run {{names}}
 
+# Seeds of the simulation, for instance `just sim --seeds 100000`
+sim *args:
+    cargo run --release -p orderd-proof --bin sim -- {{args}}
+
+# Crash states, for instance `just states --states 2000000` (about 10 minutes)
+states *args:
+    cargo run --release -p orderd-proof --bin states -- {{args}}
+
 # The fuzzers, one after the other, each for so many seconds; what they find new is kept in fuzz/corpus (needs nightly
 # and `cargo install cargo-fuzz`). Memory is safe here already, so no sanitizer slows them down.
 fuzz seconds="60":

@@ -26,6 +26,15 @@ impl Arguments {
         value
     }
 
+    /// The text behind `name`.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        let at = self.given.iter().position(|given| given == name)?;
+        if at + 1 == self.given.len() {
+            self.refuse(&format!("{name} takes a value"));
+        }
+        self.given.drain(at..at + 2).nth(1)
+    }
+
     /// Whether `name` was given.
     pub fn flag(&mut self, name: &str) -> bool {
         let at = self.given.iter().position(|given| given == name);
@@ -39,7 +48,8 @@ impl Arguments {
         }
     }
 
-    fn refuse(&self, problem: &str) -> ! {
+    /// Ends the process because of what was given.
+    pub fn refuse(&self, problem: &str) -> ! {
         eprintln!("{problem}\nusage: {}", self.usage);
         exit(64);
     }

@@ -68,6 +68,12 @@ impl Default for CountedIds {
 }
 
 impl CountedIds {
+    /// The first is the one of this number.
+    #[must_use]
+    pub fn starting_at(number: u64) -> Self {
+        Self { next: Arc::new(AtomicU64::new(number)) }
+    }
+
     /// Ids given by the daemon differ in this from those that clients choose.
     const NAMESPACE: u128 = 0x0190_0000_0000_7000_8000_0000_0000_0000;
 }

@@ -199,6 +199,38 @@ impl Daemon {
         }));
     }
 
+    /// What the sinks acknowledge counts from where the cursors stand: this run offers again what lies behind.
+    pub fn begin_run(&self, sinks: &[SinkSetup]) {
+        for (sink, position) in sinks.iter().zip(&self.positions) {
+            look(&sink.consumer).run_acknowledged = position.sequence.0;
+        }
+    }
+
+    /// Lets the relay work until there is nothing to do.
+    ///
+    /// # Errors
+    /// A worker ended, or never comes to rest.
+    pub fn drain(&self, clock: &SimClock) -> Result<(), String> {
+        let workers = self.relays.borrow().len();
+        for number in 0..workers {
+            for turn in 0.. {
+                match self.step(number) {
+                    Some(Step::Delivered) => {}
+                    Some(Step::Idle) => break,
+                    Some(Step::CursorDue(at) | Step::Retry(at)) => {
+                        let wait = at.saturating_sub(clock.monotonic()).as_micros();
+                        clock.wait(u32::try_from(wait).unwrap_or(u32::MAX));
+                    }
+                    None => return Err(format!("worker {number} ended: {:?}", self.relays.borrow()[number].failed)),
+                }
+                if turn > 10_000 {
+                    return Err(format!("STUCK: worker {number} never comes to rest"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Steps one worker; `None` if it has ended.
     pub fn step(&self, number: usize) -> Option<Step> {
         step(&self.relays, number)

@@ -1,11 +1,12 @@
 //! Compares what a restart found with what must be there.
 
-use orderd::contracts::{Command, Lsn, Mutation, OutboxReader, PlanCommitter};
-use orderd::domain::{OrderId, Timestamp};
+use orderd::contracts::{Command, Lsn, Mutation, OutboxReader, PlanCommitter, Sequence};
+use orderd::domain::{OrderId, OrderState, Timestamp};
 use orderd::journal::JournalReader;
-use orderd::repo::{JournalOutbox, StoredPlan};
+use orderd::repo::{JournalOutbox, LoggedCommand, StoredPlan};
 
 use crate::daemon::{Daemon, Options, SOURCE, SinkSetup};
+use crate::disk::SimDisk;
 use crate::model::{Expected, Model, PlanFacts};
 use crate::sink::look;
 
@@ -218,4 +219,42 @@ pub fn judge_cursors(daemon: &Daemon, sinks: &[SinkSetup], options: &Options) ->
         }
     }
     Ok(())
+}
+
+/// Checks where the cursors stand after a daemon that was stopped and said that all is saved.
+///
+/// # Errors
+/// A cursor does not stand where its sink does.
+pub fn judge_stop(daemon: &Daemon, sinks: &[SinkSetup]) -> Result<(), String> {
+    for (sink, position) in sinks.iter().zip(&daemon.positions) {
+        let consumer = look(&sink.consumer);
+        if position.sequence.0 != consumer.run_acknowledged.max(consumer.base) {
+            let (at, acknowledged) = (position.sequence, consumer.run_acknowledged);
+            return Err(format!("stopped, and the cursor of {} stands at {at} of {acknowledged}", sink.name));
+        }
+    }
+    Ok(())
+}
+
+/// What a start came to: the same disk comes to the same.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found {
+    disk: u64,
+    orders: Vec<OrderState>,
+    commands: Vec<LoggedCommand>,
+    last_sequence: Sequence,
+}
+
+impl Found {
+    /// By a daemon that has just started on `disk`.
+    #[must_use]
+    pub fn by(daemon: &Daemon, disk: &SimDisk) -> Self {
+        let state = daemon.executor.store().state();
+        Self {
+            disk: disk.fingerprint(),
+            orders: state.orders.rows(0, usize::MAX).copied().collect(),
+            commands: state.commands.copy(0, usize::MAX).0,
+            last_sequence: state.last_sequence,
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod bugs;
+pub mod clients;
 pub mod clock;
 pub mod daemon;
 pub mod disk;
@@ -13,3 +14,4 @@ pub mod pool;
 pub mod rng;
 pub mod sim;
 pub mod sink;
+pub mod states;

@@ -54,6 +54,18 @@ impl Consumer {
         self.base + self.seen.len() as u64
     }
 
+    /// What this consumer has, for one that goes on from here.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self {
+            base: self.base,
+            seen: self.seen.clone(),
+            acknowledged: self.acknowledged,
+            run_acknowledged: self.run_acknowledged,
+            ..Self::default()
+        }
+    }
+
     fn take(&mut self, line: &[u8]) {
         let Some(number) = sequence_of(line) else {
             self.violations.push(format!("an event without a sequence: {}", String::from_utf8_lossy(line)));

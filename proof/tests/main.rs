@@ -1,6 +1,7 @@
 //! The proofs at the size that every change can afford; the programs run any size.
 
 mod simulation;
+mod states;
 
 /// The full size where the code is optimised, a taste of it where it is not.
 fn sized(full: u64) -> u64 {

@@ -1,20 +1,29 @@
 //! The bytes of a file, of which the zeros at the end take no memory.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use crate::fingerprint::Fingerprint;
 
 /// Cheap to copy: copies share their bytes until one of them changes.
 #[derive(Debug, Clone, Default)]
 pub struct Content {
     /// What was ever written; behind it, up to `len`, there are zeros.
-    data: Arc<Vec<u8>>,
+    data: Arc<Data>,
     len: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Data {
+    bytes: Vec<u8>,
+    /// Of the bytes, once somebody asked: most files are the same from one state of a disk to the next.
+    sum: OnceLock<u64>,
 }
 
 impl Content {
     /// A file that holds `bytes`.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self { data: Arc::new(bytes.to_vec()), len: bytes.len() as u64 }
+        Self { data: Arc::new(Data { bytes: bytes.to_vec(), sum: OnceLock::new() }), len: bytes.len() as u64 }
     }
 
     /// The length of the file.
@@ -32,28 +41,32 @@ impl Content {
     /// Up to where something was ever written.
     #[must_use]
     pub fn written(&self) -> u64 {
-        self.data.len() as u64
+        self.data.bytes.len() as u64
     }
 
     /// All bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = self.data.as_ref().clone();
+        let mut bytes = self.data.bytes.clone();
         bytes.resize(index(self.len), 0);
         bytes
     }
 
-    /// What was ever written.
-    #[must_use]
-    pub fn written_bytes(&self) -> &[u8] {
-        &self.data
+    /// Of the length and all bytes.
+    pub fn add_to(&self, fingerprint: &mut Fingerprint) {
+        fingerprint.add(self.len);
+        fingerprint.add(*self.data.sum.get_or_init(|| {
+            let mut sum = Fingerprint::default();
+            sum.add_bytes(trimmed(&self.data.bytes));
+            sum.value()
+        }));
     }
 
     /// Reads as pread(2) does.
     pub fn read(&self, buf: &mut [u8], offset: u64) -> usize {
         let count = buf.len().min(index(self.len.saturating_sub(offset)));
         let target = &mut buf[..count];
-        let stored = self.data.get(index(offset)..).unwrap_or_default();
+        let stored = self.data.bytes.get(index(offset)..).unwrap_or_default();
         let copied = stored.len().min(count);
         target[..copied].copy_from_slice(&stored[..copied]);
         target[copied..].fill(0);
@@ -63,7 +76,7 @@ impl Content {
     /// Writes as pwrite(2) does.
     pub fn write(&mut self, bytes: &[u8], offset: u64) {
         let (start, end) = (index(offset), index(offset) + bytes.len());
-        let data = Arc::make_mut(&mut self.data);
+        let data = self.changed();
         if data.len() < end {
             data.resize(end, 0);
         }
@@ -73,11 +86,29 @@ impl Content {
 
     /// Cuts or extends as ftruncate(2) does.
     pub fn set_len(&mut self, len: u64) {
-        if index(len) < self.data.len() {
-            Arc::make_mut(&mut self.data).truncate(index(len));
+        if index(len) < self.data.bytes.len() {
+            self.changed().truncate(index(len));
         }
         self.len = len;
     }
+
+    /// The bytes, to be changed.
+    fn changed(&mut self) -> &mut Vec<u8> {
+        let data = Arc::make_mut(&mut self.data);
+        data.sum.take();
+        &mut data.bytes
+    }
+}
+
+/// Without the zeros at the end, which may or may not take memory.
+fn trimmed(bytes: &[u8]) -> &[u8] {
+    const BLOCK: usize = 64;
+    let mut end = bytes.len();
+    while end >= BLOCK && bytes[end - BLOCK..end] == [0; BLOCK] {
+        end -= BLOCK;
+    }
+    let end = bytes[..end].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    &bytes[..end]
 }
 
 /// Simulated files are small.

@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use super::file::{FileOp, apply, pieces};
-use super::tree::{self, Dir, Inode, Node, ROOT, Tree};
+use super::file::{FileOp, Piece, SECTOR, apply, pieces};
+use super::tree::{self, Dir, DirOp, Inode, Node, ROOT, Tree};
 use super::{Content, File};
 use crate::rng::Rng;
 
@@ -33,7 +33,7 @@ pub enum Fate {
 /// A sector's part of an unsynced write.
 #[derive(Debug, Clone, Copy)]
 pub struct Unsynced {
-    /// Counts the unsynced operations of the disk.
+    /// The number of the operation, among all unsynced ones of the disk.
     pub op: usize,
     /// Which sector of the write it is.
     pub piece: usize,
@@ -41,6 +41,8 @@ pub struct Unsynced {
     pub len: usize,
     /// Whether nothing was ever durable there.
     pub fresh: bool,
+    /// Whether it changes no byte, whatever else is there of the file.
+    pub same: bool,
 }
 
 /// Decides what a power cut leaves.
@@ -48,7 +50,7 @@ pub trait Fates {
     /// Of a sector's part of a write.
     fn piece(&mut self, at: Unsynced) -> Fate;
 
-    /// Whether the change of a length is there; operations are counted together with all others.
+    /// Whether the change of a length is there; operations are numbered together with all others.
     fn length(&mut self, op: usize) -> bool;
 
     /// Whether the change of a directory's entries is there.
@@ -57,81 +59,131 @@ pub trait Fates {
 
 /// The disk as it comes back after a power cut.
 pub fn crash(before: &Tree, fates: &mut dyn Fates) -> Tree {
-    let stale: Vec<Content> = before
-        .nodes
-        .iter()
-        .filter_map(|node| match node {
-            Node::File(file) if file.durable.written() > 0 => Some(file.durable.clone()),
-            Node::File(_) | Node::Dir(_) => None,
-        })
-        .collect();
     let mut after = Tree { nodes: Vec::with_capacity(before.nodes.len()) };
-    let mut crash = Crash { before, stale, fates, ops: 0 };
+    let mut crash = Crash { before, first_ops: first_ops(before), fates };
     crash.node(ROOT, &mut after);
     after
 }
 
-/// How many unsynced operations a power cut would decide about, and which of them are writes of how many bytes.
-pub fn unsynced(tree: &Tree) -> Vec<UnsyncedOp> {
-    struct Collect(Vec<UnsyncedOp>);
-    impl Fates for Collect {
-        fn piece(&mut self, at: Unsynced) -> Fate {
-            match self.0.get_mut(at.op) {
-                Some(UnsyncedOp::Write(sizes)) => sizes.push(at.len),
-                Some(_) | None => self.0.push(UnsyncedOp::Write(vec![at.len])),
-            }
-            // Kept, so that what lies behind a new name is counted, too.
-            Fate::Kept
-        }
-
-        fn length(&mut self, _op: usize) -> bool {
-            self.0.push(UnsyncedOp::Length);
-            true
-        }
-
-        fn entry(&mut self, _op: usize) -> bool {
-            self.0.push(UnsyncedOp::Entry);
-            true
-        }
-    }
-    let mut collect = Collect(Vec::new());
-    crash(tree, &mut collect);
-    collect.0
+/// A part of what was not synced, of which a power cut decides by itself.
+#[derive(Debug, Clone, Copy)]
+pub enum Part {
+    /// A sector's part of a write.
+    Piece(Unsynced),
+    /// The change of a length, by this operation.
+    Length(usize),
+    /// The change of a directory's entries, by this operation.
+    Entry(usize),
 }
 
-/// An operation that a power cut may take back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UnsyncedOp {
-    /// A write; the bytes in each of its sectors.
-    Write(Vec<usize>),
-    /// A change of a length.
-    Length,
-    /// A change of a directory's entries.
-    Entry,
+impl Part {
+    /// The operation that it is a part of.
+    #[must_use]
+    pub const fn op(&self) -> usize {
+        match self {
+            Self::Piece(at) => at.op,
+            Self::Length(op) | Self::Entry(op) => *op,
+        }
+    }
+}
+
+/// Everything that a power cut would decide about, in the order of the operations' numbers.
+#[must_use]
+pub fn unsynced(tree: &Tree) -> Vec<Part> {
+    let reachable = reachable(tree);
+    let mut parts = Vec::new();
+    let mut op = 0;
+    for (node, reachable) in tree.nodes.iter().zip(reachable) {
+        match node {
+            Node::Dir(dir) => {
+                parts.extend((op..op + dir.pending.len()).filter(|_| reachable).map(Part::Entry));
+                op += dir.pending.len();
+            }
+            Node::File(file) => {
+                for pending in &file.pending {
+                    if reachable {
+                        parts_of(pending, op, file, &mut parts);
+                    }
+                    op += 1;
+                }
+            }
+        }
+    }
+    parts
+}
+
+fn parts_of(pending: &FileOp, op: usize, file: &File, parts: &mut Vec<Part>) {
+    match pending {
+        FileOp::Write(offset, bytes) => {
+            let every = pieces(*offset, bytes.len()).enumerate();
+            parts.extend(every.map(|(number, piece)| Part::Piece(unsynced_piece(op, number, &piece, bytes, file))));
+        }
+        FileOp::SetLen(_) | FileOp::Extend(_) => parts.push(Part::Length(op)),
+    }
+}
+
+fn unsynced_piece(op: usize, number: usize, piece: &Piece, bytes: &[u8], file: &File) -> Unsynced {
+    let fresh = piece.offset >= file.durable.written();
+    let mut old = [0; SECTOR as usize];
+    let old = &mut old[..piece.len];
+    let alone = file.pending.len() == 1;
+    let whole = alone && file.durable.read(old, piece.offset) == piece.len;
+    let same = whole && *old == bytes[piece.start..piece.start + piece.len];
+    Unsynced { op, piece: number, len: piece.len, fresh, same }
+}
+
+/// Which files and directories have a name now, or may have one after a power cut.
+fn reachable(tree: &Tree) -> Vec<bool> {
+    let mut found = vec![false; tree.nodes.len()];
+    let mut open = vec![ROOT];
+    while let Some(inode) = open.pop() {
+        if std::mem::replace(&mut found[inode], true) {
+            continue;
+        }
+        if let Node::Dir(dir) = &tree.nodes[inode] {
+            open.extend(dir.durable.values());
+            open.extend(dir.pending.iter().filter_map(|op| match op {
+                DirOp::Link(_, inode) | DirOp::Rename(_, _, inode) => Some(inode),
+                DirOp::Unlink(_) => None,
+            }));
+        }
+    }
+    found
+}
+
+/// For each file and directory the number of its first operation: an operation has the same number whatever becomes of
+/// the others.
+fn first_ops(tree: &Tree) -> Vec<usize> {
+    let count = |node: &Node| match node {
+        Node::File(file) => file.pending.len(),
+        Node::Dir(dir) => dir.pending.len(),
+    };
+    let counts = tree.nodes.iter().map(count);
+    counts
+        .scan(0, |next, count| {
+            let first = *next;
+            *next += count;
+            Some(first)
+        })
+        .collect()
 }
 
 struct Crash<'a> {
     before: &'a Tree,
-    stale: Vec<Content>,
+    first_ops: Vec<usize>,
     fates: &'a mut dyn Fates,
-    ops: usize,
 }
 
 impl Crash<'_> {
-    fn next_op(&mut self) -> usize {
-        self.ops += 1;
-        self.ops - 1
-    }
-
     fn node(&mut self, inode: Inode, after: &mut Tree) -> Inode {
         match &self.before.nodes[inode] {
             Node::File(file) => {
-                let file = File::durable(self.file(file));
+                let file = File::durable(self.file(inode, file));
                 after.add(Node::File(file))
             }
             Node::Dir(dir) => {
                 let place = after.add(Node::Dir(Dir::default()));
-                let entries = self.entries(dir);
+                let entries = self.entries(inode, dir);
                 let entries: BTreeMap<String, Inode> =
                     entries.into_iter().map(|(name, child)| (name, self.node(child, after))).collect();
                 after.nodes[place] = Node::Dir(Dir { durable: entries.clone(), cache: entries, pending: Vec::new() });
@@ -140,10 +192,9 @@ impl Crash<'_> {
         }
     }
 
-    fn entries(&mut self, dir: &Dir) -> BTreeMap<String, Inode> {
+    fn entries(&mut self, inode: Inode, dir: &Dir) -> BTreeMap<String, Inode> {
         let mut entries = dir.durable.clone();
-        for op in &dir.pending {
-            let number = self.next_op();
+        for (number, op) in (self.first_ops[inode]..).zip(&dir.pending) {
             if self.fates.entry(number) {
                 tree::apply(op, &mut entries);
             }
@@ -151,15 +202,13 @@ impl Crash<'_> {
         entries
     }
 
-    fn file(&mut self, file: &File) -> Content {
+    fn file(&mut self, inode: Inode, file: &File) -> Content {
         let mut content = file.durable.clone();
-        for op in &file.pending {
-            let number = self.next_op();
+        for (number, op) in (self.first_ops[inode]..).zip(&file.pending) {
             match op {
                 FileOp::Write(offset, bytes) => {
                     for (index, piece) in pieces(*offset, bytes.len()).enumerate() {
-                        let fresh = piece.offset >= file.durable.written();
-                        let at = Unsynced { op: number, piece: index, len: piece.len, fresh };
+                        let at = unsynced_piece(number, index, &piece, bytes, file);
                         let new = &bytes[piece.start..piece.start + piece.len];
                         let fate = self.fates.piece(at);
                         self.settle(&mut content, piece.offset, new, fate);
@@ -197,8 +246,17 @@ impl Crash<'_> {
     fn noise(&self, seed: u64, offset: u64, len: usize) -> Vec<u8> {
         let mut rng = Rng::new(seed);
         let mut bytes = vec![0; len];
-        if rng.percent(50) && !self.stale.is_empty() {
-            rng.pick(&self.stale).read(&mut bytes, offset);
+        let stale: Vec<&Content> = self
+            .before
+            .nodes
+            .iter()
+            .filter_map(|node| match node {
+                Node::File(file) if file.durable.written() > 0 => Some(&file.durable),
+                Node::File(_) | Node::Dir(_) => None,
+            })
+            .collect();
+        if rng.percent(50) && !stale.is_empty() {
+            rng.pick(&stale).read(&mut bytes, offset);
         } else {
             bytes.fill_with(|| u8::try_from(rng.below(256)).unwrap_or(0));
         }

@@ -90,6 +90,8 @@ pub struct Faults {
     pub io: [u64; Call::COUNT],
     /// Of 65,536 writes, syncs and allocations, how many find no room whatever the capacity says.
     pub no_space: u64,
+    /// The next call of this kind finds no room.
+    pub next_lacks_room: Option<Call>,
     /// Whether a failed sync marks pages clean that the medium never got.
     pub clean_but_lost: bool,
     /// Whether asking to drop the cache has an effect.
@@ -105,6 +107,7 @@ impl Faults {
         Self {
             io: [0; Call::COUNT],
             no_space: 0,
+            next_lacks_room: None,
             clean_but_lost: false,
             cache_hint_works: true,
             injected: [0; Call::COUNT],
@@ -120,7 +123,10 @@ impl Faults {
     /// Whether this call fails, and how.
     pub fn draw(&mut self, call: Call, rng: &mut Rng) -> Option<io::Error> {
         let may_lack_room = matches!(call, Call::Write | Call::Sync | Call::Allocate | Call::Create);
-        let error = if self.io[call as usize] > 0 && rng.chance(self.io[call as usize], 65_536) {
+        let error = if self.next_lacks_room == Some(call) {
+            self.next_lacks_room = None;
+            no_space()
+        } else if self.io[call as usize] > 0 && rng.chance(self.io[call as usize], 65_536) {
             io_error()
         } else if may_lack_room && self.no_space > 0 && rng.chance(self.no_space, 65_536) {
             no_space()

@@ -33,9 +33,27 @@ pub(super) struct Machine {
     died_at: Option<String>,
     trace: Fingerprint,
     log: Option<Vec<String>>,
-    /// The disk before each call that changes something.
-    recorded: Option<Vec<Tree>>,
+    recording: Option<Recording>,
 }
+
+/// The disk before a call that changes something.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// What it held, synced and not.
+    pub tree: Tree,
+    /// What the witness said then.
+    pub moment: usize,
+    /// The call that came next.
+    pub before: String,
+}
+
+struct Recording {
+    recorded: Vec<Recorded>,
+    witness: Witness,
+}
+
+/// Says which moment it is.
+type Witness = Box<dyn FnMut() -> usize + Send>;
 
 /// What is noted of a call.
 pub(super) struct Note<'a> {
@@ -68,7 +86,7 @@ impl SimDisk {
             died_at: None,
             trace: Fingerprint::default(),
             log: None,
-            recorded: None,
+            recording: None,
         };
         Self { machine: Arc::new(Mutex::new(machine)) }
     }
@@ -193,18 +211,19 @@ impl SimDisk {
         self.locked().log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Keeps a copy of the disk before every call that changes something.
-    pub fn start_recording(&self) {
-        self.locked().recorded = Some(Vec::new());
+    /// Keeps a copy of the disk before every call that changes something, with what `witness` says then; it must not
+    /// call the disk.
+    pub fn start_recording(&self, witness: impl FnMut() -> usize + Send + 'static) {
+        self.locked().recording = Some(Recording { recorded: Vec::new(), witness: Box::new(witness) });
     }
 
     /// The copies, and the disk as it is now behind them.
     #[must_use]
-    pub fn take_recording(&self) -> Vec<Tree> {
+    pub fn take_recording(&self) -> Vec<Recorded> {
         let mut machine = self.locked();
-        let mut recorded = machine.recorded.take().unwrap_or_default();
-        recorded.push(machine.tree.clone());
-        recorded
+        let Some(mut recording) = machine.recording.take() else { return Vec::new() };
+        recording.keep(&machine.tree, "the end".to_owned());
+        recording.recorded
     }
 
     pub(super) fn run(&self) -> u64 {
@@ -226,8 +245,8 @@ impl SimDisk {
         }
         machine.calls += 1;
         if note.call.changes() {
-            if let Some(recorded) = &mut machine.recorded {
-                recorded.push(machine.tree.clone());
+            if let Some(recording) = &mut machine.recording {
+                recording.keep(&machine.tree, note.text.to_string());
             }
             if let Some(left) = &mut machine.cut_in {
                 if *left == 0 {
@@ -243,6 +262,13 @@ impl SimDisk {
         };
         machine.note(note, result.as_ref().err());
         result
+    }
+}
+
+impl Recording {
+    fn keep(&mut self, tree: &Tree, before: String) {
+        let moment = (self.witness)();
+        self.recorded.push(Recorded { tree: tree.clone(), moment, before });
     }
 }
 

@@ -11,9 +11,9 @@ pub mod tree;
 pub mod weather;
 
 pub use content::Content;
-pub use crash::{Fate, Fates, UnsyncedOp, unsynced};
+pub use crash::{Fate, Fates, Part, Unsynced, crash, unsynced};
 pub use faults::{Call, Faults};
 pub use file::{File, SECTOR};
-pub use machine::SimDisk;
+pub use machine::{Recorded, SimDisk};
 pub use tree::Tree;
 pub use weather::{Havoc, Weather};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::{Content, File};
+use super::File;
 use crate::fingerprint::Fingerprint;
 
 /// Names a file or directory, whatever it is called.
@@ -224,8 +224,7 @@ impl Tree {
         match &self.nodes[inode] {
             Node::File(file) => {
                 fingerprint.add(1);
-                fingerprint.add(file.cache.len());
-                fingerprint.add_bytes(trimmed(&file.cache));
+                file.cache.add_to(fingerprint);
             }
             Node::Dir(dir) => {
                 fingerprint.add(2 + dir.cache.len() as u64);
@@ -236,11 +235,4 @@ impl Tree {
             }
         }
     }
-}
-
-/// Without the zeros at the end, which may or may not take memory.
-fn trimmed(content: &Content) -> &[u8] {
-    let bytes = content.written_bytes();
-    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    &bytes[..end]
 }

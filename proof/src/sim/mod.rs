@@ -1,6 +1,5 @@
 //! The simulation: one seed, one run, one thread.
 
-mod clients;
 mod many;
 mod restart;
 mod steps;

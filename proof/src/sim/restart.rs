@@ -9,9 +9,9 @@ use crate::clock::SimClock;
 use crate::daemon::{Daemon, StartError, Surroundings};
 use crate::disk::tree::Node;
 use crate::disk::{Faults, SimDisk, Tree};
-use crate::judge::{judge, judge_cursors, judge_sinks};
+use crate::judge::{Found, judge, judge_cursors, judge_sinks, judge_stop};
 use crate::marks::Mark;
-use crate::sink::{Consumer, look};
+use crate::sink::look;
 
 /// After so many starts that failed, one without faults.
 const STARTS_WITH_FAULTS: u64 = 6;
@@ -114,14 +114,11 @@ impl World {
             self.marks.hit_if(Mark::Redelivered, position.sequence.0 < consumer.last());
             self.marks.hit_if(Mark::SinkFailed, consumer.failures > 0);
             self.marks.hit_if(Mark::SinkTookPart, consumer.parts > 0);
-            if self.stopped && position.sequence.0 != consumer.run_acknowledged.max(consumer.base) {
-                let (at, acknowledged) = (position.sequence, consumer.run_acknowledged);
-                return Err(format!("stopped, and the cursor of {} stands at {at} of {acknowledged}", sink.name));
-            }
         }
-        for (sink, position) in self.around.sinks.iter().zip(&daemon.positions) {
-            look(&sink.consumer).run_acknowledged = position.sequence.0;
+        if self.stopped {
+            judge_stop(daemon, &self.around.sinks)?;
         }
+        daemon.begin_run(&self.around.sinks);
         self.before_start = self.model.plans.len() as u64;
         // A start bridges the segment with the last commit, and so proves it, unless there is no room for another.
         if !daemon.files.index.is_full() {
@@ -147,14 +144,7 @@ impl World {
         around.disk.set_faults(|faults| faults.cache_hint_works = self.swarm.faults.cache_hint_works);
         for sink in &mut around.sinks {
             sink.manners.sees_power_cut = 0;
-            let consumer = look(&sink.consumer);
-            let copy = Consumer {
-                base: consumer.base,
-                seen: consumer.seen.clone(),
-                acknowledged: consumer.acknowledged,
-                ..Consumer::default()
-            };
-            drop(consumer);
+            let copy = look(&sink.consumer).copy();
             sink.consumer = Arc::new(Mutex::new(copy));
         }
         around
@@ -170,10 +160,7 @@ impl World {
                 Ok(daemon) => daemon,
                 Err(error) => return Err(format!("it does not start without faults: {error:?}")),
             };
-            let state = daemon.executor.store().state();
-            let orders: Vec<_> = state.orders.rows(0, usize::MAX).copied().collect();
-            let (commands, _) = state.commands.copy(0, usize::MAX);
-            ends.push((around.disk.fingerprint(), orders, commands, state.last_sequence));
+            ends.push(Found::by(&daemon, &around.disk));
         }
         self.marks.hit(Mark::RecoveredTwice);
         if ends[0] == ends[1] { Ok(()) } else { Err("two starts over the same disk differ".to_owned()) }

@@ -1,10 +1,8 @@
 //! One run from its seed to its verdict.
 
-use orderd::contracts::Clock;
-
-use super::clients::Clients;
 use super::swarm::Swarm;
 use crate::bugs::Bug;
+use crate::clients::Clients;
 use crate::clock::{CountedIds, SimClock};
 use crate::daemon::{Daemon, SOURCE, SinkSetup, Surroundings};
 use crate::disk::{Call, SimDisk, Weather};
@@ -284,7 +282,7 @@ impl World {
             let plans = self.model.plans.len();
             let full = self.marks.count(Mark::Full);
             self.batch(daemon).map_err(|stop| format!("without faults: {stop:?}"))?;
-            self.drain(daemon)?;
+            daemon.drain(&self.around.clock)?;
             if self.marks.count(Mark::Full) == full {
                 stuck = stuck.max(1);
                 continue;
@@ -297,7 +295,7 @@ impl World {
                 return Err("STUCK: nothing fails any more, and there is still no room".to_owned());
             }
         }
-        self.drain(daemon)?;
+        daemon.drain(&self.around.clock)?;
         judge_sinks(&self.model, &self.around.sinks)?;
         for sink in &self.around.sinks {
             let (last, plans) = (look(&sink.consumer).last(), self.model.plans.len() as u64);
@@ -306,28 +304,6 @@ impl World {
             }
         }
         audit(&self.model, daemon).map(drop)
-    }
-
-    /// Lets the relay work until there is nothing to do.
-    fn drain(&mut self, daemon: &Daemon) -> Result<(), String> {
-        use orderd::relay::Step;
-        for number in 0..self.around.sinks.len() {
-            for turn in 0.. {
-                match daemon.step(number) {
-                    Some(Step::Delivered) => {}
-                    Some(Step::Idle) => break,
-                    Some(Step::CursorDue(at) | Step::Retry(at)) => {
-                        let wait = at.saturating_sub(self.around.clock.monotonic()).as_micros();
-                        self.around.clock.wait(u32::try_from(wait).unwrap_or(u32::MAX));
-                    }
-                    None => return Err(format!("worker {number} ended: {:?}", daemon.relays.borrow()[number].failed)),
-                }
-                if turn > 10_000 {
-                    return Err(format!("STUCK: worker {number} never comes to rest"));
-                }
-            }
-        }
-        Ok(())
     }
 }
 

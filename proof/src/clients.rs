@@ -66,7 +66,8 @@ impl Clients {
         (0..count).map(|_| self.one(model)).collect()
     }
 
-    fn one(&mut self, model: &Model) -> Submission {
+    /// The next command.
+    pub fn one(&mut self, model: &Model) -> Submission {
         let command = if self.only_again {
             self.again.pop_front().unwrap_or_else(|| self.place(model))
         } else if self.rng.percent(60)
@@ -104,7 +105,8 @@ impl Clients {
         Command { request: Request::Place { order_id: Some(order_id), customer_id, total_amount }, command_id }
     }
 
-    fn place(&mut self, model: &Model) -> Command {
+    /// An order to be placed.
+    pub fn place(&mut self, model: &Model) -> Command {
         let order_id = match self.rng.below(10) {
             0..=3 => None,
             4 => Some(self.some_order(model)),

@@ -1,0 +1,22 @@
+//! Every crash state: short scripts over the code that ships, of which the power is cut before every call that changes
+//! the disk, with everything left behind that a power cut can leave.
+//!
+//! A script is recorded: the disk before each call, and what was certain then. At each of these points all that a
+//! power cut could leave of what was not synced is enumerated. Each state that was not met before is recovered, compared
+//! with what was certain, and worked on; and of its recovery the crash states are enumerated again.
+
+mod address;
+mod check;
+mod choice;
+mod ledger;
+mod many;
+mod scenarios;
+mod seen;
+mod size;
+mod stage;
+mod walk;
+
+pub use address::Address;
+pub use many::{Summary, caught, run_many};
+pub use size::Size;
+pub use walk::replay;
