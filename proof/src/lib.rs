@@ -4,6 +4,7 @@ pub mod arguments;
 pub mod bugs;
 pub mod clock;
 pub mod daemon;
+pub mod damage;
 pub mod disk;
 pub mod fingerprint;
 pub mod judge;

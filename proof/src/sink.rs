@@ -30,7 +30,7 @@ pub struct Consumer {
     /// The number of the last event before the first that this sink is to get.
     pub base: u64,
     /// The events, at their first delivery, in order: number `base + 1` first.
-    pub seen: Vec<Box<[u8]>>,
+    pub seen: Vec<Arc<[u8]>>,
     /// The last event for which the sink said that it has it.
     pub acknowledged: u64,
     /// The same for this run of the daemon: a run that starts again behind offers again.
@@ -54,6 +54,13 @@ impl Consumer {
         self.base + self.seen.len() as u64
     }
 
+    /// One that has seen as much, and from here on sees something else.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let Self { base, ref seen, acknowledged, checked, .. } = *self;
+        Self { base, seen: seen.clone(), acknowledged, checked, ..Self::default() }
+    }
+
     fn take(&mut self, line: &[u8]) {
         let Some(number) = sequence_of(line) else {
             self.violations.push(format!("an event without a sequence: {}", String::from_utf8_lossy(line)));
@@ -67,7 +74,7 @@ impl Consumer {
             self.violations.push(format!("event {number} lies before the sink's beginning, {}", self.base));
         } else {
             self.again += 1;
-            let first = usize::try_from(number - self.base - 1).map_or(&[][..], |index| &self.seen[index]);
+            let first = usize::try_from(number - self.base - 1).map_or(&[][..], |index| &*self.seen[index]);
             if first != line {
                 let (first, line) = (String::from_utf8_lossy(first), String::from_utf8_lossy(line));
                 self.violations.push(format!("event {number} came again with other bytes: {first} / {line}"));

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::AppError;
 use super::open::{open_storage, sinks_with_cursor, uuid_of};
@@ -17,7 +18,7 @@ use crate::storage::StoreLock;
 const LOOKS_MAX: u32 = 5;
 
 struct Guest {
-    storage: std::sync::Arc<dyn Storage>,
+    storage: Arc<dyn Storage>,
     store_id: StoreId,
     /// By sink: where its cursor stands.
     cursors: Vec<(String, Lsn, u64)>,
@@ -26,12 +27,13 @@ struct Guest {
 impl Guest {
     fn open(data_dir: &Path) -> Result<Self, AppError> {
         let storage = open_storage(data_dir)?;
-        let store_id = match open_store(storage.as_ref()) {
-            Err(IdentityError::Missing) => {
-                return Err(AppError::Io(format!("there is no store in {}", data_dir.display())));
-            }
-            opened => opened?,
-        };
+        match open_store(storage.as_ref()) {
+            Err(IdentityError::Missing) => Err(AppError::Io(format!("there is no store in {}", data_dir.display()))),
+            opened => Self::of(storage, opened?),
+        }
+    }
+
+    fn of(storage: Arc<dyn Storage>, store_id: StoreId) -> Result<Self, AppError> {
         let mut cursors = Vec::new();
         for sink in sinks_with_cursor(storage.as_ref())? {
             if let Some(position) = CursorFile::inspect(storage.as_ref(), &sink, uuid_of(store_id))? {
@@ -64,6 +66,15 @@ fn look<T>(data_dir: &Path, mut at: impl FnMut(&Guest) -> Result<T, AppError>) -
 pub fn verify_store(data_dir: &Path, out: &mut dyn Write) -> Result<(), AppError> {
     let report = look(data_dir, verify)?;
     out.write_all(report.as_bytes()).map_err(|error| AppError::io(format!("writing: {error}"), &error))
+}
+
+/// The same for a store that lies anywhere and that nobody writes; gives what was found.
+///
+/// # Errors
+/// Damage, or a store that cannot be read.
+pub fn verify_storage(storage: Arc<dyn Storage>) -> Result<String, AppError> {
+    let store_id = open_store(storage.as_ref())?;
+    verify(&Guest::of(storage, store_id)?)
 }
 
 fn verify(guest: &Guest) -> Result<String, AppError> {

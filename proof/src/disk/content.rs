@@ -10,6 +10,13 @@ pub struct Content {
     len: u64,
 }
 
+impl PartialEq for Content {
+    /// Whether a reader sees the same bytes.
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && (Arc::ptr_eq(&self.data, &other.data) || self.trimmed() == other.trimmed())
+    }
+}
+
 impl Content {
     /// A file that holds `bytes`.
     #[must_use]
@@ -47,6 +54,13 @@ impl Content {
     #[must_use]
     pub fn written_bytes(&self) -> &[u8] {
         &self.data
+    }
+
+    /// Without the zeros at the end, which may or may not take memory.
+    #[must_use]
+    pub fn trimmed(&self) -> &[u8] {
+        let end = self.data.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        &self.data[..end]
     }
 
     /// Reads as pread(2) does.

@@ -193,6 +193,30 @@ impl Tree {
         }
     }
 
+    /// All files with a name, and what the running system shows of each.
+    #[must_use]
+    pub fn contents(&self) -> BTreeMap<String, Content> {
+        let shown = |inode: Inode| self.file(inode).map(|file| file.cache.clone()).unwrap_or_default();
+        self.files().into_iter().map(|(path, inode)| (path, shown(inode))).collect()
+    }
+
+    /// A disk of these directories and files, all of it durable.
+    ///
+    /// # Errors
+    /// A directory is named before the one that holds it, or not at all.
+    pub fn of(dirs: &[&str], files: &BTreeMap<String, Content>) -> io::Result<Self> {
+        let mut tree = Self::default();
+        let dirs = dirs.iter().map(|path| (*path, Node::Dir(Dir::default())));
+        let files = files.iter().map(|(path, content)| (path.as_str(), Node::File(File::durable(content.clone()))));
+        for (path, node) in dirs.chain(files) {
+            let (parent, name) = tree.parent(path)?;
+            let inode = tree.add(node);
+            tree.dir_mut(parent)?.act(DirOp::Link(name.to_owned(), inode));
+            tree.dir_mut(parent)?.sync();
+        }
+        Ok(tree)
+    }
+
     /// Whether some file shows pages that the medium never got.
     #[must_use]
     pub fn has_lost_pages(&self) -> bool {
@@ -225,7 +249,7 @@ impl Tree {
             Node::File(file) => {
                 fingerprint.add(1);
                 fingerprint.add(file.cache.len());
-                fingerprint.add_bytes(trimmed(&file.cache));
+                fingerprint.add_bytes(file.cache.trimmed());
             }
             Node::Dir(dir) => {
                 fingerprint.add(2 + dir.cache.len() as u64);
@@ -236,11 +260,4 @@ impl Tree {
             }
         }
     }
-}
-
-/// Without the zeros at the end, which may or may not take memory.
-fn trimmed(content: &Content) -> &[u8] {
-    let bytes = content.written_bytes();
-    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    &bytes[..end]
 }

@@ -7,5 +7,6 @@ mod steps;
 mod swarm;
 mod world;
 
+pub use clients::Clients;
 pub use many::{SEEDS_FOR_ALL_MARKS, Summary, replay, run_many};
 pub use world::{Outcome, run, run_with};

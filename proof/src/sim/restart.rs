@@ -1,17 +1,14 @@
 //! Starting again: with faults, with the power going once more, twice for comparison, and on damaged copies.
 
-use std::sync::{Arc, Mutex};
-
 use orderd::relay::{Step, WorkerError};
 
 use super::world::World;
-use crate::clock::SimClock;
 use crate::daemon::{Daemon, StartError, Surroundings};
 use crate::disk::tree::Node;
-use crate::disk::{Faults, SimDisk, Tree};
+use crate::disk::{Faults, Tree};
 use crate::judge::{judge, judge_cursors, judge_sinks};
 use crate::marks::Mark;
-use crate::sink::{Consumer, look};
+use crate::sink::look;
 
 /// After so many starts that failed, one without faults.
 const STARTS_WITH_FAULTS: u64 = 6;
@@ -141,22 +138,8 @@ impl World {
 
     /// Everything around, over a copy of the disk, with copies of the consumers.
     fn fork(&self, tree: Tree) -> Surroundings {
-        let mut around = self.around.clone();
-        around.disk = SimDisk::with_tree(tree, 1);
-        around.clock = SimClock::default();
+        let around = self.around.fork(tree);
         around.disk.set_faults(|faults| faults.cache_hint_works = self.swarm.faults.cache_hint_works);
-        for sink in &mut around.sinks {
-            sink.manners.sees_power_cut = 0;
-            let consumer = look(&sink.consumer);
-            let copy = Consumer {
-                base: consumer.base,
-                seen: consumer.seen.clone(),
-                acknowledged: consumer.acknowledged,
-                ..Consumer::default()
-            };
-            drop(consumer);
-            sink.consumer = Arc::new(Mutex::new(copy));
-        }
         around
     }
 

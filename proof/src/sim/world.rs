@@ -1,7 +1,5 @@
 //! One run from its seed to its verdict.
 
-use orderd::contracts::Clock;
-
 use super::clients::Clients;
 use super::swarm::Swarm;
 use crate::bugs::Bug;
@@ -310,21 +308,10 @@ impl World {
 
     /// Lets the relay work until there is nothing to do.
     fn drain(&mut self, daemon: &Daemon) -> Result<(), String> {
-        use orderd::relay::Step;
         for number in 0..self.around.sinks.len() {
-            for turn in 0.. {
-                match daemon.step(number) {
-                    Some(Step::Delivered) => {}
-                    Some(Step::Idle) => break,
-                    Some(Step::CursorDue(at) | Step::Retry(at)) => {
-                        let wait = at.saturating_sub(self.around.clock.monotonic()).as_micros();
-                        self.around.clock.wait(u32::try_from(wait).unwrap_or(u32::MAX));
-                    }
-                    None => return Err(format!("worker {number} ended: {:?}", daemon.relays.borrow()[number].failed)),
-                }
-                if turn > 10_000 {
-                    return Err(format!("STUCK: worker {number} never comes to rest"));
-                }
+            daemon.drain(number, &self.around.clock)?;
+            if let Some(error) = &daemon.relays.borrow()[number].failed {
+                return Err(format!("worker {number} ended: {error:?}"));
             }
         }
         Ok(())
