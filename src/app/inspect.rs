@@ -9,8 +9,10 @@ use super::open::{open_storage, sinks_with_cursor, uuid_of};
 use crate::contracts::{Lsn, Mutation, Storage};
 use crate::domain::OrderState;
 use crate::journal::{IdentityError, Span, StoreId, inspect, list_checkpoints, oldest_lsn, open_store, sync_up_to};
-use crate::relay::{CursorFile, cloud_event};
-use crate::repo::{OpenReport, StoreState, StoredPlan, inspect_store, published, verify_checkpoint};
+use crate::relay::{CursorFile, cloud_event, cursor};
+use crate::repo::{
+    OpenReport, SinkPosition, StoreState, StoredPlan, inspect_positions, inspect_store, published, verify_checkpoint,
+};
 use crate::server::write_order;
 use crate::storage::StoreLock;
 
@@ -21,7 +23,7 @@ struct Guest {
     storage: Arc<dyn Storage>,
     store_id: StoreId,
     /// By sink: where its cursor stands.
-    cursors: Vec<(String, Lsn, u64)>,
+    cursors: Vec<(String, SinkPosition)>,
 }
 
 impl Guest {
@@ -37,14 +39,15 @@ impl Guest {
         let mut cursors = Vec::new();
         for sink in sinks_with_cursor(storage.as_ref())? {
             if let Some(position) = CursorFile::inspect(storage.as_ref(), &sink, uuid_of(store_id))? {
-                cursors.push((sink, position.lsn, position.sequence.0));
+                let path = cursor::path_of(&sink);
+                cursors.push((sink, SinkPosition { path, position }));
             }
         }
         Ok(Self { storage, store_id, cursors })
     }
 
     fn proven(&self) -> Lsn {
-        self.cursors.iter().map(|(_, lsn, _)| *lsn).max().unwrap_or_default()
+        self.cursors.iter().map(|(_, cursor)| cursor.position.lsn).max().unwrap_or_default()
     }
 }
 
@@ -95,6 +98,8 @@ fn verify(guest: &Guest) -> Result<String, AppError> {
     }
     // And what a start would make of them together.
     let (state, report) = inspect_store(storage, guest.store_id, guest.proven())?;
+    let cursors: Vec<_> = guest.cursors.iter().map(|(_, cursor)| cursor.clone()).collect();
+    inspect_positions(&guest.storage, guest.store_id, report.journal.last_lsn, &cursors)?;
     Ok(describe(guest, &state, &report, oldest, plans, &checkpoints))
 }
 
@@ -116,7 +121,8 @@ fn describe(
     let covered = if covered.is_empty() { "none".to_owned() } else { format!("LSN {}", covered.join(", ")) };
     lines.push(format!("checkpoints: {covered}"));
     lines.push(format!("orders: {}; last event: {}", state.orders.count(), state.last_sequence));
-    for (sink, lsn, sequence) in &guest.cursors {
+    for (sink, cursor) in &guest.cursors {
+        let (sequence, lsn) = (cursor.position.sequence, cursor.position.lsn);
         lines.push(format!("sink {sink}: acknowledged event {sequence}, LSN {lsn}"));
     }
     lines.join("\n") + "\n"

@@ -24,7 +24,8 @@ impl Refusal<'_> {
         let mut problem = format!("{by} says \"{text}\", which names no damaged file with an offset");
         for (path, content) in &damaged.changed {
             let Some(content) = content else {
-                if text.contains("missing") || text.contains("begins at") {
+                let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
+                if text.contains("missing") || text.contains("begins at") || offset_in(text, dir).is_some() {
                     return Ok(());
                 }
                 continue;

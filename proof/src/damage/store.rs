@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use orderd::contracts::OutboxPosition;
 use orderd::journal::{CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, STORE_DIR};
-use orderd::relay::{cursor, cursor_format};
+use orderd::relay::cursor;
+use orderd::relay::cursor_format::{self, Owner};
 use uuid::Uuid;
 
 use super::builder;
@@ -164,7 +165,8 @@ fn tree_of(contents: &BTreeMap<String, Content>) -> Result<Tree, String> {
 fn sink_of(name: &str, contents: &BTreeMap<String, Content>) -> Result<Sink, String> {
     let path = cursor::path_of(name);
     let bytes = contents.get(&path).map(Content::to_bytes).unwrap_or_default();
-    let slots = cursor_format::decode(&bytes, Uuid::from_bytes(STORE_ID)).map_err(|defect| format!("{defect:?}"))?;
+    let slots = cursor_format::decode(&bytes, Owner::new(Uuid::from_bytes(STORE_ID), name))
+        .map_err(|defect| format!("{defect:?}"))?;
     let older = slots.older.ok_or("a cursor has one slot only")?.position;
     Ok(Sink { path, newest: slots.newest.position, older })
 }
