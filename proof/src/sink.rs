@@ -84,9 +84,10 @@ impl Consumer {
 }
 
 fn sequence_of(line: &[u8]) -> Option<u64> {
-    const KEY: &[u8] = br#""sequence":""#;
-    let start = line.windows(KEY.len()).position(|window| window == KEY)? + KEY.len();
-    std::str::from_utf8(line.get(start..start + 20)?).ok()?.parse().ok()
+    const KEY: &str = r#""sequence":""#;
+    let line = std::str::from_utf8(line).ok()?;
+    let start = line.find(KEY)? + KEY.len();
+    line.get(start..start + 20)?.parse().ok()
 }
 
 /// The consumer, shared between the sink and who checks.

@@ -58,6 +58,12 @@ impl Kind {
         Self::LaterFormat,
     ];
 
+    /// Whether nearly all cases are of such a kind.
+    #[must_use]
+    pub const fn is_bulk(self) -> bool {
+        matches!(self, Self::Bit | Self::Cut)
+    }
+
     /// In words.
     #[must_use]
     pub const fn text(self) -> &'static str {

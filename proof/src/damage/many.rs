@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::case::Case;
+use orderd::journal::{CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR};
+
+use super::case::{Case, Kind};
 use super::cases::Cases;
 use super::change::Damaged;
 use super::outcome::{Found, Outcome};
@@ -74,26 +76,26 @@ impl Cases {
     fn purpose(&self, case: &Case) -> &'static str {
         let store = &self.stores[case.store];
         let path = match case.kind {
-            super::Kind::Returned => store.gone.get(case.file).map(|(path, _)| path),
+            Kind::Returned => store.gone.get(case.file).map(|(path, _)| path),
             _ => store.files.get(case.file).map(|file| &file.path),
         };
         let of = |dir: &str| path.is_some_and(|path| path.starts_with(dir));
         match () {
-            () if of(orderd::journal::JOURNAL_DIR) => "journal",
-            () if of(orderd::journal::CHECKPOINTS_DIR) => "checkpoint",
-            () if of(orderd::journal::CURSORS_DIR) => "cursor",
+            () if of(JOURNAL_DIR) => "journal",
+            () if of(CHECKPOINTS_DIR) => "checkpoint",
+            () if of(CURSORS_DIR) => "cursor",
             () => "identity",
         }
     }
 }
 
-/// Tries one part of all cases; stops after a few failures.
+/// Tries the cases that are wanted; stops after a few failures.
 #[must_use]
-pub fn run_part(cases: &Cases, part: Part, threads: usize) -> Summary {
+pub fn run_many(cases: &Cases, threads: usize, wanted: impl Fn(&Case) -> bool + Sync) -> Summary {
     let begin = Instant::now();
     let mut summary = Summary { tally: Tally::default(), failures: Vec::new(), elapsed: Duration::ZERO };
     let work = |number: u64| {
-        let case = cases.get(number).filter(|_| part.holds(number))?;
+        let case = cases.get(number).filter(&wanted)?;
         Some((case, cases.run(&case)))
     };
     pool::each(0..cases.count(), threads, replay, work, |done| {

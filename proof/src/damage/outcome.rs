@@ -25,6 +25,8 @@ pub enum Outcome {
     RelayRefused,
     /// Refused as a later orderd's.
     Version,
+    /// Refused as damage, and `verify` says that it is a later orderd's.
+    VersionAsDamage,
 }
 
 impl Outcome {
@@ -32,7 +34,7 @@ impl Outcome {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Unchanged,
         Self::Same,
         Self::TornTail,
@@ -44,6 +46,7 @@ impl Outcome {
         Self::Refused,
         Self::RelayRefused,
         Self::Version,
+        Self::VersionAsDamage,
     ];
 
     /// In words.
@@ -61,6 +64,7 @@ impl Outcome {
             Self::Refused => "refused",
             Self::RelayRefused => "relay refused",
             Self::Version => "version refused",
+            Self::VersionAsDamage => "version refused as damage",
         }
     }
 }

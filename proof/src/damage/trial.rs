@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use orderd::app::{AppError, verify_storage};
+use orderd::journal::CHECKPOINTS_DIR;
 use orderd::relay::WorkerError;
 
 use super::change::Damaged;
@@ -102,7 +103,7 @@ impl<'a> Trial<'a> {
         match error {
             StartError::Damaged(text) => {
                 Refusal { by: "the start", text }.check(self.store, self.damaged)?;
-                Ok(Outcome::Refused)
+                Ok(if matches!(told, Told::Version(_)) { Outcome::VersionAsDamage } else { Outcome::Refused })
             }
             StartError::Version(text) => {
                 Refusal { by: "the start", text }.check_version(self.damaged)?;
@@ -158,7 +159,7 @@ impl<'a> Trial<'a> {
         if found == newest {
             return Ok(if report.journal.torn_tail.is_some() { Outcome::TornTail } else { Outcome::Same });
         }
-        let passed = self.damaged.changed.iter().filter(|(path, _)| path.starts_with("store/checkpoints"));
+        let passed = self.damaged.changed.iter().filter(|(path, _)| path.starts_with(CHECKPOINTS_DIR));
         let (mut missing, mut named) = (false, false);
         for (path, _) in passed {
             missing |= self.damaged.removes(path);
