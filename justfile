@@ -30,6 +30,10 @@ sim *args:
 states *args:
     cargo run --release -p orderd-proof --bin states -- {{args}}
 
+# Every bit, length, sector and file of a store damaged, one after the other (about 10 minutes), or a part: --part 2/16
+damage *args:
+    cargo run --release -p orderd-proof --bin damage -- {{args}}
+
 # The fuzzers, one after the other, each for so many seconds; what they find new is kept in fuzz/corpus (needs nightly
 # and `cargo install cargo-fuzz`). Memory is safe here already, so no sanitizer slows them down.
 fuzz seconds="60":

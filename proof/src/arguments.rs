@@ -35,6 +35,19 @@ impl Arguments {
         self.given.drain(at..at + 2).nth(1)
     }
 
+    /// The part behind `name`, written `2/16`: which, from 0, and of how many.
+    pub fn part(&mut self, name: &str) -> Option<(u64, u64)> {
+        let at = self.given.iter().position(|given| given == name)?;
+        let text = self.given.get(at + 1).and_then(|value| value.split_once('/'));
+        let part = text.and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        let part = part.filter(|(number, of)| number < of);
+        if part.is_none() {
+            self.refuse(&format!("{name} takes a part like 2/16, counted from 0"));
+        }
+        self.given.drain(at..at + 2);
+        part
+    }
+
     /// Whether `name` was given.
     pub fn flag(&mut self, name: &str) -> bool {
         let at = self.given.iter().position(|given| given == name);

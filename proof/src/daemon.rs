@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use orderd::contracts::{Clock, OutboxError, OutboxPosition, PlanCommitter, Storage};
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::bugs::{Bug, BuggyDisk};
 use crate::clock::{CountedIds, SimClock};
-use crate::disk::{SimDisk, hook};
+use crate::disk::{SimDisk, Tree, hook};
 use crate::rng::Rng;
 use crate::sink::{Manners, SharedConsumer, SimSink, look};
 
@@ -213,19 +213,9 @@ impl Daemon {
     pub fn drain(&self, clock: &SimClock) -> Result<(), String> {
         let workers = self.relays.borrow().len();
         for number in 0..workers {
-            for turn in 0.. {
-                match self.step(number) {
-                    Some(Step::Delivered) => {}
-                    Some(Step::Idle) => break,
-                    Some(Step::CursorDue(at) | Step::Retry(at)) => {
-                        let wait = at.saturating_sub(clock.monotonic()).as_micros();
-                        clock.wait(u32::try_from(wait).unwrap_or(u32::MAX));
-                    }
-                    None => return Err(format!("worker {number} ended: {:?}", self.relays.borrow()[number].failed)),
-                }
-                if turn > 10_000 {
-                    return Err(format!("STUCK: worker {number} never comes to rest"));
-                }
+            self.drain_one(number, clock)?;
+            if let Some(error) = &self.relays.borrow()[number].failed {
+                return Err(format!("worker {number} ended: {error:?}"));
             }
         }
         Ok(())
@@ -234,6 +224,24 @@ impl Daemon {
     /// Steps one worker; `None` if it has ended.
     pub fn step(&self, number: usize) -> Option<Step> {
         step(&self.relays, number)
+    }
+
+    /// Steps one worker until it has nothing to do any more, or has ended.
+    ///
+    /// # Errors
+    /// It never comes to rest.
+    pub fn drain_one(&self, number: usize, clock: &SimClock) -> Result<(), String> {
+        for _ in 0..10_000 {
+            match self.step(number) {
+                Some(Step::Delivered) => {}
+                Some(Step::Idle) | None => return Ok(()),
+                Some(Step::CursorDue(at) | Step::Retry(at)) => {
+                    let wait = at.saturating_sub(clock.monotonic()).as_micros();
+                    clock.wait(u32::try_from(wait).unwrap_or(u32::MAX));
+                }
+            }
+        }
+        Err(format!("STUCK: worker {number} never comes to rest"))
     }
 
     /// Stops as the daemon does on SIGTERM: the journal sealed, the cursors saved.
@@ -300,6 +308,20 @@ fn beginning(sink: &SinkSetup, files: &JournalFiles, store: &Store) -> Result<Ou
 }
 
 impl Surroundings {
+    /// The same over a disk that holds `tree`, with copies of the consumers: what happens there is not seen here.
+    #[must_use]
+    pub fn fork(&self, tree: Tree) -> Self {
+        let mut around = self.clone();
+        around.disk = SimDisk::with_tree(tree, 1);
+        around.clock = SimClock::default();
+        for sink in &mut around.sinks {
+            sink.manners.sees_power_cut = 0;
+            let copy = look(&sink.consumer).copy();
+            sink.consumer = Arc::new(Mutex::new(copy));
+        }
+        around
+    }
+
     fn storage(&self) -> Arc<dyn Storage> {
         match self.bug {
             None => Arc::new(self.disk.clone()),

@@ -34,7 +34,7 @@ pub struct Settled {
 /// Something is lost, or there that never was.
 pub fn judge(model: &mut Model, daemon: &Daemon, unanswered: &[Unanswered]) -> Result<Settled, String> {
     let settled = settle(model, daemon, unanswered)?;
-    compare_state(model, daemon)?;
+    judge_state(model, daemon)?;
     Ok(settled)
 }
 
@@ -101,11 +101,18 @@ fn is_stored(model: &Model, plan: &PlanFacts, stored: &StoredPlan<'_>, lsn: Lsn)
     changed && announced && remembered && stored.first_sequence.0 == lsn.0 && stored.source == SOURCE
 }
 
-fn compare_state(model: &Model, daemon: &Daemon) -> Result<(), String> {
+/// Compares what a start found with a history of which everything is certain.
+///
+/// # Errors
+/// Something is lost, or there that never was.
+pub fn judge_state(model: &Model, daemon: &Daemon) -> Result<(), String> {
     let store = daemon.executor.store();
     let state = store.state();
     let plans = model.plans.len() as u64;
     let (last_lsn, last_sequence) = (store.durable_lsn().0, state.last_sequence.0);
+    if last_lsn < plans {
+        return Err(format!("LOST: the journal ends at LSN {last_lsn}, and LSN {plans} was answered"));
+    }
     if (last_lsn, last_sequence) != (plans, plans) {
         return Err(format!("{plans} plans, but the last LSN is {last_lsn} and the last sequence {last_sequence}"));
     }
@@ -188,7 +195,7 @@ pub fn judge_sinks(model: &Model, sinks: &[SinkSetup]) -> Result<(), String> {
         }
         let first = usize::try_from(consumer.base).unwrap_or(usize::MAX).min(model.plans.len());
         for (seen, plan) in consumer.seen.iter().zip(&model.plans[first..]).skip(consumer.checked) {
-            if *seen != plan.line {
+            if **seen != *plan.line {
                 let (seen, line) = (String::from_utf8_lossy(seen), String::from_utf8_lossy(&plan.line));
                 return Err(format!("sink {name} saw {seen}, and the journal has {line}"));
             }

@@ -5,6 +5,7 @@ pub mod bugs;
 pub mod clients;
 pub mod clock;
 pub mod daemon;
+pub mod damage;
 pub mod disk;
 pub mod fingerprint;
 pub mod judge;

@@ -30,7 +30,7 @@ pub struct Consumer {
     /// The number of the last event before the first that this sink is to get.
     pub base: u64,
     /// The events, at their first delivery, in order: number `base + 1` first.
-    pub seen: Vec<Box<[u8]>>,
+    pub seen: Vec<Arc<[u8]>>,
     /// The last event for which the sink said that it has it.
     pub acknowledged: u64,
     /// The same for this run of the daemon: a run that starts again behind offers again.
@@ -54,16 +54,11 @@ impl Consumer {
         self.base + self.seen.len() as u64
     }
 
-    /// What this consumer has, for one that goes on from here.
+    /// One that has seen as much, and from here on sees something else.
     #[must_use]
     pub fn copy(&self) -> Self {
-        Self {
-            base: self.base,
-            seen: self.seen.clone(),
-            acknowledged: self.acknowledged,
-            run_acknowledged: self.run_acknowledged,
-            ..Self::default()
-        }
+        let Self { base, ref seen, acknowledged, run_acknowledged, checked, .. } = *self;
+        Self { base, seen: seen.clone(), acknowledged, run_acknowledged, checked, ..Self::default() }
     }
 
     fn take(&mut self, line: &[u8]) {
@@ -79,7 +74,7 @@ impl Consumer {
             self.violations.push(format!("event {number} lies before the sink's beginning, {}", self.base));
         } else {
             self.again += 1;
-            let first = usize::try_from(number - self.base - 1).map_or(&[][..], |index| &self.seen[index]);
+            let first = usize::try_from(number - self.base - 1).map_or(&[][..], |index| &*self.seen[index]);
             if first != line {
                 let (first, line) = (String::from_utf8_lossy(first), String::from_utf8_lossy(line));
                 self.violations.push(format!("event {number} came again with other bytes: {first} / {line}"));
@@ -89,9 +84,10 @@ impl Consumer {
 }
 
 fn sequence_of(line: &[u8]) -> Option<u64> {
-    const KEY: &[u8] = br#""sequence":""#;
-    let start = line.windows(KEY.len()).position(|window| window == KEY)? + KEY.len();
-    std::str::from_utf8(line.get(start..start + 20)?).ok()?.parse().ok()
+    const KEY: &str = r#""sequence":""#;
+    let line = std::str::from_utf8(line).ok()?;
+    let start = line.find(KEY)? + KEY.len();
+    line.get(start..start + 20)?.parse().ok()
 }
 
 /// The consumer, shared between the sink and who checks.

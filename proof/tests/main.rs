@@ -1,5 +1,6 @@
 //! The proofs at the size that every change can afford; the programs run any size.
 
+mod damage;
 mod simulation;
 mod states;
 

@@ -2,14 +2,17 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::AppError;
 use super::open::{open_storage, sinks_with_cursor, uuid_of};
 use crate::contracts::{Lsn, Mutation, Storage};
 use crate::domain::OrderState;
 use crate::journal::{IdentityError, Span, StoreId, inspect, list_checkpoints, oldest_lsn, open_store, sync_up_to};
-use crate::relay::{CursorFile, cloud_event};
-use crate::repo::{OpenReport, StoreState, StoredPlan, inspect_store, published, verify_checkpoint};
+use crate::relay::{CursorFile, cloud_event, cursor};
+use crate::repo::{
+    OpenReport, SinkPosition, StoreState, StoredPlan, inspect_positions, inspect_store, published, verify_checkpoint,
+};
 use crate::server::write_order;
 use crate::storage::StoreLock;
 
@@ -17,32 +20,34 @@ use crate::storage::StoreLock;
 const LOOKS_MAX: u32 = 5;
 
 struct Guest {
-    storage: std::sync::Arc<dyn Storage>,
+    storage: Arc<dyn Storage>,
     store_id: StoreId,
     /// By sink: where its cursor stands.
-    cursors: Vec<(String, Lsn, u64)>,
+    cursors: Vec<(String, SinkPosition)>,
 }
 
 impl Guest {
     fn open(data_dir: &Path) -> Result<Self, AppError> {
         let storage = open_storage(data_dir)?;
-        let store_id = match open_store(storage.as_ref()) {
-            Err(IdentityError::Missing) => {
-                return Err(AppError::Io(format!("there is no store in {}", data_dir.display())));
-            }
-            opened => opened?,
-        };
+        match open_store(storage.as_ref()) {
+            Err(IdentityError::Missing) => Err(AppError::Io(format!("there is no store in {}", data_dir.display()))),
+            opened => Self::of(storage, opened?),
+        }
+    }
+
+    fn of(storage: Arc<dyn Storage>, store_id: StoreId) -> Result<Self, AppError> {
         let mut cursors = Vec::new();
         for sink in sinks_with_cursor(storage.as_ref())? {
             if let Some(position) = CursorFile::inspect(storage.as_ref(), &sink, uuid_of(store_id))? {
-                cursors.push((sink, position.lsn, position.sequence.0));
+                let path = cursor::path_of(&sink);
+                cursors.push((sink, SinkPosition { path, position }));
             }
         }
         Ok(Self { storage, store_id, cursors })
     }
 
     fn proven(&self) -> Lsn {
-        self.cursors.iter().map(|(_, lsn, _)| *lsn).max().unwrap_or_default()
+        self.cursors.iter().map(|(_, cursor)| cursor.position.lsn).max().unwrap_or_default()
     }
 }
 
@@ -66,6 +71,15 @@ pub fn verify_store(data_dir: &Path, out: &mut dyn Write) -> Result<(), AppError
     out.write_all(report.as_bytes()).map_err(|error| AppError::io(format!("writing: {error}"), &error))
 }
 
+/// The same for a store that lies anywhere and that nobody writes; gives what was found.
+///
+/// # Errors
+/// Damage, or a store that cannot be read.
+pub fn verify_storage(storage: Arc<dyn Storage>) -> Result<String, AppError> {
+    let store_id = open_store(storage.as_ref())?;
+    verify(&Guest::of(storage, store_id)?)
+}
+
 fn verify(guest: &Guest) -> Result<String, AppError> {
     let storage = guest.storage.as_ref();
     // Every segment that is there, also those that a start would not need.
@@ -84,6 +98,8 @@ fn verify(guest: &Guest) -> Result<String, AppError> {
     }
     // And what a start would make of them together.
     let (state, report) = inspect_store(storage, guest.store_id, guest.proven())?;
+    let cursors: Vec<_> = guest.cursors.iter().map(|(_, cursor)| cursor.clone()).collect();
+    inspect_positions(&guest.storage, guest.store_id, report.journal.last_lsn, &cursors)?;
     Ok(describe(guest, &state, &report, oldest, plans, &checkpoints))
 }
 
@@ -105,7 +121,8 @@ fn describe(
     let covered = if covered.is_empty() { "none".to_owned() } else { format!("LSN {}", covered.join(", ")) };
     lines.push(format!("checkpoints: {covered}"));
     lines.push(format!("orders: {}; last event: {}", state.orders.count(), state.last_sequence));
-    for (sink, lsn, sequence) in &guest.cursors {
+    for (sink, cursor) in &guest.cursors {
+        let (sequence, lsn) = (cursor.position.sequence, cursor.position.lsn);
         lines.push(format!("sink {sink}: acknowledged event {sequence}, LSN {lsn}"));
     }
     lines.join("\n") + "\n"

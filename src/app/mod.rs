@@ -11,5 +11,5 @@ mod system;
 mod watchdog;
 
 pub use error::AppError;
-pub use inspect::{dump_store, verify_store};
+pub use inspect::{dump_store, verify_storage, verify_store};
 pub use serve::serve;

@@ -5,9 +5,13 @@ use uuid::Uuid;
 use super::edits::edit;
 use super::input::Input;
 use crate::contracts::{Lsn, OutboxPosition, Sequence};
-use crate::relay::cursor_format::{FILE_BYTES, SLOT_BYTES, Slot, decode};
+use crate::relay::cursor_format::{FILE_BYTES, Owner, SLOT_BYTES, Slot, decode};
 
 const STORE_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_0123_4567_89ab_cdef);
+
+fn owner() -> Owner {
+    Owner::new(STORE_ID, "events")
+}
 
 /// What is accepted stands in the file as it would be written; damage to one slot never changes what the other says.
 pub fn cursor(data: &[u8]) {
@@ -21,7 +25,7 @@ pub fn cursor(data: &[u8]) {
         return;
     }
     let slots = slots(&mut input, mode == 3);
-    let mut bytes = [slots[0].encode(STORE_ID), slots[1].encode(STORE_ID)].concat();
+    let mut bytes = [slots[0].encode(owner()), slots[1].encode(owner())].concat();
     for _ in 0..edits {
         edit(&mut bytes, &mut input);
         if input.byte().is_multiple_of(4) {
@@ -60,12 +64,12 @@ fn slots(input: &mut Input<'_>, any: bool) -> [Slot; 2] {
 }
 
 fn check(bytes: &[u8]) -> Option<Slot> {
-    let slots = decode(bytes, STORE_ID).ok()?;
+    let slots = decode(bytes, owner()).ok()?;
     assert_eq!(bytes.len(), FILE_BYTES);
     let newest = std::iter::once(slots.newest);
     for slot in newest.chain(slots.older) {
         let at = slot.offset() as usize;
-        assert_eq!(bytes[at..at + SLOT_BYTES], slot.encode(STORE_ID));
+        assert_eq!(bytes[at..at + SLOT_BYTES], slot.encode(owner()));
     }
     assert_eq!(slots.older.is_none(), slots.torn.is_some());
     if let Some(older) = slots.older {

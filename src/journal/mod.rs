@@ -22,8 +22,8 @@ pub use identity::{IdentityError, StoreId, create_store, open_store};
 pub use index::{JournalFiles, JournalIndex, SegmentInfo};
 pub use reader::{FrameRef, JournalReader};
 pub use recovery::{
-    Accept, Recovered, RecoveryError, Replay, ReplayedFrame, Span, TornTail, VersionError, inspect, oldest_lsn,
-    recover, sync_up_to,
+    Accept, Recovered, RecoveryError, Replay, ReplayedFrame, Span, TornTail, VersionError, inspect, inspect_files,
+    oldest_lsn, recover, sync_up_to,
 };
 pub use segment::{TEMPORARY_SUFFIX, segment_path};
 pub use writer::{Journal, JournalOptions};

@@ -171,6 +171,17 @@ pub fn inspect(
     read_journal(storage, store_id, span, Access::Guest, replay).map(|read| read.recovered)
 }
 
+/// What reading a journal takes that [`inspect`] has found to end with `last`.
+///
+/// # Errors
+/// The segments cannot be listed.
+pub fn inspect_files(storage: &Arc<dyn Storage>, store_id: StoreId, last: Lsn) -> Result<JournalFiles, RecoveryError> {
+    let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
+    let index = index_of(storage.as_ref(), &names)?;
+    index.set_durable_lsn(last);
+    Ok(JournalFiles { storage: Arc::clone(storage), index: Arc::new(index), store_id })
+}
+
 /// Makes durable what [`inspect`] has read up to `last`, beside a daemon that may still be at it: its last batch can be
 /// read before it is safe from a power cut.
 ///
@@ -222,14 +233,9 @@ fn read_journal(
     replay: &mut Replay<'_>,
 ) -> Result<ReadJournal, RecoveryError> {
     let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
-    let bases: Vec<Lsn> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
+    let index = index_of(storage, &names)?;
+    let bases: Vec<Lsn> = index.list().into_iter().map(|(base_lsn, _)| base_lsn).collect();
     let leftovers = names.into_iter().filter(|name| name.ends_with(TEMPORARY_SUFFIX)).collect();
-    let index = JournalIndex::default();
-    for base_lsn in &bases {
-        let path = segment_path(*base_lsn);
-        let file = storage.open_read_only(&path).map_err(io_error("opening", &path))?;
-        index.put(*base_lsn, SegmentInfo { bytes: file.len().map_err(io_error("reading", &path))? });
-    }
     // The segment that holds the last replayed plan is read again, although the state has it: it tells whether another
     // segment must follow.
     let holding = index.segment_holding(span.from).filter(|_| span.from > Lsn::ZERO);
@@ -284,6 +290,16 @@ fn read_journal(
         }
     }
     Ok(read)
+}
+
+fn index_of(storage: &dyn Storage, names: &[String]) -> Result<JournalIndex, RecoveryError> {
+    let index = JournalIndex::default();
+    for base_lsn in names.iter().filter_map(|name| parse_segment_name(name)) {
+        let path = segment_path(base_lsn);
+        let file = storage.open_read_only(&path).map_err(io_error("opening", &path))?;
+        index.put(base_lsn, SegmentInfo { bytes: file.len().map_err(io_error("reading", &path))? });
+    }
+    Ok(index)
 }
 
 fn open_segment(storage: &dyn Storage, base_lsn: Lsn, access: Access) -> Result<Box<dyn StorageFile>, RecoveryError> {

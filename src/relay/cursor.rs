@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
-use super::cursor_format::{self, Defect, FILE_BYTES, SLOT_BYTES, Slot};
+use super::cursor_format::{self, Defect, FILE_BYTES, Owner, SLOT_BYTES, Slot};
 use crate::contracts::{Lsn, OutboxPosition, Storage, StorageFile};
 
 /// The folder of the cursors, below the data directory.
@@ -40,7 +40,7 @@ pub fn sink_of(file_name: &str) -> Option<&str> {
 pub struct CursorFile {
     file: Box<dyn StorageFile>,
     path: String,
-    store_id: Uuid,
+    owner: Owner,
     newest: Slot,
     saved: Arc<SavedPosition>,
 }
@@ -140,7 +140,7 @@ impl CursorFile {
     /// # Errors
     /// See [`CursorError`]; the file is left as it was.
     pub fn load(storage: &dyn Storage, sink: &str, store_id: Uuid) -> Result<Option<Self>, CursorError> {
-        let path = path_of(sink);
+        let (path, owner) = (path_of(sink), Owner::new(store_id, sink));
         let file = match storage.open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -148,11 +148,11 @@ impl CursorFile {
         };
         file.sync_data().map_err(|source| CursorError::Io { operation: "sync", path: path.clone(), source })?;
         file.drop_cache();
-        let (newest, oldest_needed) = read(&*file, &path, store_id)?;
+        let (newest, oldest_needed) = read(&*file, &path, sink, store_id)?;
         // The newest slot reads well, but after a failed sync and a kill it may exist in the page cache only, and the
         // next save would go over the one slot that the medium has. The same bytes to the same place, synced, make
         // sure of it; torn in the middle they are still the same.
-        file.write_all_at(&newest.encode(store_id), newest.offset()).map_err(|source| CursorError::Io {
+        file.write_all_at(&newest.encode(owner), newest.offset()).map_err(|source| CursorError::Io {
             operation: "write back",
             path: path.clone(),
             source,
@@ -160,7 +160,7 @@ impl CursorFile {
         file.sync_data().map_err(|source| CursorError::Io { operation: "sync", path: path.clone(), source })?;
         let saved = Arc::new(SavedPosition::default());
         saved.set(&oldest_needed);
-        Ok(Some(Self { file, path, store_id, newest, saved }))
+        Ok(Some(Self { file, path, owner, newest, saved }))
     }
 
     /// Reads the cursor of `sink` and changes nothing; `None` if it never had one.
@@ -170,7 +170,7 @@ impl CursorFile {
     pub fn inspect(storage: &dyn Storage, sink: &str, store_id: Uuid) -> Result<Option<OutboxPosition>, CursorError> {
         let path = path_of(sink);
         match storage.open_read_only(&path) {
-            Ok(file) => Ok(Some(read(&*file, &path, store_id)?.0.position)),
+            Ok(file) => Ok(Some(read(&*file, &path, sink, store_id)?.0.position)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(CursorError::Io { operation: "open", path, source }),
         }
@@ -187,7 +187,7 @@ impl CursorFile {
         store_id: Uuid,
         position: OutboxPosition,
     ) -> Result<Self, CursorError> {
-        let path = path_of(sink);
+        let (path, owner) = (path_of(sink), Owner::new(store_id, sink));
         let temporary = format!("{path}.tmp");
         let failed = |operation, path: &str| {
             let path = path.to_owned();
@@ -198,7 +198,7 @@ impl CursorFile {
         // 2. The rename makes the file appear whole or not at all.
         // 3. The folder is synced, or a power cut could take the file away again after the first save.
         let newest = Slot { generation: 1, position };
-        let bytes = [Slot { generation: 0, position }.encode(store_id), newest.encode(store_id)].concat();
+        let bytes = [Slot { generation: 0, position }.encode(owner), newest.encode(owner)].concat();
         let file = storage.create(&temporary).map_err(failed("create", &temporary))?;
         file.write_all_at(&bytes, 0).map_err(failed("write", &temporary))?;
         file.sync_data().map_err(failed("sync", &temporary))?;
@@ -206,7 +206,7 @@ impl CursorFile {
         storage.sync_dir(FOLDER).map_err(failed("sync", FOLDER))?;
         let saved = Arc::new(SavedPosition::default());
         saved.set(&position);
-        Ok(Self { file, path, store_id, newest, saved })
+        Ok(Self { file, path, owner, newest, saved })
     }
 
     /// The position that was saved last.
@@ -229,7 +229,7 @@ impl CursorFile {
         let next = Slot { generation: self.newest.generation.saturating_add(1), position };
         let failed = |path: &str| path.to_owned();
         self.file
-            .write_all_at(&next.encode(self.store_id), next.offset())
+            .write_all_at(&next.encode(self.owner), next.offset())
             .map_err(|source| SaveError::Write { path: failed(&self.path), source })?;
         self.file.sync_data().map_err(|source| SaveError::Sync { path: failed(&self.path), source })?;
         // Only now: before the sync, the slot that this one replaces could still be the one to come back.
@@ -240,13 +240,16 @@ impl CursorFile {
 }
 
 /// The newest slot, and the position from which the journal is still needed.
-fn read(file: &dyn StorageFile, path: &str, store_id: Uuid) -> Result<(Slot, OutboxPosition), CursorError> {
+fn read(file: &dyn StorageFile, path: &str, sink: &str, store_id: Uuid) -> Result<(Slot, OutboxPosition), CursorError> {
     let failed = |source| CursorError::Io { operation: "read", path: path.to_owned(), source };
     // One byte more than there should be, so that a longer file is noticed.
     let mut bytes = [0; FILE_BYTES + 1];
     let count = file.read_at(&mut bytes, 0).map_err(failed)?;
     let bytes = bytes.get(..count).unwrap_or_default();
-    let slots = cursor_format::decode(bytes, store_id).map_err(|defect| match defect {
+    let slots = cursor_format::decode(bytes, Owner::new(store_id, sink)).map_err(|defect| match defect {
+        Defect::WrongSink => {
+            CursorError::Damaged { path: path.to_owned(), offset: 0, reason: "it is the cursor of another sink" }
+        }
         Defect::Damaged { offset, reason } => CursorError::Damaged { path: path.to_owned(), offset, reason },
         Defect::WrongStore(found) => CursorError::WrongStore { path: path.to_owned(), found, expected: store_id },
         Defect::NewerFormat(version) => CursorError::NewerFormat { path: path.to_owned(), version },

@@ -6,7 +6,8 @@
 //! slot: offset  bytes  field                 little-endian
 //!            0      8  magic "ORDRCURS"
 //!            8      2  format version
-//!           10      6  zero
+//!           10      2  zero
+//!           12      4  sink                  CRC-32C of its name: a cursor in another sink's place is found out
 //!           16     16  store id
 //!           32      8  generation            one more than the save before; slot = generation mod 2
 //!           40      8  sequence              the last event that the sink acknowledged
@@ -34,10 +35,25 @@ pub const SLOT_BYTES: usize = 4096;
 pub const FILE_BYTES: usize = 2 * SLOT_BYTES;
 
 const MAGIC: [u8; 8] = *b"ORDRCURS";
-const RESERVED_BYTES: usize = 6;
+const RESERVED_BYTES: usize = 2;
 const CHECKED_BYTES: usize = 76;
 const FIELDS_BYTES: usize = CHECKED_BYTES + size_of::<u32>();
 const _: () = assert!(FIELDS_BYTES <= 512 && SLOT_BYTES.is_multiple_of(512));
+
+/// Whose cursor it is: another's says nothing about what this sink has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    store_id: Uuid,
+    sink_crc: u32,
+}
+
+impl Owner {
+    /// The sink of this name, of this store.
+    #[must_use]
+    pub fn new(store_id: Uuid, sink: &str) -> Self {
+        Self { store_id, sink_crc: crc32c::crc32c(sink.as_bytes()) }
+    }
+}
 
 /// One save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +87,8 @@ pub enum Defect {
     },
     /// They are another store's.
     WrongStore(Uuid),
+    /// They are another sink's.
+    WrongSink,
     /// They have a later format.
     NewerFormat(u16),
 }
@@ -88,14 +106,15 @@ impl Slot {
 
     /// Its bytes.
     #[must_use]
-    pub fn encode(&self, store_id: Uuid) -> [u8; SLOT_BYTES] {
+    pub fn encode(&self, owner: Owner) -> [u8; SLOT_BYTES] {
         let OutboxPosition { sequence, lsn, body_crc, segment, offset } = self.position;
         let mut slot = [0; SLOT_BYTES];
         let mut rest = slot.as_mut_slice();
         put(&mut rest, &MAGIC);
         put(&mut rest, &VERSION.to_le_bytes());
         put(&mut rest, &[0; RESERVED_BYTES]);
-        put(&mut rest, store_id.as_bytes());
+        put(&mut rest, &owner.sink_crc.to_le_bytes());
+        put(&mut rest, owner.store_id.as_bytes());
         for number in [self.generation, sequence.0, lsn.0, segment.0, offset] {
             put(&mut rest, &number.to_le_bytes());
         }
@@ -109,12 +128,13 @@ impl Slot {
     /// Reads what [`Slot::encode`] wrote.
     ///
     /// `Ok(None)` if the bytes may be those of a save that a crash interrupted.
-    fn decode(slot: &[u8], store_id: Uuid) -> Result<Option<Self>, Defect> {
+    fn decode(slot: &[u8], owner: Owner) -> Result<Option<Self>, Defect> {
         let Some((checked, rest)) = slot.split_at_checked(CHECKED_BYTES) else { return Ok(None) };
         let mut rest = rest;
         let mut fields = checked;
-        let [Some(magic), Some(version), Some(zeros), Some(found_id)] =
-            [MAGIC.len(), size_of::<u16>(), RESERVED_BYTES, size_of::<Uuid>()].map(|count| take(&mut fields, count))
+        let lengths = [MAGIC.len(), size_of::<u16>(), RESERVED_BYTES, size_of::<u32>(), size_of::<Uuid>()];
+        let [Some(magic), Some(version), Some(zeros), Some(sink_crc), Some(found_id)] =
+            lengths.map(|count| take(&mut fields, count))
         else {
             return Ok(None);
         };
@@ -129,8 +149,11 @@ impl Slot {
             Ok(_) | Err(_) => return Ok(None),
         }
         let found_id = Uuid::from_slice(found_id).unwrap_or_default();
-        if found_id != store_id {
+        if found_id != owner.store_id {
             return Err(Defect::WrongStore(found_id));
+        }
+        if u32_of(sink_crc) != Some(owner.sink_crc) {
+            return Err(Defect::WrongSink);
         }
         let mut number = || take(&mut fields, size_of::<u64>()).and_then(u64_of);
         let (Some(generation), Some(sequence), Some(lsn), Some(segment), Some(offset)) =
@@ -149,7 +172,7 @@ impl Slot {
 ///
 /// # Errors
 /// See [`Defect`].
-pub fn decode(file: &[u8], store_id: Uuid) -> Result<Slots, Defect> {
+pub fn decode(file: &[u8], owner: Owner) -> Result<Slots, Defect> {
     if file.len() < FILE_BYTES {
         return Err(damaged(file.len(), "the file is too short"));
     }
@@ -157,7 +180,7 @@ pub fn decode(file: &[u8], store_id: Uuid) -> Result<Slots, Defect> {
         return Err(damaged(FILE_BYTES, "the file is too long"));
     }
     let (first, second) = file.split_at(SLOT_BYTES);
-    let (first, second) = (Slot::decode(first, store_id)?, Slot::decode(second, store_id)?);
+    let (first, second) = (Slot::decode(first, owner)?, Slot::decode(second, owner)?);
     for (slot, offset) in [(first, 0), (second, SLOT_BYTES)] {
         if slot.is_some_and(|slot| slot.offset() != offset as u64) {
             return Err(damaged(offset, "a slot stands in the other's place"));

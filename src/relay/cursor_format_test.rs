@@ -1,6 +1,10 @@
 use super::*;
 use crate::relay::testing::STORE_ID;
 
+fn owner() -> Owner {
+    Owner::new(STORE_ID, "events")
+}
+
 fn slot(generation: u64) -> Slot {
     let position = OutboxPosition {
         sequence: Sequence(1000 + generation),
@@ -17,7 +21,7 @@ fn file(generation: u64) -> Vec<u8> {
     let mut file = vec![0; FILE_BYTES];
     for slot in [slot(generation - 1), slot(generation)] {
         let offset = usize::try_from(slot.offset()).unwrap();
-        file[offset..offset + SLOT_BYTES].copy_from_slice(&slot.encode(STORE_ID));
+        file[offset..offset + SLOT_BYTES].copy_from_slice(&slot.encode(owner()));
     }
     file
 }
@@ -32,12 +36,13 @@ fn with_valid_checksum(mut file: Vec<u8>, slot: usize) -> Vec<u8> {
 
 #[test]
 fn a_slot_has_the_layout_that_is_drawn() {
-    let bytes = slot(3).encode(STORE_ID);
+    let bytes = slot(3).encode(owner());
     let hex: String = bytes[..FIELDS_BYTES].iter().map(|byte| format!("{byte:02x}")).collect();
     let drawn = [
         "4f52445243555253",                 // "ORDRCURS"
         "0100",                             // version
-        "000000000000",                     // zero
+        "0000",                             // zero
+        "dac39d34",                         // sink
         "123456789abcdef00123456789abcdef", // store id
         "0300000000000000",                 // generation
         "eb03000000000000",                 // sequence
@@ -54,7 +59,7 @@ fn a_slot_has_the_layout_that_is_drawn() {
 #[test]
 fn what_is_encoded_is_decoded() {
     for generation in [1, 2, 3, 1 << 60] {
-        let slots = decode(&file(generation), STORE_ID).unwrap();
+        let slots = decode(&file(generation), owner()).unwrap();
         assert_eq!(slots, Slots { newest: slot(generation), older: Some(slot(generation - 1)), torn: None });
     }
 }
@@ -68,7 +73,7 @@ fn any_flipped_bit_gives_one_of_the_two_saves_or_an_error() {
             flipped[bit / 8] ^= 1 << (bit % 8);
             let hit_newest = slot(generation).offset() == (bit / 8 / SLOT_BYTES * SLOT_BYTES) as u64;
             let left = if hit_newest { slot(generation - 1) } else { slot(generation) };
-            let slots = decode(&flipped, STORE_ID).unwrap();
+            let slots = decode(&flipped, owner()).unwrap();
             assert_eq!((slots.newest, slots.older), (left, None), "bit {bit}");
             assert_eq!(slots.torn, Some(bit / 8 / SLOT_BYTES));
         }
@@ -82,10 +87,10 @@ fn two_unreadable_slots_are_an_error_and_never_the_beginning() {
         let mut file = file(9);
         file[first] ^= 1;
         file[second] ^= 0x80;
-        assert_eq!(decode(&file, STORE_ID), expected);
+        assert_eq!(decode(&file, owner()), expected);
     }
     for byte in [0, 0xff] {
-        assert_eq!(decode(&[byte; FILE_BYTES], STORE_ID), expected);
+        assert_eq!(decode(&[byte; FILE_BYTES], owner()), expected);
     }
 }
 
@@ -94,11 +99,11 @@ fn a_file_of_another_length_is_an_error_at_its_end() {
     let file = file(6);
     for len in 0..FILE_BYTES {
         let expected = Err(Defect::Damaged { offset: len as u64, reason: "the file is too short" });
-        assert_eq!(decode(&file[..len], STORE_ID), expected);
+        assert_eq!(decode(&file[..len], owner()), expected);
     }
     let longer = [file.as_slice(), &[0]].concat();
     let expected = Err(Defect::Damaged { offset: FILE_BYTES as u64, reason: "the file is too long" });
-    assert_eq!(decode(&longer, STORE_ID), expected);
+    assert_eq!(decode(&longer, owner()), expected);
 }
 
 #[test]
@@ -114,7 +119,7 @@ fn a_save_that_a_crash_cut_at_any_byte_is_there_or_not() {
                 let sector = overwritten + cut / 512 * 512;
                 torn[sector..sector + 512].fill(byte);
             }
-            let newest = decode(&torn, STORE_ID).unwrap().newest;
+            let newest = decode(&torn, owner()).unwrap().newest;
             assert!(newest == slot(6) || newest == slot(7), "cut {cut}, lost {lost:?}: {newest:?}");
             assert!(cut > 0 || lost.is_some() || newest == slot(6));
         }
@@ -123,7 +128,7 @@ fn a_save_that_a_crash_cut_at_any_byte_is_there_or_not() {
 
 #[test]
 fn slots_that_no_crash_leaves_behind_are_an_error() {
-    let damaged = |file: &[u8]| matches!(decode(file, STORE_ID), Err(Defect::Damaged { .. }));
+    let damaged = |file: &[u8]| matches!(decode(file, owner()), Err(Defect::Damaged { .. }));
     let sound = file(8);
     let (first, second) = sound.split_at(SLOT_BYTES);
     assert!(damaged(&[second, first].concat()), "swapped");
@@ -132,16 +137,26 @@ fn slots_that_no_crash_leaves_behind_are_an_error() {
     assert!(damaged(&[first, &file(6)[SLOT_BYTES..]].concat()), "a slot of three saves ago");
     let mut backwards = slot(9);
     backwards.position.sequence = Sequence(1);
-    assert!(damaged(&[first, &backwards.encode(STORE_ID)].concat()), "a position that goes back");
+    assert!(damaged(&[first, &backwards.encode(owner())].concat()), "a position that goes back");
 }
 
 #[test]
 fn another_stores_cursor_is_told_from_damage() {
     let other = Uuid::from_u128(99);
-    assert_eq!(decode(&file(4), other), Err(Defect::WrongStore(STORE_ID)));
+    let others = Owner::new(other, "events");
+    assert_eq!(decode(&file(4), others), Err(Defect::WrongStore(STORE_ID)));
     let mut one_slot = file(4);
-    one_slot[..SLOT_BYTES].copy_from_slice(&slot(4).encode(other));
-    assert_eq!(decode(&one_slot, STORE_ID), Err(Defect::WrongStore(other)));
+    one_slot[..SLOT_BYTES].copy_from_slice(&slot(4).encode(others));
+    assert_eq!(decode(&one_slot, owner()), Err(Defect::WrongStore(other)));
+}
+
+#[test]
+fn another_sinks_cursor_is_never_taken_for_ours() {
+    let others = Owner::new(STORE_ID, "audit");
+    assert_eq!(decode(&file(4), others), Err(Defect::WrongSink));
+    let mut one_slot = file(4);
+    one_slot[..SLOT_BYTES].copy_from_slice(&slot(4).encode(others));
+    assert_eq!(decode(&one_slot, owner()), Err(Defect::WrongSink));
 }
 
 #[test]
@@ -149,11 +164,11 @@ fn a_later_format_is_told_from_damage() {
     for slot in [0, 1] {
         let mut later = file(4);
         later[slot * SLOT_BYTES + MAGIC.len()] = 2;
-        assert_eq!(decode(&with_valid_checksum(later, slot), STORE_ID), Err(Defect::NewerFormat(2)));
+        assert_eq!(decode(&with_valid_checksum(later, slot), owner()), Err(Defect::NewerFormat(2)));
     }
     let mut zero = file(4);
     zero[MAGIC.len()] = 0;
-    assert_eq!(decode(&with_valid_checksum(zero, 0), STORE_ID).unwrap().torn, Some(0));
+    assert_eq!(decode(&with_valid_checksum(zero, 0), owner()).unwrap().torn, Some(0));
 }
 
 #[test]
@@ -166,7 +181,7 @@ fn arbitrary_bytes_are_never_more_than_an_error() {
             bytes[at] = random.u8(..);
         }
         bytes.truncate(random.usize(FILE_BYTES - 3..FILE_BYTES + 3));
-        if let Ok(slots) = decode(&bytes, STORE_ID) {
+        if let Ok(slots) = decode(&bytes, owner()) {
             assert_eq!(slots.newest, slot(slots.newest.generation), "seed {seed}");
         }
     }

@@ -79,10 +79,10 @@ fn a_save_overwrites_the_older_slot_and_leaves_the_newer_alone() {
         let after = storage.contents(PATH).unwrap();
         assert_eq!(storage.calls()[calls..], ["write", "sync"].map(|verb| format!("{verb} {PATH}")));
         assert_eq!(after.len(), before.len(), "a save needs no room");
-        let kept = cursor_format::decode(&before, STORE_ID).unwrap().newest;
+        let kept = cursor_format::decode(&before, Owner::new(STORE_ID, "events")).unwrap().newest;
         let kept_at = usize::try_from(kept.offset()).unwrap();
         assert_eq!(after[kept_at..kept_at + SLOT_BYTES], before[kept_at..kept_at + SLOT_BYTES]);
-        assert_eq!(cursor_format::decode(&after, STORE_ID).unwrap().older, Some(kept));
+        assert_eq!(cursor_format::decode(&after, Owner::new(STORE_ID, "events")).unwrap().older, Some(kept));
     }
 }
 
@@ -137,6 +137,17 @@ fn errors_name_the_file_and_what_is_wrong() {
     created(&storage);
     let other = Uuid::from_u128(1);
     assert_eq!(shown(other), format!("store/cursors/events.cursor: belongs to the store {STORE_ID}, not to {other}"));
+}
+
+#[test]
+fn a_cursor_in_another_sinks_place_is_refused_and_left() {
+    let storage = MemoryStorage::default();
+    created(&storage);
+    let contents = storage.contents(PATH).unwrap();
+    storage.put("store/cursors/audit.cursor", &contents);
+    let shown = CursorFile::load(&storage, "audit", STORE_ID).map(drop).unwrap_err().to_string();
+    assert_eq!(shown, "store/cursors/audit.cursor: damaged at offset 0: it is the cursor of another sink");
+    assert_eq!(storage.contents("store/cursors/audit.cursor").unwrap(), contents);
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub use checkpoint::{
     verify_checkpoint, write_checkpoint,
 };
 pub use command_log::{CommandLog, LoggedCommand};
-pub use open::{OpenError, OpenReport, SinkPosition, StoreOptions, inspect_store, open_store};
+pub use open::{OpenError, OpenReport, SinkPosition, StoreOptions, inspect_positions, inspect_store, open_store};
 pub use order_repo::OrderRepo;
 pub use outbox::{DurableSequence, JournalOutbox, published};
 pub use retention::{Housekeeper, HousekeeperOptions};

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::checkpoint::load_newest;
+use super::checkpoint::{LoadedState, load_newest};
 use super::store::{Store, StoreState};
 use super::{DurableSequence, JournalOutbox, StoredPlan};
 use crate::contracts::{Clock, Lsn, OutboxError, OutboxPosition, Storage};
 use crate::journal::{
     CheckpointError, JournalFiles, JournalOptions, Recovered, RecoveryError, Replay, ReplayedFrame, Span, StoreId,
-    inspect, recover,
+    inspect, inspect_files, oldest_lsn, recover,
 };
 
 /// What a store needs to know from the configuration.
@@ -65,7 +65,7 @@ pub fn open_store(
     options: &StoreOptions,
     sinks: &[SinkPosition],
 ) -> Result<(Store, OpenReport), OpenError> {
-    let loaded = load_newest(storage.as_ref(), store_id, options.command_ids_max)?;
+    let loaded = load(storage.as_ref(), store_id, options.command_ids_max)?;
     let span = Span { from: loaded.covered, proven: proven_by(sinks).max(loaded.proven) };
     let (mut state, already_maybe) = (loaded.state, loaded.required);
     let mut replay = |frame: ReplayedFrame<'_>| {
@@ -84,9 +84,33 @@ pub fn open_store(
     Ok((store, report))
 }
 
+/// The state to begin with. Where no checkpoint reads, the journal must have everything; where it has not any more, the
+/// damage to be named is the newest checkpoint's.
+fn load(storage: &dyn Storage, store_id: StoreId, command_ids_max: usize) -> Result<LoadedState, OpenError> {
+    let mut loaded = load_newest(storage, store_id, command_ids_max)?;
+    if loaded.covered == Lsn::ZERO && !loaded.damaged.is_empty() && oldest_lsn(storage)? > Lsn::ZERO.next() {
+        return Err(loaded.damaged.swap_remove(0).into());
+    }
+    Ok(loaded)
+}
+
 /// The highest LSN that a sink has seen: it had been durable.
 fn proven_by(sinks: &[SinkPosition]) -> Lsn {
     sinks.iter().map(|sink| sink.position.lsn).max().unwrap_or_default()
+}
+
+/// Checks, as a start does, that `sinks` have seen what the journal holds, which ends with `last`.
+///
+/// # Errors
+/// A cursor is from another history, or what it stands behind is gone or does not read.
+pub fn inspect_positions(
+    storage: &Arc<dyn Storage>,
+    store_id: StoreId,
+    last: Lsn,
+    sinks: &[SinkPosition],
+) -> Result<(), RecoveryError> {
+    let files = inspect_files(storage, store_id, last)?;
+    sinks.iter().try_for_each(|sink| check_position(&files, sink))
 }
 
 fn check_position(files: &JournalFiles, sink: &SinkPosition) -> Result<(), RecoveryError> {
@@ -111,7 +135,7 @@ pub fn inspect_store(
     store_id: StoreId,
     proven: Lsn,
 ) -> Result<(StoreState, OpenReport), OpenError> {
-    let loaded = load_newest(storage, store_id, 0)?;
+    let loaded = load(storage, store_id, 0)?;
     let span = Span { from: loaded.covered, proven: proven.max(loaded.proven) };
     let (mut state, already_maybe) = (loaded.state, loaded.required);
     let replay: &mut Replay<'_> = &mut |frame: ReplayedFrame<'_>| {

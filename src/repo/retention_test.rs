@@ -145,6 +145,27 @@ fn the_older_checkpoint_is_enough_when_the_newer_does_not_read() {
 }
 
 #[test]
+fn where_no_checkpoint_reads_and_the_journal_is_not_whole_the_checkpoint_is_named() {
+    let (memory, mut executor) = new_store();
+    let mut housekeeper = housekeeper(Arc::new(memory.clone()), executor.store());
+    for round in 0..3 {
+        run(&mut executor, round * 60..round * 60 + 60);
+        housekeeper.checkpoint(&mut Source(executor.store())).unwrap();
+        housekeeper.turn(&mut Source(executor.store()));
+    }
+    drop(executor);
+    let paths: Vec<_> = list_checkpoints(&memory).unwrap();
+    let paths: Vec<_> = paths.iter().map(|lsn| format!("{CHECKPOINTS_DIR}/{}", checkpoint_name(*lsn))).collect();
+    for path in &paths {
+        memory.open(path).unwrap().write_all_at(&[0xff; 8], 60).unwrap();
+    }
+    let before = memory.files();
+    let refused = open(&memory, 2, None).map(drop).unwrap_err().to_string();
+    assert!(refused.starts_with(&format!("{}: damaged at offset 56", paths[0])), "{refused}");
+    assert_eq!(memory.files(), before);
+}
+
+#[test]
 fn a_checkpoint_that_does_not_read_back_takes_no_older_ones_place() {
     let (memory, mut executor) = new_store();
     let mut good = housekeeper(Arc::new(memory.clone()), executor.store());

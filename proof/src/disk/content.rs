@@ -19,6 +19,13 @@ struct Data {
     sum: OnceLock<u64>,
 }
 
+impl PartialEq for Content {
+    /// Whether a reader sees the same bytes.
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && (Arc::ptr_eq(&self.data, &other.data) || self.trimmed() == other.trimmed())
+    }
+}
+
 impl Content {
     /// A file that holds `bytes`.
     #[must_use]
@@ -60,6 +67,12 @@ impl Content {
             sum.add_bytes(trimmed(&self.data.bytes));
             sum.value()
         }));
+    }
+
+    /// Without the zeros at the end, which may or may not take memory.
+    #[must_use]
+    pub fn trimmed(&self) -> &[u8] {
+        trimmed(&self.data.bytes)
     }
 
     /// Reads as pread(2) does.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::File;
+use super::{Content, File};
 use crate::fingerprint::Fingerprint;
 
 /// Names a file or directory, whatever it is called.
@@ -191,6 +191,30 @@ impl Tree {
                 }
             }
         }
+    }
+
+    /// All files with a name, and what the running system shows of each.
+    #[must_use]
+    pub fn contents(&self) -> BTreeMap<String, Content> {
+        let shown = |inode: Inode| self.file(inode).map(|file| file.cache.clone()).unwrap_or_default();
+        self.files().into_iter().map(|(path, inode)| (path, shown(inode))).collect()
+    }
+
+    /// A disk of these directories and files, all of it durable.
+    ///
+    /// # Errors
+    /// A directory is named before the one that holds it, or not at all.
+    pub fn of(dirs: &[&str], files: &BTreeMap<String, Content>) -> io::Result<Self> {
+        let mut tree = Self::default();
+        let dirs = dirs.iter().map(|path| (*path, Node::Dir(Dir::default())));
+        let files = files.iter().map(|(path, content)| (path.as_str(), Node::File(File::durable(content.clone()))));
+        for (path, node) in dirs.chain(files) {
+            let (parent, name) = tree.parent(path)?;
+            let inode = tree.add(node);
+            tree.dir_mut(parent)?.act(DirOp::Link(name.to_owned(), inode));
+            tree.dir_mut(parent)?.sync();
+        }
+        Ok(tree)
     }
 
     /// Whether some file shows pages that the medium never got.

@@ -1,14 +1,11 @@
 //! Starting again: with faults, with the power going once more, twice for comparison, and on damaged copies.
 
-use std::sync::{Arc, Mutex};
-
 use orderd::relay::{Step, WorkerError};
 
 use super::world::World;
-use crate::clock::SimClock;
 use crate::daemon::{Daemon, StartError, Surroundings};
 use crate::disk::tree::Node;
-use crate::disk::{Faults, SimDisk, Tree};
+use crate::disk::{Faults, Tree};
 use crate::judge::{Found, judge, judge_cursors, judge_sinks, judge_stop};
 use crate::marks::Mark;
 use crate::sink::look;
@@ -138,15 +135,8 @@ impl World {
 
     /// Everything around, over a copy of the disk, with copies of the consumers.
     fn fork(&self, tree: Tree) -> Surroundings {
-        let mut around = self.around.clone();
-        around.disk = SimDisk::with_tree(tree, 1);
-        around.clock = SimClock::default();
+        let around = self.around.fork(tree);
         around.disk.set_faults(|faults| faults.cache_hint_works = self.swarm.faults.cache_hint_works);
-        for sink in &mut around.sinks {
-            sink.manners.sees_power_cut = 0;
-            let copy = look(&sink.consumer).copy();
-            sink.consumer = Arc::new(Mutex::new(copy));
-        }
         around
     }
 
