@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::format::{FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
-use super::testing::{STORE_ID, Watched, append, start};
-use super::{Journal, JournalFiles, JournalReader, segment_path};
+use super::format::{FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
+use super::testing::{ALL, OPTIONS, STORE_ID, SteppedClock, Watched, append, start, try_start};
+use super::{FRAME_BODY_BYTES_MAX, Journal, JournalFiles, JournalOptions, JournalReader, segment_path};
 use crate::contracts::{Lsn, OutboxError, Storage};
 
 const SEGMENT: Lsn = Lsn(1);
@@ -131,4 +131,23 @@ fn a_segment_that_is_another_stores_or_has_anothers_name_is_refused() {
     }
     file.write_all_at(&sound[..SEGMENT_HEADER_LEN], 0).unwrap();
     assert!(reader(&storage, &journal, 1).next_frame().unwrap().is_some());
+}
+
+#[test]
+fn a_largest_plan_is_read_with_one_more_call_and_no_more_memory_than_it_takes() {
+    let storage = Watched::new();
+    let options = JournalOptions { segment_bytes: 8 << 20, batch_bytes_max: 2 << 20, ..OPTIONS };
+    let mut journal = try_start(&storage, &SteppedClock::default(), options, ALL).unwrap().0;
+    let bodies = [vec![1; 100], vec![2; FRAME_BODY_BYTES_MAX], vec![3; 100]];
+    for body in &bodies {
+        append(&mut journal, body);
+    }
+    let mut reader = reader(&storage, &journal, 1);
+    storage.calls();
+    for body in &bodies {
+        assert!(reader.next_frame().unwrap().unwrap().body == body);
+    }
+    assert!(reader.next_frame().unwrap().is_none());
+    let largest = (FRAME_HEADER_LEN + FRAME_BODY_BYTES_MAX) as u64;
+    assert_eq!(reads(&storage).into_iter().max(), Some(largest));
 }

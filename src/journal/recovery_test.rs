@@ -144,8 +144,12 @@ fn a_segment_must_go_on_where_the_one_before_ended() {
     let (journal, recovered, bodies) = restart(&Watched::of(&files), ALL).unwrap();
     assert_eq!((recovered.last_lsn, bodies.len(), journal.index().totals().0), (Lsn(5), 5, 3));
     overwrite(&storage, 4, 0, &SegmentHeader { chain: sound.chain ^ 1, ..sound }.encode());
-    let problem = "the segment does not continue the one before it".to_owned();
-    assert_eq!(refused(&storage, ALL), (segment_path(Lsn(4)), 0, problem));
+    // Also if the state has all of the one before: it is read for that.
+    for from in [0, 2, 3] {
+        let (path, offset, problem) = refused(&storage, Span { from: Lsn(from), proven: Lsn(from) });
+        assert_eq!((path, offset), (segment_path(Lsn(4)), 0));
+        assert_eq!(problem, "the segment does not continue the one before it");
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use super::format::{FRAME_HEADER_LEN, SEGMENT_HEADER_LEN};
-use super::testing::{ALL, OPTIONS, STORE_ID, SteppedClock, Watched, append, start, try_start};
-use super::{Journal, JournalFiles, JournalOptions, JournalReader, segment_path};
+use super::testing::{ALL, OPTIONS, SteppedClock, Watched, append, start, try_start};
+use super::{Journal, JournalOptions, segment_path};
 use crate::contracts::{CommitError, Lsn};
 
 /// Room for the last plan of a batch, and for the seal.
@@ -251,25 +251,4 @@ fn every_kind_of_missing_room_is_a_state_and_everything_else_is_a_failure() {
         storage.fail("write", kind);
         assert!(matches!(journal.commit(), Err(CommitError::Full(_))), "{kind:?}");
     }
-}
-
-#[test]
-fn who_follows_the_journal_sees_a_largest_plan_whole() {
-    let storage = Watched::new();
-    let options = JournalOptions { segment_bytes: 8 << 20, batch_bytes_max: 2 << 20, ..OPTIONS };
-    let mut journal = start_with(&storage, &SteppedClock::default(), options);
-    let bodies = [vec![1; 100], vec![2; super::FRAME_BODY_BYTES_MAX], vec![3; 100]];
-    for body in &bodies {
-        append(&mut journal, body);
-    }
-    let files = JournalFiles {
-        storage: std::sync::Arc::new(storage),
-        index: std::sync::Arc::clone(journal.index()),
-        store_id: STORE_ID,
-    };
-    let mut reader = JournalReader::new(files, Lsn(1));
-    for body in &bodies {
-        assert!(reader.next_frame().unwrap().unwrap().body == body);
-    }
-    assert!(reader.next_frame().unwrap().is_none());
 }

@@ -338,6 +338,18 @@ fn reopening_reaches_the_sink_and_ends_the_wait() {
 }
 
 #[test]
+fn every_step_is_a_sign_of_life() {
+    let world = World::with(25);
+    let mut worker = world.start();
+    let pulse = worker.pulse();
+    for beats in 1..6 {
+        worker.step().unwrap();
+        assert_eq!(pulse.beats(), beats);
+        assert!(!pulse.may_be_quiet() && !pulse.in_delivery());
+    }
+}
+
+#[test]
 fn retention_follows_the_saved_cursor_and_not_the_acknowledged_one() {
     let world = World::with(10);
     let mut worker = world.start();
@@ -402,6 +414,34 @@ mod thread {
         world.sink.fail_next(u64::MAX);
         world.start().run(&signals).unwrap();
         assert_eq!((world.last_offer(), world.saved()), ((501, 501, false), 500));
+    }
+
+    /// Takes every batch, and half a second for each.
+    struct LateSink(FakeSink, StillClock);
+
+    impl Sink for LateSink {
+        fn deliver(&mut self, delivery: &crate::contracts::Delivery<'_>) -> Result<(), SinkError> {
+            self.1.advance(500 * MS);
+            self.0.deliver(delivery)
+        }
+
+        fn reopen(&mut self) {}
+    }
+
+    #[test]
+    fn a_worker_that_stops_goes_on_no_longer_than_it_may() {
+        for (drain_max, taken) in [(1000 * MS, 30), (1001 * MS, 40), (Duration::ZERO, 10)] {
+            let world = World::with(500);
+            let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
+            let sink = Box::new(LateSink(world.sink.clone(), world.clock.clone()));
+            let settings = WorkerSettings { drain_max, ..settings() };
+            let clock = Arc::new(world.clock.clone());
+            let worker = Worker::new(&settings, world.outbox.reader_at(0), sink, cursor, clock).unwrap();
+            let signals = Signals::default();
+            signals.stop();
+            worker.run(&signals).unwrap();
+            assert_eq!((world.sink.acknowledged(), world.saved()), (taken, taken), "{drain_max:?}");
+        }
     }
 
     #[test]
