@@ -153,6 +153,16 @@ fn a_segment_must_go_on_where_the_one_before_ended() {
 }
 
 #[test]
+fn damage_before_a_later_segment_is_named_where_it_is() {
+    let storage = Watched::new();
+    append_numbered(&mut start(&storage), 1..=3);
+    append_numbered(&mut restart(&storage, ALL).unwrap().0, 4..=5);
+    overwrite(&storage, 1, end_of(2) + 45, b"?");
+    let problem = "LSN 3 is unreadable or missing, and the next segment begins with 4".to_owned();
+    assert_eq!(refused(&storage, ALL), (segment_path(Lsn(1)), end_of(2), problem));
+}
+
+#[test]
 fn a_segment_of_another_store_or_under_another_name_is_refused() {
     for (other, problem) in [
         (|header| SegmentHeader { store_id: super::StoreId::from_bytes([8; 16]), ..header }, "it belongs to store"),

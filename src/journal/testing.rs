@@ -38,6 +38,11 @@ impl Watched {
         Self::with(&BTreeMap::new(), true)
     }
 
+    /// A data directory without a store.
+    pub fn empty() -> Self {
+        Self { memory: Memory::default(), state: Arc::default() }
+    }
+
     /// A store with these files.
     pub fn of(files: &BTreeMap<String, Vec<u8>>) -> Self {
         Self::with(files, false)

@@ -1,6 +1,7 @@
 use std::io;
 
 use super::*;
+use crate::contracts::{OutboxPosition, PublishedEvent};
 use crate::relay::testing::{FakeSink, MemoryStorage, Outbox, STORE_ID, StillClock, event, lines, position, settings};
 
 const MS: Duration = Duration::from_millis(1);
@@ -295,6 +296,52 @@ fn a_gap_in_the_outbox_is_damage_and_not_delivered() {
     let error = worker.step().unwrap_err().to_string();
     assert_eq!(error, "the outbox is damaged: event 6 should be next, and event 7 is");
     assert!(world.sink.offers().is_empty());
+}
+
+/// Reads what is there, and says that it stands elsewhere.
+struct Astray {
+    reader: Box<dyn OutboxReader>,
+    ahead: u64,
+    durable: Sequence,
+}
+
+impl OutboxReader for Astray {
+    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), OutboxError> {
+        self.reader.read(events_max, batch)
+    }
+
+    fn position(&self) -> OutboxPosition {
+        let position = self.reader.position();
+        if position.sequence == Sequence::ZERO {
+            position
+        } else {
+            crate::relay::testing::position(position.sequence.0 + self.ahead)
+        }
+    }
+
+    fn durable_sequence(&self) -> Sequence {
+        self.durable
+    }
+}
+
+#[test]
+fn a_reader_that_stands_elsewhere_or_ahead_of_what_is_durable_ends_the_worker() {
+    for (ahead, durable, error) in [
+        (0, 10, None),
+        (1, 20, Some("event 10 should be next, and event 11 is")),
+        (0, 9, Some("event 10 should be next, and event 10 is")),
+    ] {
+        let world = World::with(20);
+        let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
+        let reader = Box::new(Astray { reader: world.outbox.reader_at(0), ahead, durable: Sequence(durable) });
+        let (sink, clock) = (Box::new(world.sink.clone()), Arc::new(world.clock.clone()));
+        let mut worker = Worker::new(&settings(), reader, sink, cursor, clock).unwrap();
+        match (worker.step(), error) {
+            (Ok(step), None) => assert_eq!(step, Step::Delivered),
+            (Err(WorkerError::Damaged(what)), Some(error)) => assert_eq!(what, error),
+            (other, _) => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]
