@@ -101,6 +101,28 @@ fn a_torn_tail_is_reported_to_the_byte() {
 }
 
 #[test]
+fn a_start_that_finds_no_room_gives_back_what_the_last_daemon_did_not_use() {
+    // Killed before its first plan, and between the seal and the cut.
+    for sealed in [false, true] {
+        let storage = Watched::new();
+        let mut journal = start(&storage);
+        if sealed {
+            append_numbered(&mut journal, 1..=3);
+            journal.close().unwrap();
+            storage.memory.open(&segment_path(Lsn(1))).unwrap().set_len(OPTIONS.segment_bytes).unwrap();
+        }
+        drop(journal);
+        assert_eq!(segment_bytes(&storage, 1).len() as u64, OPTIONS.segment_bytes);
+        storage.set_room(0);
+        let (journal, recovered, _) = restart(&storage, ALL).unwrap();
+        assert!(journal.index().is_full() && recovered.sealed == sealed && recovered.torn_tail.is_none());
+        let len = if sealed { end_of(3) + 40 } else { SEGMENT_HEADER_LEN as u64 };
+        assert_eq!(segment_bytes(&storage, 1).len() as u64, len);
+        assert_eq!(journal.index().totals(), (1, len));
+    }
+}
+
+#[test]
 fn bytes_behind_a_seal_are_damage() {
     let storage = Watched::new();
     let mut journal = start(&storage);
