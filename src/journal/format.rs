@@ -313,6 +313,18 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_header_that_nobody_writes_is_refused_even_with_a_right_checksum() {
+        for (first, last, bytes) in [(10, 11, 1), (40, 55, 1), (12, 15, 0), (32, 39, 0)] {
+            let mut header = segment().encode();
+            header[first..=last].fill(0);
+            header[last] = bytes;
+            let crc = crc32c::crc32c(&header[..60]);
+            header[60..].copy_from_slice(&crc.to_le_bytes());
+            assert_eq!(SegmentHeader::decode(&header), Err(SegmentHeaderError::Damaged), "bytes {first} to {last}");
+        }
+    }
+
+    #[test]
     fn a_later_format_is_told_from_damage() {
         let mut bytes = segment().encode();
         bytes[8] = 2;

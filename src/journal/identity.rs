@@ -164,4 +164,35 @@ mod tests {
             assert!(decode(&bytes[..len]).is_err(), "{len} bytes");
         }
     }
+
+    #[test]
+    fn a_store_whose_identity_cannot_be_had_is_neither_missing_nor_another() {
+        use crate::journal::testing::{STORE_ID, Watched};
+
+        let storage = Watched::new();
+        assert_eq!(open_store(&storage).unwrap(), STORE_ID);
+        for (call, operation) in [("open_read_only", "opening"), ("read", "reading"), ("list", "listing")] {
+            storage.fail(call, io::ErrorKind::PermissionDenied);
+            assert!(
+                matches!(open_store(&storage), Err(IdentityError::Io { operation: tried, .. }) if tried == operation)
+            );
+            storage.mend();
+        }
+        // One byte more than there should be.
+        storage.memory.open(IDENTITY_PATH).unwrap().set_len(LEN as u64 + 1).unwrap();
+        assert!(matches!(open_store(&storage), Err(IdentityError::Damaged(_))));
+        storage.memory.remove(IDENTITY_PATH).unwrap();
+        assert!(matches!(open_store(&storage), Err(IdentityError::Damaged(what)) if what.contains("missing")));
+        assert!(matches!(open_store(&Watched::empty()), Err(IdentityError::Missing)));
+    }
+
+    #[test]
+    fn a_later_format_is_told_from_damage() {
+        let mut bytes = encode(StoreId([7; 16]));
+        bytes[8] = 2;
+        assert!(matches!(decode(&bytes), Err(IdentityError::Damaged(_))));
+        let crc = crc32c::crc32c(&bytes[..LEN - 4]);
+        bytes[LEN - 4..].copy_from_slice(&crc.to_le_bytes());
+        assert!(matches!(decode(&bytes), Err(IdentityError::Version(2))));
+    }
 }

@@ -14,7 +14,17 @@ mod settling;
 mod writer;
 
 #[cfg(test)]
+mod checkpoint_test;
+#[cfg(test)]
 mod journal_test;
+#[cfg(test)]
+mod reader_test;
+#[cfg(test)]
+mod recovery_test;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod writer_test;
 
 pub use checkpoint::{CheckpointError, CheckpointReader, CheckpointWriter, checkpoint_name, list_checkpoints};
 pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};

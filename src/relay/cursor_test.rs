@@ -7,6 +7,12 @@ fn created(storage: &MemoryStorage) -> CursorFile {
     CursorFile::create(storage, "events", STORE_ID, position(4)).unwrap()
 }
 
+fn created_bytes() -> Vec<u8> {
+    let storage = MemoryStorage::default();
+    created(&storage);
+    storage.contents(PATH).unwrap()
+}
+
 fn loaded(storage: &MemoryStorage) -> Result<Option<OutboxPosition>, CursorError> {
     let loaded = CursorFile::load(storage, "events", STORE_ID);
     loaded.map(|cursor| cursor.map(|cursor| cursor.position()))
@@ -16,13 +22,19 @@ fn loaded(storage: &MemoryStorage) -> Result<Option<OutboxPosition>, CursorError
 fn a_sink_without_a_cursor_is_new_and_nothing_else_is() {
     let storage = MemoryStorage::default();
     assert_eq!(loaded(&storage).unwrap(), None);
-    for contents in [vec![], vec![0; FILE_BYTES], vec![0xff; 3]] {
+    let longer = [created_bytes(), vec![0]].concat();
+    for contents in [vec![], vec![0; FILE_BYTES], vec![0xff; 3], longer] {
         storage.put(PATH, &contents);
         assert!(matches!(loaded(&storage), Err(CursorError::Damaged { .. })));
         assert_eq!(storage.contents(PATH).unwrap(), contents);
     }
     storage.fail_after(0, io::ErrorKind::PermissionDenied);
     assert!(matches!(loaded(&storage), Err(CursorError::Io { operation: "open", .. })));
+    // Who only looks makes the same difference.
+    let inspected = |storage| CursorFile::inspect(storage, "events", STORE_ID);
+    storage.fail_after(0, io::ErrorKind::PermissionDenied);
+    assert!(matches!(inspected(&storage), Err(CursorError::Io { operation: "open", .. })));
+    assert_eq!(inspected(&MemoryStorage::default()).unwrap(), None);
 }
 
 #[test]

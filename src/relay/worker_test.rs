@@ -1,6 +1,7 @@
 use std::io;
 
 use super::*;
+use crate::contracts::{OutboxPosition, PublishedEvent};
 use crate::relay::testing::{FakeSink, MemoryStorage, Outbox, STORE_ID, StillClock, event, lines, position, settings};
 
 const MS: Duration = Duration::from_millis(1);
@@ -297,6 +298,52 @@ fn a_gap_in_the_outbox_is_damage_and_not_delivered() {
     assert!(world.sink.offers().is_empty());
 }
 
+/// Reads what is there, and says that it stands elsewhere.
+struct Astray {
+    reader: Box<dyn OutboxReader>,
+    ahead: u64,
+    durable: Sequence,
+}
+
+impl OutboxReader for Astray {
+    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), OutboxError> {
+        self.reader.read(events_max, batch)
+    }
+
+    fn position(&self) -> OutboxPosition {
+        let position = self.reader.position();
+        if position.sequence == Sequence::ZERO {
+            position
+        } else {
+            crate::relay::testing::position(position.sequence.0 + self.ahead)
+        }
+    }
+
+    fn durable_sequence(&self) -> Sequence {
+        self.durable
+    }
+}
+
+#[test]
+fn a_reader_that_stands_elsewhere_or_ahead_of_what_is_durable_ends_the_worker() {
+    for (ahead, durable, error) in [
+        (0, 10, None),
+        (1, 20, Some("event 10 should be next, and event 11 is")),
+        (0, 9, Some("event 10 should be next, and event 10 is")),
+    ] {
+        let world = World::with(20);
+        let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
+        let reader = Box::new(Astray { reader: world.outbox.reader_at(0), ahead, durable: Sequence(durable) });
+        let (sink, clock) = (Box::new(world.sink.clone()), Arc::new(world.clock.clone()));
+        let mut worker = Worker::new(&settings(), reader, sink, cursor, clock).unwrap();
+        match (worker.step(), error) {
+            (Ok(step), None) => assert_eq!(step, Step::Delivered),
+            (Err(WorkerError::Damaged(what)), Some(error)) => assert_eq!(what, error),
+            (other, _) => panic!("{other:?}"),
+        }
+    }
+}
+
 #[test]
 fn the_status_shows_what_the_worker_does() {
     let world = World::with(15);
@@ -335,6 +382,18 @@ fn reopening_reaches_the_sink_and_ends_the_wait() {
     worker.reopen();
     assert_eq!(world.sink.reopened(), 1);
     assert_eq!(worker.step().unwrap(), Step::Delivered);
+}
+
+#[test]
+fn every_step_is_a_sign_of_life() {
+    let world = World::with(25);
+    let mut worker = world.start();
+    let pulse = worker.pulse();
+    for beats in 1..6 {
+        worker.step().unwrap();
+        assert_eq!(pulse.beats(), beats);
+        assert!(!pulse.may_be_quiet() && !pulse.in_delivery());
+    }
 }
 
 #[test]
@@ -402,6 +461,34 @@ mod thread {
         world.sink.fail_next(u64::MAX);
         world.start().run(&signals).unwrap();
         assert_eq!((world.last_offer(), world.saved()), ((501, 501, false), 500));
+    }
+
+    /// Takes every batch, and half a second for each.
+    struct LateSink(FakeSink, StillClock);
+
+    impl Sink for LateSink {
+        fn deliver(&mut self, delivery: &crate::contracts::Delivery<'_>) -> Result<(), SinkError> {
+            self.1.advance(500 * MS);
+            self.0.deliver(delivery)
+        }
+
+        fn reopen(&mut self) {}
+    }
+
+    #[test]
+    fn a_worker_that_stops_goes_on_no_longer_than_it_may() {
+        for (drain_max, taken) in [(1000 * MS, 30), (1001 * MS, 40), (Duration::ZERO, 10)] {
+            let world = World::with(500);
+            let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
+            let sink = Box::new(LateSink(world.sink.clone(), world.clock.clone()));
+            let settings = WorkerSettings { drain_max, ..settings() };
+            let clock = Arc::new(world.clock.clone());
+            let worker = Worker::new(&settings, world.outbox.reader_at(0), sink, cursor, clock).unwrap();
+            let signals = Signals::default();
+            signals.stop();
+            worker.run(&signals).unwrap();
+            assert_eq!((world.sink.acknowledged(), world.saved()), (taken, taken), "{drain_max:?}");
+        }
     }
 
     #[test]

@@ -2,9 +2,13 @@
 
 mod checkpoint;
 mod command_log;
+#[cfg(test)]
+mod housekeeping_test;
 mod open;
 mod order_repo;
 mod outbox;
+#[cfg(test)]
+mod outbox_test;
 mod retention;
 mod store;
 mod stored_plan;

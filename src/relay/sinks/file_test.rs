@@ -73,6 +73,24 @@ fn what_a_power_cut_lost_is_cut_at_start() {
 }
 
 #[test]
+fn what_was_lost_of_a_batch_larger_than_any_today_is_cut_too() {
+    let folder = Folder::new();
+    let lost = usize::try_from(TAIL_BYTES_MIN).unwrap() - lines(3, 3).len();
+    std::fs::write(folder.path(), [lines(1, 3), vec![0; lost]].concat()).unwrap();
+    deliver(&mut FileSink::open(folder.path(), 1), 4, 5).unwrap();
+    assert!(folder.contents() == lines(1, 5));
+}
+
+#[test]
+fn an_error_says_what_was_tried_and_on_what() {
+    let folder = Folder::new();
+    std::fs::write(folder.path(), "").unwrap();
+    let below = folder.path().join("events.ndjson");
+    let error = deliver(&mut FileSink::open(below.clone(), 1), 1, 1).unwrap_err();
+    assert_eq!((error.operation, error.target), ("look at", below.display().to_string()));
+}
+
+#[test]
 fn a_long_file_is_judged_by_its_end() {
     let folder = Folder::new();
     let mut file = File::create(folder.path()).unwrap();

@@ -1,0 +1,185 @@
+//! Where a reader of the outbox may begin, and what it makes of a journal that is not the one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{DurableSequence, JournalOutbox, Store, published};
+use crate::contracts::{Lsn, OutboxError, OutboxPosition, OutboxReader, Sequence, Storage};
+use crate::executor::Executor;
+use crate::fuzzing::base::{STORE_ID, executor, open, submission};
+use crate::fuzzing::memory::Memory;
+use crate::journal::{JournalFiles, create_store, segment_path};
+use crate::repo::StoredPlan;
+
+/// A store in which every plan has a segment of its own, and an event.
+struct Outbox {
+    memory: Memory,
+    executor: Executor<Store>,
+}
+
+impl Outbox {
+    fn of(plans: u64) -> Self {
+        let memory = Memory::with(&BTreeMap::new());
+        create_store(&memory, STORE_ID).unwrap();
+        let mut executor = executor(open(&memory, 1, None).unwrap().0);
+        for number in 0..plans {
+            executor.run(&[submission(number)]).unwrap();
+        }
+        Self { memory, executor }
+    }
+
+    fn files(&self) -> JournalFiles {
+        let index = Arc::clone(self.executor.store().journal().index());
+        JournalFiles { storage: Arc::new(self.memory.clone()), index, store_id: STORE_ID }
+    }
+
+    fn open_at(&self, position: OutboxPosition) -> Result<JournalOutbox, OutboxError> {
+        JournalOutbox::open(self.files(), Arc::clone(self.executor.store().durable_sequence()), position)
+    }
+
+    /// The positions behind each event.
+    fn positions(&self) -> Vec<OutboxPosition> {
+        let mut outbox = self.open_at(OutboxPosition::START).unwrap();
+        let mut positions = vec![outbox.position()];
+        let mut events = Vec::new();
+        loop {
+            events.clear();
+            outbox.read(1, &mut events).unwrap();
+            if events.is_empty() {
+                return positions;
+            }
+            assert_eq!((events.len(), events[0].sequence), (1, outbox.position().sequence));
+            positions.push(outbox.position());
+        }
+    }
+
+    fn forget_before(&self, lsn: u64) {
+        for old in 1..lsn {
+            self.executor.store().journal().index().forget(Lsn(old));
+            drop(self.memory.remove(&segment_path(Lsn(old))));
+        }
+    }
+
+    #[track_caller]
+    fn refused(&self, position: OutboxPosition) -> String {
+        match self.open_at(position) {
+            Err(OutboxError::Damaged(problem)) => problem,
+            Err(OutboxError::Io(error)) => panic!("{error}"),
+            Ok(_) => panic!("it opens"),
+        }
+    }
+}
+
+fn rest(outbox: &mut JournalOutbox) -> Vec<u64> {
+    let mut events = Vec::new();
+    outbox.read(100, &mut events).unwrap();
+    events.iter().map(|event| event.sequence.0).collect()
+}
+
+#[test]
+fn reading_goes_on_behind_every_position_that_was_one() {
+    let outbox = Outbox::of(9);
+    let positions = outbox.positions();
+    assert_eq!(positions.len(), 10);
+    for (behind, position) in (0..).zip(&positions) {
+        assert_eq!((position.sequence, position.lsn), (Sequence(behind), Lsn(behind)));
+        let expected: Vec<_> = (behind + 1..=9).collect();
+        let mut read = outbox.open_at(*position).unwrap();
+        assert_eq!(read.durable_sequence(), Sequence(9));
+        assert_eq!(rest(&mut read), expected);
+        assert_eq!(read.position(), positions[9]);
+    }
+    let mut few = outbox.open_at(positions[2]).unwrap();
+    let mut events = Vec::new();
+    for (asked, there) in [(0, 0), (1, 1), (3, 4), (100, 7), (1, 7)] {
+        few.read(asked, &mut events).unwrap();
+        assert_eq!(events.len(), there);
+    }
+    // What a reader has read is durable, also while the number that says so is late.
+    let mut early =
+        JournalOutbox::open(outbox.files(), Arc::new(DurableSequence::new(Sequence(4))), positions[4]).unwrap();
+    assert_eq!((rest(&mut early), early.durable_sequence()), (vec![5, 6, 7, 8, 9], Sequence(9)));
+}
+
+#[test]
+fn a_position_that_the_journal_does_not_reach_back_or_forward_to_is_refused() {
+    let outbox = Outbox::of(9);
+    let positions = outbox.positions();
+    let ahead = OutboxPosition { sequence: Sequence(10), lsn: Lsn(10), ..positions[9] };
+    assert_eq!(outbox.refused(ahead), "the cursor stands at LSN 10, but the journal ends at 9");
+    outbox.forget_before(5);
+    for (behind, position) in (0..).zip(&positions) {
+        if behind < 4 {
+            let problem = outbox.refused(*position);
+            assert_eq!(problem, format!("the cursor stands at LSN {behind}, but the journal begins at 5"));
+        } else {
+            // The plan at the cursor itself need not be there any more.
+            let expected: Vec<_> = (behind + 1..=9).collect();
+            assert_eq!(rest(&mut outbox.open_at(*position).unwrap()), expected, "behind {behind}");
+        }
+    }
+}
+
+#[test]
+fn a_position_of_another_history_is_refused() {
+    let outbox = Outbox::of(9);
+    let sound = outbox.positions()[5];
+    for other in [
+        OutboxPosition { body_crc: sound.body_crc ^ 1, ..sound },
+        OutboxPosition { sequence: Sequence(4), ..sound },
+        OutboxPosition { sequence: Sequence(6), ..sound },
+        OutboxPosition { sequence: Sequence(6), body_crc: 0, ..sound },
+    ] {
+        let (lsn, sequence) = (other.lsn, other.sequence);
+        let problem = format!("the cursor says that LSN {lsn} holds event {sequence}; the journal does not");
+        assert_eq!(outbox.refused(other), problem);
+    }
+    // Where a sink began at the end of the journal, there was no plan to take the checksum of.
+    outbox.open_at(OutboxPosition { body_crc: 0, ..sound }).unwrap();
+    // The place is a hint and nothing else.
+    outbox.open_at(OutboxPosition { segment: Lsn(3), offset: 7, ..sound }).unwrap();
+}
+
+#[test]
+fn a_new_sink_begins_with_what_is_there_or_behind_all_of_it() {
+    let empty = Outbox::of(0);
+    let start = JournalOutbox::beginning(empty.files(), Sequence::ZERO).unwrap();
+    assert_eq!(start, OutboxPosition::START);
+    let outbox = Outbox::of(9);
+    for oldest in [1, 5] {
+        outbox.forget_before(oldest);
+        let start = JournalOutbox::beginning(outbox.files(), Sequence(9)).unwrap();
+        let before = OutboxPosition { sequence: Sequence(oldest - 1), lsn: Lsn(oldest - 1), ..OutboxPosition::START };
+        assert_eq!(start, before);
+        assert_eq!(rest(&mut outbox.open_at(start).unwrap())[0], oldest);
+    }
+    let end = JournalOutbox::end(&outbox.files(), Sequence(9));
+    assert_eq!(end, OutboxPosition { sequence: Sequence(9), lsn: Lsn(9), ..OutboxPosition::START });
+    assert_eq!(rest(&mut outbox.open_at(end).unwrap()), [0; 0]);
+}
+
+#[test]
+fn a_gap_in_the_numbers_is_damage() {
+    let outbox = Outbox::of(9);
+    // A reader that believes to stand elsewhere, at a place where there is nothing to check it against.
+    outbox.forget_before(5);
+    let mut astray =
+        outbox.open_at(OutboxPosition { sequence: Sequence(3), lsn: Lsn(4), ..OutboxPosition::START }).unwrap();
+    let error = astray.read(10, &mut Vec::new()).unwrap_err().to_string();
+    assert_eq!(error, "LSN 5 holds event 5 where 4 was due");
+}
+
+#[test]
+fn an_event_keeps_its_number_and_the_source_that_it_was_stored_with() {
+    let bodies = &crate::fuzzing::base::base().bodies;
+    for (plan, body) in (1..).zip(bodies) {
+        let stored = StoredPlan::decode(body).unwrap();
+        let events: Vec<_> = published(stored, &Arc::from("/elsewhere")).collect();
+        assert_eq!((events.len(), events[0].sequence, &*events[0].source), (1, Sequence(plan), "/elsewhere"));
+    }
+    let outbox = Outbox::of(3);
+    let mut events = Vec::new();
+    outbox.open_at(OutboxPosition::START).unwrap().read(9, &mut events).unwrap();
+    assert!(events.iter().all(|event| &*event.source == "/orderd"));
+    assert!(Arc::ptr_eq(&events[0].source, &events[2].source), "it is shared");
+}
