@@ -71,11 +71,11 @@ pub fn few_choices(parts: &[Part]) -> Vec<Choice> {
     if ops.len() > 1 {
         all.extend(ops.into_iter().map(|op| Choice { base: Base::ButOp(op), torn: None }));
     }
-    let pieces = parts.iter().enumerate().filter_map(|(index, part)| match part {
+    let mut pieces = parts.iter().enumerate().filter_map(|(index, part)| match part {
         Part::Piece(at) => Some((index, at.len)),
         Part::Length(_) | Part::Entry(_) => None,
     });
-    if let Some((index, len)) = pieces.last() {
+    if let Some((index, len)) = pieces.next_back() {
         let half = len / 2 / 8 * 8;
         let torn = [Fate::Prefix(half), Fate::Suffix(half), Fate::Sized];
         all.extend(torn.map(|fate| Choice { base: Base::All, torn: Some((index, fate)) }));
