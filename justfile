@@ -43,11 +43,10 @@ fuzz seconds="60":
             -max_total_time={{seconds}} -rss_limit_mb=512 -timeout=5 -print_final_stats=1; \
     done
 
-# Small changes to the code, one at a time, that no unit test notices; `-f src/journal/writer.rs` for one file's (needs
-# `cargo install cargo-mutants`; some hours for all). Temporary files are kept in memory, so that a sync costs nothing.
+# Small changes to the code, one at a time, that no unit test notices; `-f src/journal/writer.rs` for those of one file
+# (needs `cargo install cargo-mutants`; hours for all). It works in memory, so that a sync costs nothing.
 mutants *args:
-    CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_TEST_OPT_LEVEL=1 TMPDIR=/dev/shm \
-        cargo mutants --package orderd --output target {{args}}
+    TMPDIR=/dev/shm cargo mutants --package orderd --output target {{args}}
 
 # The documentation of the code, without warnings
 doc:

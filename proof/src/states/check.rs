@@ -99,8 +99,8 @@ impl Recovery {
         Found::by(&self.daemon, &self.around.disk)
     }
 
-    /// Sends what was not answered once more, and a new order; has all events delivered; and reads everything. Gives how
-    /// many commands were answered.
+    /// Sends what was not answered once more, and a new order; has all events delivered; and reads everything. Gives
+    /// how many commands were answered.
     ///
     /// # Errors
     /// A promise is broken.

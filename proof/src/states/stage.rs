@@ -231,32 +231,28 @@ impl Stage {
 
     /// The daemon is killed in the middle of a batch: what it wrote is shown, and not synced.
     pub fn killed_in_batch(&mut self, count: u64) -> Result<(), String> {
-        let tree = self.tree_within(|stage| stage.unanswered(count))?;
+        let tree = self.tree_within_batch(count)?;
         self.come_back(tree);
         Ok(())
     }
 
     /// The power is cut in the middle of a batch, and one of its sectors is torn.
     pub fn torn_batch(&mut self, count: u64) -> Result<(), String> {
-        let tree = self.tree_within(|stage| stage.unanswered(count))?;
+        let tree = self.tree_within_batch(count)?;
         self.come_back_torn(&tree);
         Ok(())
     }
 
     /// The daemon is killed in the middle of a start.
     pub fn killed_in_start(&mut self) -> Result<(), String> {
-        self.runs += 1;
-        self.around.run_seed = self.runs;
-        let tree = self.tree_within(|stage| Daemon::start(&stage.around).map(drop).map_err(|e| format!("{e:?}")))?;
+        let tree = self.tree_within_start()?;
         self.come_back(tree);
         Ok(())
     }
 
     /// The power is cut in the middle of a start, and a sector is torn.
     pub fn torn_start(&mut self) -> Result<(), String> {
-        self.runs += 1;
-        self.around.run_seed = self.runs;
-        let tree = self.tree_within(|stage| Daemon::start(&stage.around).map(drop).map_err(|e| format!("{e:?}")))?;
+        let tree = self.tree_within_start()?;
         self.come_back_torn(&tree);
         Ok(())
     }
@@ -269,8 +265,24 @@ impl Stage {
         daemon.executor.run(&submissions).map(drop).map_err(|error| format!("a batch failed: {error}"))
     }
 
-    /// The disk as it was at some call of `act` before which something was not synced.
-    fn tree_within(&mut self, act: impl FnOnce(&mut Self) -> Result<(), String>) -> Result<Tree, String> {
+    fn tree_within_batch(&mut self, count: u64) -> Result<Tree, String> {
+        loop {
+            // Where every command was refused nothing was written, and others are sent.
+            if let Some(tree) = self.tree_within(|stage| stage.unanswered(count))? {
+                return Ok(tree);
+            }
+        }
+    }
+
+    fn tree_within_start(&mut self) -> Result<Tree, String> {
+        self.runs += 1;
+        self.around.run_seed = self.runs;
+        let start = |stage: &mut Self| Daemon::start(&stage.around).map(drop).map_err(|error| format!("{error:?}"));
+        self.tree_within(start)?.ok_or_else(|| "a start wrote nothing".to_owned())
+    }
+
+    /// The disk as it was at some call of `act` before which a write was not synced; none if there was no such call.
+    fn tree_within(&mut self, act: impl FnOnce(&mut Self) -> Result<(), String>) -> Result<Option<Tree>, String> {
         self.around.disk.start_recording(|| 0);
         let done = act(self);
         let mut points = self.around.disk.take_recording();
@@ -278,10 +290,10 @@ impl Stage {
         let is_piece = |part: &Part| matches!(part, Part::Piece(_));
         points.retain(|point| unsynced(&point.tree).iter().any(is_piece));
         if points.is_empty() {
-            return Err("nothing was written that was not synced".to_owned());
+            return Ok(None);
         }
         let chosen = self.shape.index(points.len());
-        Ok(points.swap_remove(chosen).tree)
+        Ok(Some(points.swap_remove(chosen).tree))
     }
 
     fn come_back_torn(&mut self, tree: &Tree) {
