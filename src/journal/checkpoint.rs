@@ -25,7 +25,7 @@ const SUFFIX: &str = ".ckpt";
 /// No block is longer.
 const BLOCK_BYTES_MAX: usize = 4 << 20;
 /// So much is written between two syncs: each costs the file system a commit, which the journal's syncs wait for, too.
-const UNSYNCED_BYTES_MAX: usize = 256 << 10;
+const UNSYNCED_BYTES_MAX: usize = 1 << 20;
 
 /// The name of the checkpoint that covers everything up to `lsn`.
 #[must_use]
@@ -184,7 +184,6 @@ impl CheckpointReader {
         let opened = storage.open_read_only(&path).and_then(|file| {
             // What a dead process left in the page cache is not what the medium has.
             file.drop_cache();
-            file.read_ahead();
             let mut bytes = [0; HEADER_LEN];
             let read = file.read_at(&mut bytes, 0)?;
             Ok((file, bytes, read))
@@ -207,6 +206,11 @@ impl CheckpointReader {
             }
         };
         Err(CheckpointError::Damaged { path, offset: 0, problem: problem.to_owned() })
+    }
+
+    /// Has the system fetch all of it meanwhile: for who waits for it and for nothing else.
+    pub fn read_ahead(&self) {
+        self.file.read_ahead();
     }
 
     /// An error at the place that was read last.

@@ -35,8 +35,8 @@ struct Window {
     filled: usize,
     /// Where the next frame starts in `bytes`.
     start: usize,
-    /// How many bytes the next read asks for.
-    wanted: usize,
+    /// How long the last frame was: what the next ones may take.
+    frame_len: usize,
     /// How far the journal was durable when the bytes were read: frames up to there are whole in the file.
     durable_lsn: Lsn,
 }
@@ -58,8 +58,8 @@ pub struct FrameRef<'a> {
 
 /// Large enough that a backlog is read in few calls, small enough to have one per sink.
 const WINDOW_BYTES_MAX: usize = 1 << 20;
-/// Who has caught up reads what one batch brings, and not a megabyte of room that is still empty.
-const WINDOW_BYTES_MIN: usize = 16 << 10;
+/// Any usual frame fits.
+const WINDOW_BYTES_MIN: usize = 8 << 10;
 const FRAME_BYTES_MAX: usize = FRAME_HEADER_LEN + FRAME_BODY_BYTES_MAX;
 
 impl JournalReader {
@@ -100,9 +100,6 @@ impl JournalReader {
     /// It cannot be read, or is not what was written.
     pub fn next_frame(&mut self) -> Result<Option<FrameRef<'_>>, OutboxError> {
         if self.next_lsn > self.files.index.durable_lsn() {
-            if let Some(open) = self.segment.as_mut() {
-                open.window.wanted = WINDOW_BYTES_MIN;
-            }
             return Ok(None);
         }
         loop {
@@ -111,13 +108,13 @@ impl JournalReader {
                 self.segment = Some(self.open_segment(base_lsn)?);
             }
             let header = self.advance()?;
+            let (offset, start) = self.consume(&header);
             // A reader that opened a segment anew finds its place by walking there.
-            if header.lsn >= self.next_lsn {
-                break;
+            if header.lsn == self.next_lsn {
+                self.next_lsn = self.next_lsn.next();
+                return Ok(self.frame(&header, offset, start));
             }
-            self.consume(&header);
         }
-        self.take()
     }
 
     fn missing(&self) -> OutboxError {
@@ -133,58 +130,48 @@ impl JournalReader {
             .ok()
             .filter(|header| header.store_id == self.files.store_id && header.base_lsn == base_lsn)
             .ok_or_else(|| OutboxError::Damaged(format!("{path}: damaged at offset 0: not this store's segment")))?;
-        let window =
-            Window { bytes: Vec::new(), filled: 0, start: 0, wanted: WINDOW_BYTES_MIN, durable_lsn: Lsn::ZERO };
+        let window = Window { bytes: Vec::new(), filled: 0, start: 0, frame_len: 0, durable_lsn: Lsn::ZERO };
         let chain = Some(header.chain);
         Ok(OpenSegment { file, path, header, offset: SEGMENT_HEADER_LEN as u64, chain, window })
     }
 
     /// Makes sure that the next frame of the open segment is whole in the window, and checks it.
     fn advance(&mut self) -> Result<FrameHeader, OutboxError> {
-        let durable_lsn = self.files.index.durable_lsn();
-        let missing = self.missing();
-        let open = self.segment.as_mut().ok_or(missing)?;
-        if let Some(header) = open.window_frame(self.next_lsn) {
+        let (durable_lsn, next_lsn) = (self.files.index.durable_lsn(), self.next_lsn);
+        let Some(open) = self.segment.as_mut() else { return Err(self.missing()) };
+        if let Some(header) = open.window_frame(next_lsn) {
             return Ok(header);
         }
-        open.fill(durable_lsn, open.window.wanted)?;
-        if let Some(header) = open.window_frame(self.next_lsn) {
+        // As much as what is durable may take, and not the room behind it, which is still empty.
+        let frames = usize::try_from(durable_lsn.since(next_lsn)).unwrap_or(usize::MAX).saturating_add(1);
+        let bytes = frames.saturating_mul(open.window.frame_len).clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
+        open.fill(durable_lsn, bytes)?;
+        if let Some(header) = open.window_frame(next_lsn) {
             return Ok(header);
         }
         open.fill(durable_lsn, FRAME_BYTES_MAX)?;
-        open.window_frame(self.next_lsn).ok_or_else(|| {
-            let (path, offset, lsn) = (&open.path, open.offset, self.next_lsn);
-            OutboxError::Damaged(format!("{path}: damaged at offset {offset}: no frame on the way to LSN {lsn}"))
+        open.window_frame(next_lsn).ok_or_else(|| {
+            let (path, offset) = (&open.path, open.offset);
+            OutboxError::Damaged(format!("{path}: damaged at offset {offset}: no frame on the way to LSN {next_lsn}"))
         })
     }
 
-    fn consume(&mut self, header: &FrameHeader) {
-        if let Some(open) = self.segment.as_mut() {
-            open.window.start = open.window.start.saturating_add(header.frame_len());
-            open.offset = open.offset.saturating_add(header.frame_len() as u64);
-            open.chain = Some(header.header_crc);
-        }
+    /// Moves on behind the frame that `advance` found; gives its offset in the file and in the window.
+    fn consume(&mut self, header: &FrameHeader) -> (u64, usize) {
+        let Some(open) = self.segment.as_mut() else { return (0, 0) };
+        let found = (open.offset, open.window.start);
+        open.window.frame_len = header.frame_len();
+        open.window.start = open.window.start.saturating_add(header.frame_len());
+        open.offset = open.offset.saturating_add(header.frame_len() as u64);
+        open.chain = Some(header.header_crc);
+        found
     }
 
-    /// Gives out the frame that `advance` found, and moves on behind it.
-    fn take(&mut self) -> Result<Option<FrameRef<'_>>, OutboxError> {
-        let header = self.advance()?;
-        if header.lsn != self.next_lsn {
-            return Err(self.missing());
-        }
-        let start = self.segment.as_ref().map_or(0, |open| open.window.start);
-        self.consume(&header);
-        self.next_lsn = self.next_lsn.next();
-        let Some(open) = self.segment.as_ref() else { return Ok(None) };
-        let body_start = start.saturating_add(FRAME_HEADER_LEN);
-        let body = open.window.bytes.get(body_start..body_start.saturating_add(header.body_len)).unwrap_or_default();
-        Ok(Some(FrameRef {
-            lsn: header.lsn,
-            body,
-            body_crc: header.body_crc,
-            segment: open.header.base_lsn,
-            offset: open.offset.saturating_sub(header.frame_len() as u64),
-        }))
+    fn frame(&self, header: &FrameHeader, offset: u64, start: usize) -> Option<FrameRef<'_>> {
+        let open = self.segment.as_ref()?;
+        let body = open.window.bytes.get(start..)?.get(FRAME_HEADER_LEN..)?.get(..header.body_len)?;
+        let (lsn, body_crc, segment) = (header.lsn, header.body_crc, open.header.base_lsn);
+        Some(FrameRef { lsn, body, body_crc, segment, offset })
     }
 }
 
@@ -210,7 +197,6 @@ impl OpenSegment {
         (window.start, window.filled, window.durable_lsn) = (0, 0, durable_lsn);
         let place = window.bytes.get_mut(..bytes).unwrap_or_default();
         window.filled = self.file.read_at(place, self.offset)?;
-        window.wanted = bytes.saturating_mul(2).clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
         Ok(())
     }
 }

@@ -140,7 +140,7 @@ fn write_records<T: Serialize>(block: &mut Vec<u8>, records: impl IntoIterator<I
 /// # Errors
 /// It cannot be read, or is not what was written.
 pub fn verify_checkpoint(storage: &dyn Storage, store_id: StoreId, lsn: Lsn) -> Result<(), CheckpointError> {
-    read_checkpoint(storage, store_id, lsn, |_| Ok(())).map(drop)
+    read_checkpoint(CheckpointReader::open(storage, store_id, lsn)?, |_| Ok(())).map(drop)
 }
 
 enum Record {
@@ -155,12 +155,9 @@ struct ReadCheckpoint {
 }
 
 fn read_checkpoint(
-    storage: &dyn Storage,
-    store_id: StoreId,
-    lsn: Lsn,
+    mut reader: CheckpointReader,
     mut take: impl FnMut(Record) -> Result<(), String>,
 ) -> Result<ReadCheckpoint, CheckpointError> {
-    let mut reader = CheckpointReader::open(storage, store_id, lsn)?;
     let mut block = Vec::new();
     let mut meta: Option<Meta> = None;
     let mut orders = 0;
@@ -269,7 +266,9 @@ fn load(
     command_ids_max: usize,
 ) -> Result<(StoreState, Lsn), CheckpointError> {
     let (mut orders, mut commands) = (OrderRepo::loader(), CommandLog::new(command_ids_max));
-    let ReadCheckpoint { last_sequence, reader } = read_checkpoint(storage, store_id, covered, |record| {
+    let reader = CheckpointReader::open(storage, store_id, covered)?;
+    reader.read_ahead();
+    let ReadCheckpoint { last_sequence, reader } = read_checkpoint(reader, |record| {
         match record {
             Record::Order(order) => orders.push(order).map_err(|error| error.to_string())?,
             Record::Command(command) => {
