@@ -236,10 +236,18 @@ fn between_attempts_nothing_is_offered_and_waits_grow() {
     }
     assert!(total > 60_000 * MS, "{total:?}");
     assert_eq!(worker.step().unwrap(), Step::Delivered);
-    // After a success, the next failure is a first one.
-    world.outbox.grow_to(6);
-    world.sink.fail_next(1);
-    assert!(matches!(settle(&mut worker), Step::Retry(at) if at - world.clock.monotonic() <= 200 * MS));
+    // After a success, the next failure is a first one. The cursor is saved before it, so that it is the sink alone
+    // that is waited for.
+    for durable in 6..16 {
+        worker.save().unwrap();
+        world.outbox.grow_to(durable);
+        world.sink.fail_next(1);
+        let Step::Retry(at) = settle(&mut worker) else { panic!("the sink fails") };
+        let wait = at - world.clock.monotonic();
+        assert!((100 * MS..=200 * MS).contains(&wait), "{wait:?}");
+        world.clock.advance(wait);
+        assert_eq!(worker.step().unwrap(), Step::Delivered);
+    }
 }
 
 #[test]

@@ -11,7 +11,9 @@ use crate::executor::Executor;
 use crate::fuzzing::base::{STORE_ID, Source, executor, open, state_of, submission};
 use crate::fuzzing::memory::Memory;
 use crate::journal::testing::{SteppedClock, Watched};
-use crate::journal::{CHECKPOINTS_DIR, JournalFiles, JournalOptions, checkpoint_name, list_checkpoints};
+use crate::journal::{
+    CHECKPOINTS_DIR, CheckpointWriter, JournalFiles, JournalOptions, checkpoint_name, list_checkpoints,
+};
 
 const NEVER: HousekeeperOptions = HousekeeperOptions {
     journal_bytes: u64::MAX,
@@ -389,5 +391,23 @@ fn checkpoints_of_many_orders_and_commands_come_back_whole() {
         assert!(state_of(&loaded.state) == state, "{orders}");
         let commands = |state: &super::StoreState| state.commands.copy(0, 100).0.len();
         assert_eq!(commands(&loaded.state), commands(executor.store().state()));
+    }
+}
+
+#[test]
+fn a_checkpoint_with_fewer_orders_than_it_says_is_damage() {
+    let refused = |blocks: &[&[u8]]| {
+        let storage = Watched::new();
+        let mut writer = CheckpointWriter::create(&storage, STORE_ID, Lsn(3)).unwrap();
+        for block in blocks {
+            writer.block(block).unwrap();
+        }
+        writer.finish(&storage, Lsn(3)).unwrap();
+        super::verify_checkpoint(&storage, STORE_ID, Lsn(3)).map_err(|error| error.to_string())
+    };
+    // The last event's number, and how many orders follow.
+    assert_eq!(refused(&[&[7, 0]]), Ok(()));
+    for blocks in [vec![], vec![&[7, 1][..]]] {
+        assert!(refused(&blocks).unwrap_err().ends_with("orders are missing"));
     }
 }
