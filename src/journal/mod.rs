@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod format;
+mod guest;
 mod identity;
 mod index;
 mod reader;
@@ -28,12 +29,12 @@ mod writer_test;
 
 pub use checkpoint::{CheckpointError, CheckpointReader, CheckpointWriter, checkpoint_name, list_checkpoints};
 pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};
+pub use guest::{inspect_files, oldest_lsn, sync_up_to};
 pub use identity::{IdentityError, StoreId, create_store, open_store};
 pub use index::{JournalFiles, JournalIndex, SegmentInfo};
 pub use reader::{FrameRef, JournalReader};
 pub use recovery::{
-    Accept, Recovered, RecoveryError, Replay, ReplayedFrame, Span, TornTail, VersionError, inspect, inspect_files,
-    oldest_lsn, recover, sync_up_to,
+    Accept, Recovered, RecoveryError, Replay, ReplayedFrame, Span, TornTail, VersionError, inspect, recover,
 };
 pub use segment::{TEMPORARY_SUFFIX, segment_path};
 pub use writer::{Journal, JournalOptions};

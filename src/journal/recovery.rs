@@ -12,13 +12,13 @@ use std::io;
 use std::sync::Arc;
 
 use super::format::{SegmentHeader, SegmentHeaderError};
+use super::guest::index_of;
 use super::scan::{Scan, Step, Tail};
-use super::segment::{TEMPORARY_SUFFIX, parse_segment_name, read_segment, segment_path};
+use super::segment::{TEMPORARY_SUFFIX, read_segment, segment_path};
 use super::settling::Settling;
 use super::writer::{End, SegmentEnd};
 use super::{
-    CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, Journal, JournalFiles, JournalIndex, JournalOptions, STORE_DIR,
-    SegmentInfo, StoreId,
+    CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, Journal, JournalFiles, JournalIndex, JournalOptions, STORE_DIR, StoreId,
 };
 use crate::contracts::{Clock, CommitError, Lsn, Storage, StorageFile};
 
@@ -171,42 +171,6 @@ pub fn inspect(
     read_journal(storage, store_id, span, Access::Guest, replay).map(|read| read.recovered)
 }
 
-/// What reading a journal takes that [`inspect`] has found to end with `last`.
-///
-/// # Errors
-/// The segments cannot be listed.
-pub fn inspect_files(storage: &Arc<dyn Storage>, store_id: StoreId, last: Lsn) -> Result<JournalFiles, RecoveryError> {
-    let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
-    let index = index_of(storage.as_ref(), &names)?;
-    index.set_durable_lsn(last);
-    Ok(JournalFiles { storage: Arc::clone(storage), index: Arc::new(index), store_id })
-}
-
-/// Makes durable what [`inspect`] has read up to `last`, beside a daemon that may still be at it: its last batch can be
-/// read before it is safe from a power cut.
-///
-/// # Errors
-/// It may not be durable, or is not there any more.
-pub fn sync_up_to(storage: &dyn Storage, last: Lsn) -> Result<(), RecoveryError> {
-    let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
-    // A segment is begun when everything before it is durable, so only one can hold what is not.
-    let holding =
-        names.iter().filter_map(|name| parse_segment_name(name)).take_while(|base_lsn| *base_lsn <= last).last();
-    let Some(base_lsn) = holding else { return Ok(()) };
-    let path = segment_path(base_lsn);
-    let file = storage.open_read_only(&path).map_err(io_error("opening", &path))?;
-    file.sync_data().map_err(io_error("syncing", &path))
-}
-
-/// The first LSN that the journal still holds.
-///
-/// # Errors
-/// The directory cannot be listed.
-pub fn oldest_lsn(storage: &dyn Storage) -> Result<Lsn, RecoveryError> {
-    let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
-    Ok(names.iter().find_map(|name| parse_segment_name(name)).unwrap_or(Lsn::ZERO.next()))
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     /// The lock is held: sync before reading, so that no decision rests on bytes that only the page cache has.
@@ -290,16 +254,6 @@ fn read_journal(
         }
     }
     Ok(read)
-}
-
-fn index_of(storage: &dyn Storage, names: &[String]) -> Result<JournalIndex, RecoveryError> {
-    let index = JournalIndex::default();
-    for base_lsn in names.iter().filter_map(|name| parse_segment_name(name)) {
-        let path = segment_path(base_lsn);
-        let file = storage.open_read_only(&path).map_err(io_error("opening", &path))?;
-        index.put(base_lsn, SegmentInfo { bytes: file.len().map_err(io_error("reading", &path))? });
-    }
-    Ok(index)
 }
 
 fn open_segment(storage: &dyn Storage, base_lsn: Lsn, access: Access) -> Result<Box<dyn StorageFile>, RecoveryError> {
