@@ -1,7 +1,7 @@
 //! The housekeeper's thread, and its way to the state: through the executor, between two batches.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
@@ -20,7 +20,7 @@ pub(super) fn run(mut housekeeper: Housekeeper, tasks: Sender<Task<Store>>, stop
     if let Err(error) = rustix::process::nice(10) {
         tracing::debug!(%error, "the housekeeper runs with the usual priority");
     }
-    let mut state = SharedState { tasks };
+    let mut state = SharedState { tasks, stop, at_work_since: Instant::now() };
     loop {
         housekeeper.turn(&mut state);
         if stop.recv_timeout(TURN) != Err(RecvTimeoutError::Timeout) {
@@ -29,23 +29,33 @@ pub(super) fn run(mut housekeeper: Housekeeper, tasks: Sender<Task<Store>>, stop
     }
 }
 
+/// After each part of a checkpoint the housekeeper rests for so many times as long as the part took, but not longer than
+/// the most: the disk that it writes to is the one that commands wait for.
+const RESTS: u32 = 3;
+const REST_MAX: Duration = Duration::from_millis(100);
+
 /// The state that the executor's thread owns.
-struct SharedState {
+struct SharedState<'a> {
     tasks: Sender<Task<Store>>,
+    stop: &'a Receiver<()>,
+    at_work_since: Instant,
 }
 
-impl SharedState {
-    fn ask<T: Send + 'static>(&self, question: impl FnOnce(&Store) -> T + Send + 'static) -> io::Result<T> {
+impl SharedState<'_> {
+    fn ask<T: Send + 'static>(&mut self, question: impl FnOnce(&Store) -> T + Send + 'static) -> io::Result<T> {
         let (answer, answered) = bounded(1);
         // Nobody may be waiting any more; then nobody misses the answer.
         let task: Task<Store> = Box::new(move |store| drop(answer.send(question(store))));
         let gone = || io::Error::other("the executor has ended");
         self.tasks.send(task).map_err(|_| gone())?;
-        answered.recv().map_err(|_| gone())
+        let answer = answered.recv().map_err(|_| gone());
+        // The wait for the executor was no work.
+        self.at_work_since = Instant::now();
+        answer
     }
 }
 
-impl CheckpointSource for SharedState {
+impl CheckpointSource for SharedState<'_> {
     fn begin(&mut self) -> io::Result<CheckpointBegin> {
         self.ask(|store| CheckpointBegin::of(store.state(), store.durable_lsn()))
     }
@@ -56,5 +66,14 @@ impl CheckpointSource for SharedState {
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<LoggedCommand>, u64)> {
         self.ask(move |store| store.state().commands.copy(from, count))
+    }
+
+    fn rest(&mut self) -> io::Result<()> {
+        let rest = self.at_work_since.elapsed().saturating_mul(RESTS).min(REST_MAX);
+        if self.stop.recv_timeout(rest) != Err(RecvTimeoutError::Timeout) {
+            return Err(io::Error::other("the daemon stops"));
+        }
+        self.at_work_since = Instant::now();
+        Ok(())
     }
 }

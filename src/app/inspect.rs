@@ -8,7 +8,10 @@ use super::AppError;
 use super::open::{open_storage, sinks_with_cursor, uuid_of};
 use crate::contracts::{Lsn, Mutation, Storage};
 use crate::domain::OrderState;
-use crate::journal::{IdentityError, Span, StoreId, inspect, list_checkpoints, oldest_lsn, open_store, sync_up_to};
+use crate::journal::{
+    IdentityError, ReplayedFrame, Span, StoreId, inspect, list_checkpoints, oldest_lsn, one_by_one, open_store,
+    sync_up_to,
+};
 use crate::relay::{CursorFile, cloud_event, cursor};
 use crate::repo::{
     OpenReport, SinkPosition, StoreState, StoredPlan, inspect_positions, inspect_store, published, verify_checkpoint,
@@ -86,10 +89,11 @@ fn verify(guest: &Guest) -> Result<String, AppError> {
     let oldest = oldest_lsn(storage)?;
     let mut plans = 0_u64;
     let span = Span { from: Lsn(oldest.0.saturating_sub(1)), proven: guest.proven() };
-    inspect(storage, guest.store_id, span, &mut |frame| {
+    let count = |frame: ReplayedFrame<'_>| {
         plans += 1;
         StoredPlan::decode(frame.body).map(drop)
-    })?;
+    };
+    inspect(storage, guest.store_id, span, &mut one_by_one(count))?;
     // Every checkpoint.
     let checkpoints =
         list_checkpoints(storage).map_err(|error| AppError::io(format!("listing the checkpoints: {error}"), &error))?;
@@ -151,7 +155,7 @@ pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(),
     let mut line = Vec::new();
     let mut written: io::Result<()> = Ok(());
     let mut reached = span.from;
-    let read = inspect(guest.storage.as_ref(), guest.store_id, span, &mut |frame| {
+    let write = |frame: ReplayedFrame<'_>| {
         if frame.lsn > last || written.is_err() {
             return Ok(());
         }
@@ -160,7 +164,8 @@ pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(),
         written = out.write_all(&line);
         reached = frame.lsn;
         Ok(())
-    });
+    };
+    let read = inspect(guest.storage.as_ref(), guest.store_id, span, &mut one_by_one(write));
     written.map_err(|error| AppError::io(format!("writing: {error}"), &error))?;
     match read {
         // The daemon goes on behind what was found sound. If it deleted what was still to be read, the dump has a hole

@@ -91,7 +91,8 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AppError
 struct Daemon {
     server: ServerHandle,
     relays: Vec<(String, Arc<Signals>, Arc<Pulse>)>,
-    stop_housekeeper: Sender<()>,
+    /// The housekeeper stops when it is gone.
+    housekeeper_goes_on: Option<Sender<()>>,
     executor_heartbeat: Arc<AtomicU64>,
     journal: Arc<JournalIndex>,
     ended: Receiver<Ended>,
@@ -127,7 +128,7 @@ impl Daemon {
         let (end, ended) = bounded(threads);
         let heartbeat = Arc::new(AtomicU64::new(0));
         let (tasks, tasks_heard) = bounded::<Task<Store>>(1);
-        let (stop_housekeeper, housekeeper_stops) = bounded(1);
+        let (housekeeper_goes_on, housekeeper_stops) = bounded(0);
         let housekeeper = Housekeeper::new(
             files.clone(),
             Arc::clone(&clock),
@@ -167,7 +168,7 @@ impl Daemon {
         Ok(Self {
             server: handle,
             relays: reach,
-            stop_housekeeper,
+            housekeeper_goes_on: Some(housekeeper_goes_on),
             executor_heartbeat: heartbeat,
             journal: files.index,
             ended,
@@ -220,12 +221,12 @@ impl Daemon {
     }
 
     /// Stops from the outside in, so that whatever was accepted finds everyone it needs.
-    fn stop(self, config: &Config) -> Result<(), AppError> {
+    fn stop(mut self, config: &Config) -> Result<(), AppError> {
         let mut running = self.threads;
         // 1. The server takes nothing new, answers what it accepted, and lets go of the executor's channel.
         // 2. The executor, with nobody left to send commands, seals the journal.
         self.server.drain();
-        self.stop_housekeeper.try_send(()).ok();
+        self.housekeeper_goes_on = None;
         let server_deadline = Instant::now() + config.daemon.shutdown_ms_max;
         self.await_thread("executor", server_deadline, &mut running)?;
         // 3. The relays deliver what they can in a moment and save their cursors. One that hangs in its sink is left

@@ -184,8 +184,8 @@ fn make() -> Base {
     run(&mut third, 21..27, &mut states);
     drop(third);
     let mut bodies = Vec::new();
-    let keep: &mut Replay<'_> = &mut |frame| {
-        bodies.push(frame.body.to_vec());
+    let keep: &mut Replay<'_> = &mut |frames| {
+        bodies.extend(frames.iter().map(|frame| frame.body.to_vec()));
         Ok(())
     };
     inspect(&memory, STORE_ID, Span { from: Lsn::ZERO, proven: Lsn::ZERO }, keep).unwrap();

@@ -25,7 +25,7 @@ const SUFFIX: &str = ".ckpt";
 /// No block is longer.
 const BLOCK_BYTES_MAX: usize = 4 << 20;
 /// So much is written between two syncs: each costs the file system a commit, which the journal's syncs wait for, too.
-const UNSYNCED_BYTES_MAX: usize = 1 << 20;
+const UNSYNCED_BYTES_MAX: usize = 64 << 10;
 
 /// The name of the checkpoint that covers everything up to `lsn`.
 #[must_use]

@@ -51,8 +51,8 @@ impl Fixture {
             epoch_seed: self.boots,
         };
         let mut bodies = Vec::new();
-        let mut replay = |frame: ReplayedFrame<'_>| {
-            bodies.push(frame.body.to_vec());
+        let mut replay = |frames: &[ReplayedFrame<'_>]| {
+            bodies.extend(frames.iter().map(|frame| frame.body.to_vec()));
             Ok(())
         };
         let (journal, recovered) =

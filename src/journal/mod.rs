@@ -9,6 +9,7 @@ mod identity;
 mod index;
 mod reader;
 mod recovery;
+mod replay;
 mod scan;
 mod segment;
 mod settling;
@@ -33,9 +34,8 @@ pub use guest::{inspect_files, oldest_lsn, sync_up_to};
 pub use identity::{IdentityError, StoreId, create_store, open_store};
 pub use index::{JournalFiles, JournalIndex, SegmentInfo};
 pub use reader::{FrameRef, JournalReader};
-pub use recovery::{
-    Accept, Recovered, RecoveryError, Replay, ReplayedFrame, Span, TornTail, VersionError, inspect, recover,
-};
+pub use recovery::{Accept, Recovered, RecoveryError, Span, TornTail, VersionError, inspect, recover};
+pub use replay::{Replay, ReplayedFrame, Unfit, one_by_one};
 pub use segment::{TEMPORARY_SUFFIX, segment_path};
 pub use writer::{Journal, JournalOptions};
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::format::{SegmentHeader, SegmentHeaderError};
 use super::guest::index_of;
+use super::replay::{Replay, ReplayedFrame, Unfit};
 use super::scan::{Scan, Step, Tail};
 use super::segment::{TEMPORARY_SUFFIX, read_segment, segment_path};
 use super::settling::Settling;
@@ -22,17 +23,8 @@ use super::{
 };
 use crate::contracts::{Clock, CommitError, Lsn, Storage, StorageFile};
 
-/// A frame on its way into the state.
-#[derive(Debug, Clone, Copy)]
-pub struct ReplayedFrame<'a> {
-    /// Its number.
-    pub lsn: Lsn,
-    /// What it holds.
-    pub body: &'a [u8],
-}
-
-/// Takes the frames in; an error tells why a body makes no sense.
-pub type Replay<'a> = dyn FnMut(ReplayedFrame<'_>) -> Result<(), String> + 'a;
+/// So many at the most are replayed together: what they need can be fetched together.
+const TOGETHER: usize = 64;
 
 /// Looks at a journal that was read and not yet changed, and may refuse it.
 pub type Accept<'a> = dyn Fn(&JournalFiles) -> Result<(), RecoveryError> + 'a;
@@ -295,13 +287,16 @@ fn replay_segment(
     is_begun: &dyn Fn(Lsn) -> bool,
 ) -> Result<(), RecoveryError> {
     recovered.sealed = false;
+    let mut together = Vec::with_capacity(TOGETHER);
     // What lies behind the next segment's base was left behind by a recovery: it is not looked at again.
     while next.is_none_or(|next| scan.last_lsn.next() < next) && !recovered.sealed {
         match scan.step() {
             Step::Plan { lsn, offset, body } => {
                 if lsn > span.from {
-                    replay(ReplayedFrame { lsn, body }).map_err(|problem| damaged(path, offset, problem))?;
-                    recovered.frames += 1;
+                    together.push(ReplayedFrame { lsn, body, offset });
+                }
+                if together.len() == TOGETHER {
+                    replay_together(&mut together, path, recovered, replay)?;
                 }
                 recovered.last_lsn = lsn;
             }
@@ -316,6 +311,7 @@ fn replay_segment(
             Step::Unreadable => break,
         }
     }
+    replay_together(&mut together, path, recovered, replay)?;
     match next {
         Some(next) if scan.last_lsn.next() != next => {
             let missing = scan.last_lsn.next();
@@ -324,6 +320,21 @@ fn replay_segment(
         }
         Some(_) | None => Ok(()),
     }
+}
+
+fn replay_together(
+    frames: &mut Vec<ReplayedFrame<'_>>,
+    path: &str,
+    recovered: &mut Recovered,
+    replay: &mut Replay<'_>,
+) -> Result<(), RecoveryError> {
+    replay(frames).map_err(|Unfit { frame, problem }| {
+        let offset = frames.get(frame).map_or(0, |frame| frame.offset);
+        damaged(path, offset, problem)
+    })?;
+    recovered.frames += frames.len() as u64;
+    frames.clear();
+    Ok(())
 }
 
 /// Decides what the end of the last segment means.

@@ -218,8 +218,8 @@ pub fn try_start(
     span: Span,
 ) -> Result<(Journal, Recovered, Vec<Vec<u8>>), RecoveryError> {
     let mut bodies = Vec::new();
-    let replay: &mut Replay<'_> = &mut |frame: ReplayedFrame<'_>| {
-        bodies.push(frame.body.to_vec());
+    let replay: &mut Replay<'_> = &mut |frames: &[ReplayedFrame<'_>]| {
+        bodies.extend(frames.iter().map(|frame| frame.body.to_vec()));
         Ok(())
     };
     let accept: &Accept<'_> = &|_| Ok(());

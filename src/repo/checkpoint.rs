@@ -78,6 +78,14 @@ pub trait CheckpointSource {
     /// # Errors
     /// The state cannot be reached any more.
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<LoggedCommand>, u64)>;
+
+    /// Called after each part that was written or read back: time for others.
+    ///
+    /// # Errors
+    /// There will be no more time for this.
+    fn rest(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes a checkpoint, reads it back, and gives the LSN that it covers and its size in bytes.
@@ -100,6 +108,7 @@ pub fn write_checkpoint(
         row = row.saturating_add(orders.len());
         write_records(&mut block, orders)?;
         writer.block(&block)?;
+        source.rest()?;
     }
     let mut position = begin.commands_start;
     while position < begin.commands_end {
@@ -110,11 +119,12 @@ pub fn write_checkpoint(
         }
         write_records(&mut block, commands)?;
         writer.block(&block)?;
+        source.rest()?;
     }
     // Everything copied was durable when it was copied: a journal that does not reach this far is not the one.
     let required = source.begin()?.covered;
     let bytes = writer.finish(storage, required)?;
-    verify_checkpoint(storage, store_id, begin.covered).map_err(io::Error::other)?;
+    read_back(storage, store_id, begin.covered, source).map_err(io::Error::other)?;
     Ok(WrittenCheckpoint { covered: begin.covered, bytes })
 }
 
@@ -141,6 +151,21 @@ fn write_records<T: Serialize>(block: &mut Vec<u8>, records: impl IntoIterator<I
 /// It cannot be read, or is not what was written.
 pub fn verify_checkpoint(storage: &dyn Storage, store_id: StoreId, lsn: Lsn) -> Result<(), CheckpointError> {
     read_checkpoint(CheckpointReader::open(storage, store_id, lsn)?, |_| Ok(())).map(drop)
+}
+
+/// The same, with rests between.
+fn read_back(
+    storage: &dyn Storage,
+    store_id: StoreId,
+    lsn: Lsn,
+    source: &mut dyn CheckpointSource,
+) -> Result<(), CheckpointError> {
+    let mut records = 0_usize;
+    let rest = |_| {
+        records += 1;
+        if records.is_multiple_of(PART_RECORDS) { source.rest().map_err(|error| error.to_string()) } else { Ok(()) }
+    };
+    read_checkpoint(CheckpointReader::open(storage, store_id, lsn)?, rest).map(drop)
 }
 
 enum Record {

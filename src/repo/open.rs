@@ -8,7 +8,7 @@ use super::{DurableSequence, JournalOutbox, StoredPlan};
 use crate::contracts::{Clock, Lsn, OutboxError, OutboxPosition, Storage};
 use crate::journal::{
     CheckpointError, JournalFiles, JournalOptions, Recovered, RecoveryError, Replay, ReplayedFrame, Span, StoreId,
-    inspect, inspect_files, oldest_lsn, recover,
+    Unfit, inspect, inspect_files, oldest_lsn, recover,
 };
 
 /// What a store needs to know from the configuration.
@@ -68,10 +68,7 @@ pub fn open_store(
     let loaded = load(storage.as_ref(), store_id, options.command_ids_max)?;
     let span = Span { from: loaded.covered, proven: proven_by(sinks).max(loaded.proven) };
     let (mut state, already_maybe) = (loaded.state, loaded.required);
-    let mut replay = |frame: ReplayedFrame<'_>| {
-        let stored = StoredPlan::decode(frame.body)?;
-        state.replay(frame.lsn, &stored, already_maybe)
-    };
+    let mut replay = |frames: &[ReplayedFrame<'_>]| replay_together(&mut state, frames, already_maybe);
     // A cursor from another history is found out before the first byte is changed. What lies between it and the
     // checkpoint is not read here: a start costs the same however much is undelivered. The relay reads it, and damage
     // there ends the daemon then, with nothing skipped.
@@ -92,6 +89,28 @@ fn load(storage: &dyn Storage, store_id: StoreId, command_ids_max: usize) -> Res
         return Err(loaded.damaged.swap_remove(0).into());
     }
     Ok(loaded)
+}
+
+/// Applies plans in their order, after the orders that they change were fetched together.
+fn replay_together(state: &mut StoreState, frames: &[ReplayedFrame<'_>], already_maybe: Lsn) -> Result<(), Unfit> {
+    let mut plans = Vec::with_capacity(frames.len());
+    let mut unfit = Ok(());
+    for (frame, replayed) in frames.iter().enumerate() {
+        match StoredPlan::decode(replayed.body) {
+            Ok(plan) => plans.push(plan),
+            // The plans before it come first: the first that makes no sense is the one that is told.
+            Err(problem) => {
+                unfit = Err(Unfit { frame, problem });
+                break;
+            }
+        }
+    }
+    let order_ids: Vec<_> = plans.iter().filter_map(StoredPlan::order_id).collect();
+    state.orders.fetch(&order_ids);
+    for (frame, (replayed, plan)) in frames.iter().zip(&plans).enumerate() {
+        state.replay(replayed.lsn, plan, already_maybe).map_err(|problem| Unfit { frame, problem })?;
+    }
+    unfit
 }
 
 /// The highest LSN that a sink has seen: it had been durable.
@@ -138,10 +157,7 @@ pub fn inspect_store(
     let loaded = load(storage, store_id, 0)?;
     let span = Span { from: loaded.covered, proven: proven.max(loaded.proven) };
     let (mut state, already_maybe) = (loaded.state, loaded.required);
-    let replay: &mut Replay<'_> = &mut |frame: ReplayedFrame<'_>| {
-        let stored = StoredPlan::decode(frame.body)?;
-        state.replay(frame.lsn, &stored, already_maybe)
-    };
+    let replay: &mut Replay<'_> = &mut |frames| replay_together(&mut state, frames, already_maybe);
     let recovered = inspect(storage, store_id, span, replay)?;
     let report = OpenReport { journal: recovered, checkpoint_lsn: loaded.covered, damaged_checkpoints: loaded.damaged };
     Ok((state, report))

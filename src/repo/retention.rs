@@ -240,6 +240,10 @@ impl CheckpointSource for Behind<'_> {
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<LoggedCommand>, u64)> {
         self.source.commands(from, count)
     }
+
+    fn rest(&mut self) -> io::Result<()> {
+        self.source.rest()
+    }
 }
 
 #[cfg(test)]

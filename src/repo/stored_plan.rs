@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::contracts::{Mutation, Plan, Sequence};
+use crate::domain::OrderId;
 
 /// A plan as it is read back.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -47,6 +48,15 @@ impl<'a> StoredPlan<'a> {
             Ok((_, rest)) => Err(format!("{} bytes follow the plan", rest.len())),
             Err(error) => Err(format!("it is not a plan: {error}")),
         }
+    }
+
+    /// The order that it changes.
+    pub(super) fn order_id(&self) -> Option<OrderId> {
+        self.mutations.iter().find_map(|mutation| match mutation {
+            Mutation::InsertOrder(state) => Some(state.order_id),
+            Mutation::UpdateOrder(update) => Some(update.order_id),
+            Mutation::InsertOutbox(_) | Mutation::InsertCommand(_) => None,
+        })
     }
 
     /// The stored form of what was read.

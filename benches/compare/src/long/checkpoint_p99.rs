@@ -38,7 +38,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub fn checkpoint_p99(args: &CheckpointP99Args, shared: &Shared, figures: &mut Figures) -> Result<()> {
     let made = Made::now(&shared.dir)?;
     let store = Store::new(&shared.orderd, &shared.dir)?;
-    fill_to_checkpoint(&store, args.orders)?;
+    fill_to_checkpoint(&store, "place", args.orders, &Settings::default())?;
     let (mut ratios, mut with_us, mut without_us, mut writing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 1..=args.rounds {
         let without = measure(&store, args, Checkpoints::Never)?;

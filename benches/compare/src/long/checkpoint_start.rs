@@ -28,7 +28,7 @@ const CHECKPOINT_MAX: Duration = Duration::from_secs(600);
 pub fn checkpoint_start(args: &CheckpointStartArgs, shared: &Shared, figures: &mut Figures) -> Result<()> {
     let made = Made::now(&shared.dir)?;
     let store = Store::new(&shared.orderd, &shared.dir)?;
-    fill_to_checkpoint(&store, args.orders)?;
+    fill_to_checkpoint(&store, "place", args.orders, &Settings::default())?;
 
     let quiet = Settings { checkpoints: Checkpoints::Never, ..Settings::default() };
     let daemon = store.start(&quiet)?;
@@ -43,14 +43,14 @@ pub fn checkpoint_start(args: &CheckpointStartArgs, shared: &Shared, figures: &m
     Ok(())
 }
 
-/// Places so many orders and leaves with a checkpoint that covers them all.
-pub fn fill_to_checkpoint(store: &Store, orders: u64) -> Result<()> {
+/// Runs so many commands and leaves with a checkpoint that covers them all.
+pub fn fill_to_checkpoint(store: &Store, mix: &str, commands: u64, settings: &Settings) -> Result<()> {
     let checkpoints = Checkpoints::Every(Duration::from_secs(5));
-    let daemon = store.start(&Settings { checkpoints, ..Settings::default() })?;
-    filled(&daemon, "place", orders)?;
+    let daemon = store.start(&Settings { checkpoints, ..settings.clone() })?;
+    filled(&daemon, mix, commands)?;
     // A few more commands now and then: a checkpoint is written only if there is something new.
-    wait::until("a checkpoint covers all orders", CHECKPOINT_MAX, Duration::from_millis(100), || {
-        if daemon.number("/journal/checkpoint_lsn")? >= orders {
+    wait::until("a checkpoint covers all of them", CHECKPOINT_MAX, Duration::from_millis(100), || {
+        if daemon.number("/journal/checkpoint_lsn")? >= commands {
             return Ok(Some(()));
         }
         daemon.fill("place", 1_000)?;

@@ -1,6 +1,7 @@
 //! A long outbox: delivering it, serving beside that, and starting with it.
 
-use super::{filled, forget_cached_files, mib, paced};
+use super::checkpoint_start::fill_to_checkpoint;
+use super::{forget_cached_files, mib, paced};
 use crate::Shared;
 use crate::daemon::{Checkpoints, Daemon, Settings, Store};
 use crate::figures::{Figure, Figures, Made, Spread};
@@ -19,6 +20,9 @@ pub struct DrainArgs {
     events: u64,
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Starts with everything undelivered, and as many with nothing
+    #[arg(long, default_value_t = 7)]
+    starts: usize,
     /// Commands a second beside the drain
     #[arg(long, default_value_t = 20_000)]
     rate: u32,
@@ -35,9 +39,7 @@ pub fn drain(args: &DrainArgs, shared: &Shared, figures: &mut Figures) -> Result
     let made = Made::now(&shared.dir)?;
     let store = Store::new(&shared.orderd, &shared.dir)?;
     let mut outbox = Outbox { store: &store, sinks: 0 };
-    let daemon = store.start(&outbox.settings(Checkpoints::Every(Duration::from_secs(5))))?;
-    filled(&daemon, "place-complete", args.events)?;
-    daemon.stop()?;
+    fill_to_checkpoint(&store, "place-complete", args.events, &outbox.settings(Checkpoints::Never))?;
 
     starts(args, &mut outbox, &made, figures)?;
     idle(args, &mut outbox, &made, figures)?;
@@ -74,7 +76,7 @@ impl Outbox<'_> {
 /// Time to `ready` with the whole outbox undelivered, and with nothing undelivered, by turns.
 fn starts(args: &DrainArgs, outbox: &mut Outbox<'_>, made: &Made, figures: &mut Figures) -> Result<()> {
     let (mut more_ms, mut behind_ms) = (Vec::new(), Vec::new());
-    for round in 1..=args.rounds {
+    for round in 1..=args.starts {
         let mut ready_ms = |from_beginning| -> Result<f64> {
             let (daemon, path) = outbox.start(from_beginning)?;
             let ready_ms = daemon.ready_after.as_secs_f64() * 1e3;

@@ -24,15 +24,26 @@ pub struct EnduranceArgs {
 /// Measures it.
 pub fn endurance(args: &EnduranceArgs, shared: &Shared, figures: &mut Figures) -> Result<()> {
     let made = Made::now(&shared.dir)?;
+    let (ratio, note) = last_against_first(args, shared, false)?;
+    let (delivering, delivering_note) = last_against_first(args, shared, true)?;
+    let note = format!("{note}<br>{delivering:.2} × while delivering to a file: {delivering_note}");
+    figures.add(&goals::ENDURANCE, Figure::of(&[ratio], note, &made)?);
+    Ok(())
+}
+
+fn last_against_first(args: &EnduranceArgs, shared: &Shared, delivering: bool) -> Result<(f64, String)> {
     let store = Store::new(&shared.orderd, &shared.dir)?;
-    let settings = Settings { retain_bytes: Some(args.retain_bytes), ..Settings::default() };
-    let settings = settings.with_sink("events", &store.folder().join("events.ndjson"), true);
+    let mut settings = Settings { retain_bytes: Some(args.retain_bytes), ..Settings::default() };
+    if delivering {
+        settings = settings.with_sink("events", &store.folder().join("events.ndjson"), true);
+    }
     let daemon = store.start(&settings)?;
     let window = args.window.to_string();
     let (mut rates, mut checkpoints, mut journal_most) = (Vec::new(), std::collections::BTreeSet::new(), 0);
     for number in 1..=args.plans / args.window {
         let bench = daemon.bench(&["--connections", "16", "--in-flight", "64", "--commands", &window])?;
-        let (journal, lag) = (daemon.number("/journal/bytes")?, daemon.number("/sinks/0/lag_events")?);
+        let journal = daemon.number("/journal/bytes")?;
+        let lag = if delivering { daemon.number("/sinks/0/lag_events")? } else { 0 };
         checkpoints.insert(daemon.number("/journal/checkpoint_lsn")?);
         journal_most = journal_most.max(journal);
         eprintln!(
@@ -57,6 +68,5 @@ pub fn endurance(args: &EnduranceArgs, shared: &Shared, figures: &mut Figures) -
         checkpoints.len().saturating_sub(1),
         mib(journal_most)
     );
-    figures.add(&goals::ENDURANCE, Figure::of(&[last / first], note, &made)?);
-    Ok(())
+    Ok((last / first, note))
 }
