@@ -124,6 +124,11 @@ impl JournalReader {
     fn open_segment(&self, base_lsn: Lsn) -> Result<OpenSegment, OutboxError> {
         let path = segment_path(base_lsn);
         let file = self.files.storage.open_read_only(&path)?;
+        // Who is that far behind reads all of it, soon. The segment that is written now has room that is still empty.
+        let index = &self.files.index;
+        if index.segment_holding(index.durable_lsn()) != Some(base_lsn) {
+            file.read_ahead();
+        }
         let mut bytes = [0; SEGMENT_HEADER_LEN];
         let read = file.read_at(&mut bytes, 0)?;
         let header = SegmentHeader::decode(bytes.get(..read).unwrap_or_default())

@@ -2,14 +2,21 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::Advice;
 
 use super::file_tail::{self, Tail};
 use crate::contracts::{Delivery, Sink, SinkError};
 
 /// At least as much of the file's end is looked at when it is opened, in case the batches used to be larger.
 const TAIL_BYTES_MIN: u64 = 4 << 20;
+/// So much of the file's end stays cached for its readers.
+const CACHED_BYTES: u64 = 1 << 30;
+/// What lies before leaves the cache in steps of so much.
+const UNCACHE_STEP: u64 = 64 << 20;
 
 /// Appends to a file, and syncs it before the acknowledgement.
 ///
@@ -121,6 +128,9 @@ impl Sink for FileSink {
         // A failed sync may be followed by a new attempt here, other than in the journal, because the new attempt
         // writes all of these bytes again.
         let synced = written.and_then(|()| file.sync_data().map_err(self.failed("sync")));
+        if synced.is_ok() {
+            leave_cache(&file, len_before, delivery.lines.len() as u64);
+        }
         if synced.is_ok() || cut_back(&file, len_before).is_ok() {
             self.file = Some(file);
         }
@@ -140,6 +150,19 @@ impl Sink for FileSink {
 /// then it must not be extended again.
 fn cut_back(file: &File, len: u64) -> io::Result<()> {
     if file.metadata()?.len() > len { file.set_len(len) } else { Ok(()) }
+}
+
+/// Lets the system forget what lies far behind the end, now and then. Events that no one reads any more would fill its
+/// cache, and every write, also those of the journal, would have to make room first. A hint: it may be ignored.
+fn leave_cache(file: &File, len_before: u64, added: u64) {
+    let steps = |len: u64| len.saturating_sub(CACHED_BYTES) / UNCACHE_STEP;
+    let (from, to) = (steps(len_before), steps(len_before.saturating_add(added)));
+    if let Some(bytes) = NonZeroU64::new((to - from).saturating_mul(UNCACHE_STEP)) {
+        let advised = rustix::fs::fadvise(file, from.saturating_mul(UNCACHE_STEP), Some(bytes), Advice::DontNeed);
+        if let Err(error) = advised {
+            tracing::debug!(%error, "the system takes no advice on its cache");
+        }
+    }
 }
 
 fn sync_folder_of(path: &Path) -> io::Result<()> {
