@@ -309,6 +309,8 @@ fn a_full_journal_gets_room_from_two_checkpoints_of_the_same_state() {
     assert_eq!(house.turn(), 0, "and no third is needed");
     assert!(house.plan(), "there is room again");
     let state = state_of(house.executor.store().state());
+    let remembered = |store: &Store| store.state().commands.copy(0, 100).0;
+    let commands = remembered(house.executor.store());
     let files = house.storage.memory.files();
     for damaged in [None, Some(last)] {
         let memory = Memory::with(&files);
@@ -319,6 +321,7 @@ fn a_full_journal_gets_room_from_two_checkpoints_of_the_same_state() {
         let (store, report) = open(&memory, 2, None).unwrap();
         assert_eq!(report.checkpoint_lsn, Lsn(damaged.map_or(last, |lsn| lsn - 1)));
         assert_eq!(state_of(store.state()), state);
+        assert_eq!(remembered(&store), commands, "a command that is sent again gets its answer");
     }
 }
 
@@ -342,7 +345,16 @@ fn a_journal_is_stuck_only_if_it_is_full_and_its_last_plan_is_in_a_checkpoint() 
     let mut house = House::with(NEVER, 40_000, Lsn::ZERO, vec![Lsn(1)]);
     while house.plan() {}
     assert_eq!((house.turn(), house.oldest()), (2, 1));
+    house.clock.advance(2 * RETRY);
     assert_eq!((house.turn(), house.oldest()), (0, 1));
+    // Full behind a checkpoint of long ago: what lies below that one goes first, and then what lies below another.
+    let mut house = House::with(NEVER, 40_000, Lsn::ZERO, Vec::new());
+    house.plan_times(5);
+    house.checkpoint();
+    while house.plan() {}
+    let last = house.plans;
+    assert_eq!((house.turn(), house.checkpoints(), house.oldest()), (1, vec![last, 5], 6));
+    assert_eq!((house.turn(), house.checkpoints(), house.oldest()), (1, vec![last, last - 1], last));
 }
 
 #[test]

@@ -41,16 +41,15 @@ impl Outbox {
     fn positions(&self) -> Vec<OutboxPosition> {
         let mut outbox = self.open_at(OutboxPosition::START).unwrap();
         let mut positions = vec![outbox.position()];
-        let mut events = Vec::new();
-        loop {
-            events.clear();
+        // As many as there may be, and not without an end.
+        for _ in 0..100 {
+            let mut events = Vec::new();
             outbox.read(1, &mut events).unwrap();
-            if events.is_empty() {
-                return positions;
-            }
-            assert_eq!((events.len(), events[0].sequence), (1, outbox.position().sequence));
+            let Some(event) = events.first() else { break };
+            assert_eq!((events.len(), event.sequence), (1, outbox.position().sequence));
             positions.push(outbox.position());
         }
+        positions
     }
 
     fn forget_before(&self, lsn: u64) {
@@ -182,4 +181,29 @@ fn an_event_keeps_its_number_and_the_source_that_it_was_stored_with() {
     outbox.open_at(OutboxPosition::START).unwrap().read(9, &mut events).unwrap();
     assert!(events.iter().all(|event| &*event.source == "/orderd"));
     assert!(Arc::ptr_eq(&events[0].source, &events[2].source), "it is shared");
+}
+
+#[test]
+fn a_start_refuses_a_journal_that_its_cursor_disproves_and_says_which_of_the_two_is_wrong() {
+    let outbox = Outbox::of(9);
+    let positions = outbox.positions();
+    drop(outbox.executor);
+    let start = |files: &BTreeMap<String, Vec<u8>>, cursor| {
+        let memory = Memory::with(files);
+        let started = open(&memory, 2, cursor).map(|(_, report)| report.journal.last_lsn);
+        assert!(started.is_ok() || memory.files() == *files, "a refusal changed the store");
+        started.map_err(|error| error.to_string())
+    };
+    let sound = outbox.memory.files();
+    assert_eq!(start(&sound, Some(positions[5])), Ok(Lsn(9)));
+    let other = start(&sound, Some(OutboxPosition { body_crc: positions[5].body_crc ^ 1, ..positions[5] }));
+    let problem = "damaged at offset 0: the cursor says that LSN 5 holds event 5; the journal does not";
+    assert_eq!(other, Err(format!("store/cursors/events.cursor: {problem}")));
+    // The last plan is gone, and looks as if it had never been written.
+    let mut torn = sound;
+    let last = segment_path(Lsn(9));
+    torn.get_mut(&last).unwrap()[64..].fill(0);
+    assert_eq!(start(&torn, Some(positions[8])), Ok(Lsn(8)));
+    let problem = "LSN 9 is unreadable or missing, but a cursor or checkpoint has LSN 9";
+    assert_eq!(start(&torn, Some(positions[9])), Err(format!("{last}: damaged at offset 64: {problem}")));
 }
