@@ -109,9 +109,9 @@ limits! {
     /// `[relay]`: how events go out.
     RelayConfig {
         /// Events that a sink is given at once.
-        batch_events_max: usize = 4000, 1..=100_000;
+        batch_events_max: usize = 2000, 1..=100_000;
         /// Bytes that a sink is given at once (a batch has at least one event).
-        batch_bytes_max: usize = 4 * MIB, KIB..=64 * MIB;
+        batch_bytes_max: usize = 2 * MIB, KIB..=64 * MIB;
         /// Acknowledged events that a crash may make the daemon deliver again.
         cursor_events_max: u64 = 1000, 1..=1_000_000;
         /// How long an acknowledgement may stay unrecorded.
