@@ -64,6 +64,16 @@ fn sectors_that_a_power_cut_lost_are_torn_from_the_first_of_them_on() {
     file[synced.len()..].fill(0);
     assert_eq!(judge(&file, 0), torn(synced.len()));
     assert_eq!(judge(&[0; 700], 0), torn(0));
+    // Up to the end of a sector of the file, wherever what was read of it begins.
+    let end = (synced.len() / 512 + 2) * 512;
+    file[end..].copy_from_slice(&all[end..]);
+    for from in [0, 1, 100, synced.len() - 1] {
+        let judged = |file: &[u8]| judge(&file[from..], from as u64);
+        assert_eq!(judged(&file), torn(synced.len()), "read from {from}");
+        let mut shifted = file.clone();
+        shifted[end] = 0;
+        assert_eq!(judged(&shifted), foreign(synced.len()), "read from {from}");
+    }
 }
 
 #[test]
