@@ -43,7 +43,7 @@ fuzz seconds="60":
             -max_total_time={{seconds}} -rss_limit_mb=512 -timeout=5 -print_final_stats=1; \
     done
 
-# Small changes to the code, one at a time, that no unit test notices; `-f src/journal/writer.rs` for those of one file
+# Small changes to the code, one at a time, that no unit test notices; `-F src/journal/writer.rs` for those of one file
 # (needs `cargo install cargo-mutants`; hours for all). It works in memory, so that a sync costs nothing.
 mutants *args:
     TMPDIR=/dev/shm cargo mutants --package orderd --output target {{args}}
