@@ -1,6 +1,7 @@
 //! The housekeeper's thread, and its way to the state: through the executor, between two batches.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -8,6 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::contracts::PlanCommitter;
 use crate::domain::OrderState;
 use crate::executor::Task;
+use crate::journal::JournalIndex;
 use crate::repo::{CheckpointBegin, CheckpointSource, Housekeeper, LoggedCommand, Store};
 
 /// How often the housekeeper looks whether something is due.
@@ -15,12 +17,17 @@ const TURN: Duration = Duration::from_millis(200);
 
 /// Turns until `stop` says so, the first time at once: a daemon that never lives for long must keep up too, or each of
 /// its starts would have more to replay.
-pub(super) fn run(mut housekeeper: Housekeeper, tasks: Sender<Task<Store>>, stop: &Receiver<()>) {
+pub(super) fn run(
+    mut housekeeper: Housekeeper,
+    tasks: Sender<Task<Store>>,
+    journal: Arc<JournalIndex>,
+    stop: &Receiver<()>,
+) {
     // Checkpoints can wait, commands cannot: on a busy machine this thread comes last.
     if let Err(error) = rustix::process::nice(10) {
         tracing::debug!(%error, "the housekeeper runs with the usual priority");
     }
-    let mut state = SharedState { tasks, stop, at_work_since: Instant::now() };
+    let mut state = SharedState { tasks, journal, stop, at_work_since: Instant::now() };
     loop {
         housekeeper.turn(&mut state);
         if stop.recv_timeout(TURN) != Err(RecvTimeoutError::Timeout) {
@@ -37,6 +44,7 @@ const REST_MAX: Duration = Duration::from_millis(100);
 /// The state that the executor's thread owns.
 struct SharedState<'a> {
     tasks: Sender<Task<Store>>,
+    journal: Arc<JournalIndex>,
     stop: &'a Receiver<()>,
     at_work_since: Instant,
 }
@@ -69,7 +77,9 @@ impl CheckpointSource for SharedState<'_> {
     }
 
     fn rest(&mut self) -> io::Result<()> {
-        let rest = self.at_work_since.elapsed().saturating_mul(RESTS).min(REST_MAX);
+        // A full journal takes no plans: nobody waits for the disk, but everybody for the room.
+        let rests = if self.journal.is_full() { 0 } else { RESTS };
+        let rest = self.at_work_since.elapsed().saturating_mul(rests).min(REST_MAX);
         if self.stop.recv_timeout(rest) != Err(RecvTimeoutError::Timeout) {
             return Err(io::Error::other("the daemon stops"));
         }

@@ -158,8 +158,9 @@ impl Daemon {
             supervise(&format!("relay-{name}"), &end, move || Ok(worker.run(&signals)?))?;
         }
         supervise("executor", &end, move || Ok(command_loop.run(executor)?))?;
+        let index = Arc::clone(&files.index);
         supervise("housekeeper", &end, move || {
-            housekeeping::run(housekeeper, tasks, &housekeeper_stops);
+            housekeeping::run(housekeeper, tasks, index, &housekeeper_stops);
             Ok(())
         })?;
         supervise("server", &end, move || {
