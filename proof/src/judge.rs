@@ -5,10 +5,11 @@ use orderd::domain::{OrderId, OrderState, Timestamp};
 use orderd::journal::JournalReader;
 use orderd::repo::{JournalOutbox, LoggedCommand, StoredPlan};
 
-use crate::daemon::{Daemon, Options, SOURCE, SinkSetup};
+use crate::daemon::Daemon;
 use crate::disk::SimDisk;
 use crate::model::{Expected, Model, PlanFacts};
 use crate::sink::look;
+use crate::surroundings::{Options, SOURCE, SinkSetup};
 
 /// A command that was sent and not answered: it happened, or it did not.
 #[derive(Debug, Clone)]

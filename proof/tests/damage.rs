@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use orderd::contracts::Storage;
 use orderd::relay::{CursorFile, cursor};
-use orderd_proof::daemon::{STORE_ID, StartError};
-use orderd_proof::damage::{Cases, Damaged, Found, Outcome, Part, Refusal, Store, Told, Trial, run_many};
+use orderd_proof::daemon::StartError;
+use orderd_proof::damage::{Cases, Damaged, Found, Outcome, Part, Refusal, Store, Told, Trial, run_many, stores};
 use orderd_proof::disk::{Content, SimDisk};
 use orderd_proof::pool;
+use orderd_proof::surroundings::STORE_ID;
 use uuid::Uuid;
 
 /// So many bits are sixty-four kibibytes; other damage comes on top.
@@ -18,7 +19,7 @@ const SAMPLE: u64 = 11;
 
 #[test]
 fn no_damage_of_the_sample_is_passed_over() {
-    let cases = Cases::of(Store::all().unwrap());
+    let cases = Cases::of(stores().unwrap());
     assert!(cases.count() >= cases.stores.len() as u64 * BITS, "{} cases", cases.count());
     let of = if cfg!(debug_assertions) { 1600 } else { 16 };
     // Of bits and lengths a part; of everything else, all.
@@ -45,7 +46,7 @@ fn the_parts_together_are_all_cases() {
 }
 
 fn killed() -> Store {
-    Store::all().unwrap().swap_remove(0)
+    stores().unwrap().swap_remove(0)
 }
 
 /// A copy of `store` in which a file holds something else.
@@ -76,7 +77,7 @@ fn harmless_damage_is_no_violation() {
 #[test]
 fn a_start_that_drops_a_plan_is_told() {
     // A whole, sound store that ends earlier: what a start would leave that cut plans and put the cursors back.
-    let mut stores = Store::all().unwrap();
+    let mut stores = stores().unwrap();
     let (stopped, killed) = (stores.pop().unwrap(), stores.pop().unwrap());
     let changed = killed.files.iter().map(|file| (file.path.clone(), Some(file.content.clone()))).collect();
     let mut earlier = Damaged::new(&stopped, changed, "put back".to_owned()).unwrap().unwrap();

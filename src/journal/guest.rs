@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::recovery::io_error;
+use super::index::index_of;
+use super::recovery_error::{RecoveryError, io_error};
 use super::segment::{parse_segment_name, segment_path};
-use super::{JOURNAL_DIR, JournalFiles, JournalIndex, RecoveryError, SegmentInfo, StoreId};
+use super::{JOURNAL_DIR, JournalFiles, StoreId};
 use crate::contracts::{Lsn, Storage};
 
 /// What reading a journal takes that [`super::inspect`] has found to end with `last`.
@@ -41,15 +42,4 @@ pub fn sync_up_to(storage: &dyn Storage, last: Lsn) -> Result<(), RecoveryError>
 pub fn oldest_lsn(storage: &dyn Storage) -> Result<Lsn, RecoveryError> {
     let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
     Ok(names.iter().find_map(|name| parse_segment_name(name)).unwrap_or(Lsn::ZERO.next()))
-}
-
-/// The segments among `names`.
-pub(super) fn index_of(storage: &dyn Storage, names: &[String]) -> Result<JournalIndex, RecoveryError> {
-    let index = JournalIndex::default();
-    for base_lsn in names.iter().filter_map(|name| parse_segment_name(name)) {
-        let path = segment_path(base_lsn);
-        let file = storage.open_read_only(&path).map_err(io_error("opening", &path))?;
-        index.put(base_lsn, SegmentInfo { bytes: file.len().map_err(io_error("reading", &path))? });
-    }
-    Ok(index)
 }

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::StoreId;
+use super::recovery_error::{RecoveryError, io_error};
+use super::segment::{parse_segment_name, segment_path};
 use crate::contracts::{Lsn, Storage};
 
 /// What is known of a segment.
@@ -117,4 +119,15 @@ impl JournalIndex {
         let segments = self.segments();
         (segments.len(), segments.values().map(|info| info.bytes).sum())
     }
+}
+
+/// The segments among `names`.
+pub(super) fn index_of(storage: &dyn Storage, names: &[String]) -> Result<JournalIndex, RecoveryError> {
+    let index = JournalIndex::default();
+    for base_lsn in names.iter().filter_map(|name| parse_segment_name(name)) {
+        let path = segment_path(base_lsn);
+        let file = storage.open_read_only(&path).map_err(io_error("opening", &path))?;
+        index.put(base_lsn, SegmentInfo { bytes: file.len().map_err(io_error("reading", &path))? });
+    }
+    Ok(index)
 }

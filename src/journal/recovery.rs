@@ -8,11 +8,11 @@
 //!    and no byte is changed;
 //! 4. a file cannot be read: an I/O error, which is not the same as an end.
 
-use std::io;
 use std::sync::Arc;
 
 use super::format::{SegmentHeader, SegmentHeaderError};
-use super::guest::index_of;
+use super::index::index_of;
+use super::recovery_error::{RecoveryError, VersionError, damaged, io_error};
 use super::replay::{Replay, ReplayedFrame, Unfit};
 use super::scan::{Scan, Step, Tail};
 use super::segment::{TEMPORARY_SUFFIX, read_segment, segment_path};
@@ -21,7 +21,7 @@ use super::writer::{End, SegmentEnd};
 use super::{
     CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, Journal, JournalFiles, JournalIndex, JournalOptions, STORE_DIR, StoreId,
 };
-use crate::contracts::{Clock, CommitError, Lsn, Storage, StorageFile};
+use crate::contracts::{Clock, Lsn, Storage, StorageFile};
 
 /// So many at the most are replayed together: what they need can be fetched together.
 const TOGETHER: usize = 64;
@@ -51,56 +51,6 @@ pub struct TornTail {
     pub offset: u64,
     /// How long it is, up to the end of the file.
     pub bytes: u64,
-}
-
-/// Why the journal is not used.
-#[derive(Debug, thiserror::Error)]
-pub enum RecoveryError {
-    /// Bytes are not what was written, and nobody may go on as if they were.
-    #[error("{path}: damaged at offset {offset}: {problem}")]
-    Damaged {
-        /// The file, below the data directory.
-        path: String,
-        /// Where.
-        offset: u64,
-        /// What is wrong.
-        problem: String,
-    },
-    /// It is a later orderd's.
-    #[error("{path}: {source}")]
-    Version {
-        /// The file.
-        path: String,
-        /// Which version.
-        source: VersionError,
-    },
-    /// It cannot be read or written.
-    #[error("{operation} {path}: {source}")]
-    Io {
-        /// What was tried.
-        operation: &'static str,
-        /// On what.
-        path: String,
-        /// What came back.
-        source: io::Error,
-    },
-    /// A new segment could not be begun.
-    #[error(transparent)]
-    Journal(#[from] CommitError),
-}
-
-/// A format version that is not ours.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct VersionError(SegmentHeaderError);
-
-fn damaged(path: &str, offset: usize, problem: impl Into<String>) -> RecoveryError {
-    RecoveryError::Damaged { path: path.to_owned(), offset: offset as u64, problem: problem.into() }
-}
-
-pub(super) fn io_error(operation: &'static str, path: &str) -> impl FnOnce(io::Error) -> RecoveryError {
-    let path = path.to_owned();
-    move |source| RecoveryError::Io { operation, path, source }
 }
 
 /// Where replay starts and what it must reach at least.

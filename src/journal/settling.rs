@@ -1,10 +1,10 @@
 //! What a start does to the end of the last segment, once it has read everything.
 
 use super::format::SegmentHeader;
-use super::recovery::io_error;
+use super::recovery_error::{RecoveryError, io_error};
 use super::scan::{Scan, Step};
 use super::segment::segment_path;
-use super::{JournalIndex, RecoveryError, SegmentInfo};
+use super::{JournalIndex, SegmentInfo};
 use crate::contracts::{Lsn, Storage};
 
 /// What is to be done to the last segment.

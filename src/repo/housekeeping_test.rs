@@ -1,6 +1,5 @@
 //! When checkpoints are written, and what may go behind them.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +10,7 @@ use crate::executor::Executor;
 use crate::fuzzing::base::{STORE_ID, Source, executor, open, state_of, submission};
 use crate::fuzzing::memory::Memory;
 use crate::journal::testing::{SteppedClock, Watched};
-use crate::journal::{
-    CHECKPOINTS_DIR, CheckpointWriter, JournalFiles, JournalOptions, checkpoint_name, list_checkpoints,
-};
+use crate::journal::{CHECKPOINTS_DIR, JournalFiles, JournalOptions, checkpoint_name, list_checkpoints};
 
 const NEVER: HousekeeperOptions = HousekeeperOptions {
     journal_bytes: u64::MAX,
@@ -383,43 +380,4 @@ fn a_full_journal_keeps_nothing_for_replays() {
     while house.plan() {}
     house.turn();
     assert_eq!(house.oldest(), 16, "behind the older of the two");
-}
-
-#[test]
-fn checkpoints_of_many_orders_and_commands_come_back_whole() {
-    // More than are copied at once, and exactly as many.
-    for orders in [1023, 1024, 1025] {
-        let storage = Memory::with(&BTreeMap::new());
-        crate::journal::create_store(&storage, STORE_ID).unwrap();
-        let mut executor = executor(open(&storage, 1, None).unwrap().0);
-        let places: Vec<_> = (0..orders).map(|order| submission(3 * order)).collect();
-        for batch in places.chunks(8) {
-            executor.run(batch).unwrap();
-        }
-        let state = state_of(executor.store().state());
-        super::write_checkpoint(&storage, STORE_ID, &mut Source(executor.store())).unwrap();
-        let loaded = super::load_newest(&storage, STORE_ID, 12).unwrap();
-        assert_eq!((loaded.covered, loaded.required), (Lsn(orders), Lsn(orders)));
-        assert!(state_of(&loaded.state) == state, "{orders}");
-        let commands = |state: &super::StoreState| state.commands.copy(0, 100).0.len();
-        assert_eq!(commands(&loaded.state), commands(executor.store().state()));
-    }
-}
-
-#[test]
-fn a_checkpoint_with_fewer_orders_than_it_says_is_damage() {
-    let refused = |blocks: &[&[u8]]| {
-        let storage = Watched::new();
-        let mut writer = CheckpointWriter::create(&storage, STORE_ID, Lsn(3)).unwrap();
-        for block in blocks {
-            writer.block(block).unwrap();
-        }
-        writer.finish(&storage, Lsn(3)).unwrap();
-        super::verify_checkpoint(&storage, STORE_ID, Lsn(3)).map_err(|error| error.to_string())
-    };
-    // The last event's number, and how many orders follow.
-    assert_eq!(refused(&[&[7, 0]]), Ok(()));
-    for blocks in [vec![], vec![&[7, 1][..]]] {
-        assert!(refused(&blocks).unwrap_err().ends_with("orders are missing"));
-    }
 }

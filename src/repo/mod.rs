@@ -1,6 +1,8 @@
 //! What is stored, and how: orders and remembered commands in memory, plans in the journal, both in checkpoints.
 
 mod checkpoint;
+#[cfg(test)]
+mod checkpoint_test;
 mod command_log;
 #[cfg(test)]
 mod housekeeping_test;

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use orderd_proof::arguments::Arguments;
-use orderd_proof::damage::{Cases, Part, Store, run_many};
+use orderd_proof::conclude::conclude;
+use orderd_proof::damage::{Cases, Part, run_many, stores};
 use orderd_proof::pool;
 
 const USAGE: &str = "damage [--part N/M] [--threads N] | damage --case K";
@@ -14,7 +15,7 @@ fn main() -> ExitCode {
     let part = arguments.part("--part").map_or(Part::ALL, |(number, of)| Part { number, of });
     let threads = arguments.number("--threads").and_then(|count| usize::try_from(count).ok());
     arguments.finish();
-    let cases = match Store::all() {
+    let cases = match stores() {
         Ok(stores) => Cases::of(stores),
         Err(problem) => {
             println!("{problem}");
@@ -49,12 +50,5 @@ fn many(cases: &Cases, part: Part, threads: usize) -> ExitCode {
         println!("a {} store: {} bytes in {} files", store.form, store.len(), store.files.len());
     }
     let summary = run_many(cases, threads, |case| part.holds(case.number));
-    print!("{summary}");
-    match summary.verdict() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            println!("{problem}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude(&summary, summary.verdict())
 }

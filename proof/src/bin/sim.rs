@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use orderd_proof::arguments::Arguments;
+use orderd_proof::conclude::conclude;
 use orderd_proof::pool;
 use orderd_proof::sim::{run, run_many};
 
@@ -38,12 +39,5 @@ fn one(seed: u64, trace: bool) -> ExitCode {
 
 fn many(from: u64, seeds: u64, threads: usize) -> ExitCode {
     let summary = run_many(from, seeds, threads);
-    print!("{summary}");
-    match summary.verdict() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            println!("{problem}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude(&summary, summary.verdict())
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use orderd_proof::arguments::Arguments;
 use orderd_proof::bugs::Bug;
+use orderd_proof::conclude::conclude;
 use orderd_proof::pool;
 use orderd_proof::states::{Address, Size, replay, run_many};
 
@@ -52,12 +53,5 @@ fn one(address: Address) -> ExitCode {
 
 fn many(states: u64, size: Size, threads: usize) -> ExitCode {
     let summary = run_many(states, &size, threads);
-    print!("{summary}");
-    match summary.verdict() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            println!("{problem}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude(&summary, summary.verdict())
 }

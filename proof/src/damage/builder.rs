@@ -11,11 +11,12 @@ use orderd::repo::{CheckpointBegin, CheckpointSource, HousekeeperOptions, Logged
 use super::store::Store;
 use crate::clients::Clients;
 use crate::clock::{CountedIds, SimClock};
-use crate::daemon::{Daemon, Options, SOURCE, SinkSetup, Surroundings};
+use crate::daemon::Daemon;
 use crate::disk::{Content, SimDisk};
 use crate::model::{Model, Verdict};
 use crate::rng::Rng;
 use crate::sink::Manners;
+use crate::surroundings::{Options, SOURCE, SinkSetup, Surroundings};
 
 /// Follows closely: what it has seen proves the last batch.
 const QUICK: usize = 0;

@@ -14,6 +14,7 @@ mod store;
 mod tally;
 mod trial;
 
+pub use builder::stores;
 pub use case::{Case, Kind};
 pub use cases::Cases;
 pub use change::Damaged;

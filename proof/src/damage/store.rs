@@ -8,10 +8,10 @@ use orderd::relay::cursor;
 use orderd::relay::cursor_format::{self, Owner};
 use uuid::Uuid;
 
-use super::builder;
-use crate::daemon::{Daemon, STORE_ID, Surroundings};
+use crate::daemon::Daemon;
 use crate::disk::{Content, Tree};
 use crate::model::Model;
+use crate::surroundings::{STORE_ID, Surroundings};
 
 /// A store, undamaged.
 pub struct Store {
@@ -53,14 +53,6 @@ pub struct Sink {
 }
 
 impl Store {
-    /// All forms of it, always the same.
-    ///
-    /// # Errors
-    /// They could not be made as they should be.
-    pub fn all() -> Result<Vec<Self>, String> {
-        builder::stores()
-    }
-
     /// A store as `around` has left it; `held` is what its files have held.
     pub(super) fn new(
         form: &'static str,

@@ -10,10 +10,11 @@ use super::change::Damaged;
 use super::outcome::{Found, Outcome};
 use super::refusal::Refusal;
 use super::store::Store;
-use crate::daemon::{Daemon, StartError, Surroundings};
+use crate::daemon::{Daemon, StartError};
 use crate::disk::{SimDisk, Tree};
 use crate::judge::{audit, judge_sinks, judge_state};
 use crate::sink::{Consumer, look};
+use crate::surroundings::Surroundings;
 
 /// What `verify` said.
 #[derive(Debug, Clone)]

@@ -3,12 +3,13 @@
 use orderd::relay::{Step, WorkerError};
 
 use super::world::World;
-use crate::daemon::{Daemon, StartError, Surroundings};
+use crate::daemon::{Daemon, StartError};
 use crate::disk::tree::Node;
 use crate::disk::{Faults, Tree};
 use crate::judge::{Found, judge, judge_cursors, judge_sinks, judge_stop};
 use crate::marks::Mark;
 use crate::sink::look;
+use crate::surroundings::Surroundings;
 
 /// After so many starts that failed, one without faults.
 const STARTS_WITH_FAULTS: u64 = 6;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use orderd::repo::HousekeeperOptions;
 
-use crate::daemon::Options;
 use crate::disk::{Call, Faults};
 use crate::rng::Rng;
 use crate::sink::Manners;
+use crate::surroundings::Options;
 
 /// The character of one run.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use super::swarm::Swarm;
 use crate::bugs::Bug;
 use crate::clients::Clients;
 use crate::clock::{CountedIds, SimClock};
-use crate::daemon::{Daemon, SOURCE, SinkSetup, Surroundings};
+use crate::daemon::Daemon;
 use crate::disk::{Call, SimDisk, Weather};
 use crate::fingerprint::Fingerprint;
 use crate::judge::{Unanswered, audit, judge_sinks};
@@ -12,6 +12,7 @@ use crate::marks::{Mark, Marks};
 use crate::model::Model;
 use crate::rng::Rng;
 use crate::sink::{Manners, look};
+use crate::surroundings::{SOURCE, SinkSetup, Surroundings};
 
 /// What came of a seed.
 #[derive(Debug, Clone)]

@@ -9,11 +9,12 @@ use uuid::Uuid;
 use super::ledger::{Ledger, Moment, Standing, open};
 use super::stage::Record;
 use crate::clock::{CountedIds, SimClock};
-use crate::daemon::{Daemon, StartError, Surroundings};
+use crate::daemon::{Daemon, StartError};
 use crate::disk::{Recorded, SimDisk, Tree};
 use crate::judge::{Found, audit, judge, judge_cursors, judge_sinks, judge_stop};
 use crate::model::{Model, Verdict};
 use crate::sink::look;
+use crate::surroundings::Surroundings;
 
 /// Other than those of the scripts: a segment of this run never has the epoch of one of theirs.
 const RUN_SEED: u64 = 0x5EED;

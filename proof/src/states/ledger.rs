@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::daemon::SinkSetup;
 use crate::fingerprint::Fingerprint;
 use crate::judge::Unanswered;
 use crate::model::Model;
 use crate::sink::look;
+use crate::surroundings::SinkSetup;
 
 /// What somebody outside of the daemon knows.
 #[derive(Clone)]

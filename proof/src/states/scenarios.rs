@@ -6,8 +6,8 @@ use orderd::repo::HousekeeperOptions;
 
 use super::stage::{Record, Stage};
 use crate::bugs::Bug;
-use crate::daemon::Options;
 use crate::rng::Rng;
+use crate::surroundings::Options;
 
 /// A script.
 pub struct Scenario {

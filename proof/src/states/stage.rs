@@ -14,12 +14,13 @@ use super::size::Size;
 use crate::bugs::Bug;
 use crate::clients::Clients;
 use crate::clock::{CountedIds, SimClock};
-use crate::daemon::{Daemon, Options, SOURCE, SinkSetup, Surroundings};
+use crate::daemon::Daemon;
 use crate::disk::{Call, Part, Recorded, SimDisk, Tree, crash, unsynced};
 use crate::judge::{Unanswered, judge, judge_cursors, judge_sinks, judge_stop};
 use crate::model::{Model, Verdict};
 use crate::rng::Rng;
 use crate::sink::Manners;
+use crate::surroundings::{Options, SOURCE, SinkSetup, Surroundings};
 
 /// So many commands at once are orders alone.
 const ORDERS_ALONE: u64 = 5;

@@ -1,0 +1,56 @@
+//! Why a journal is not used.
+
+use std::io;
+
+use super::format::SegmentHeaderError;
+use crate::contracts::CommitError;
+
+/// Why the journal is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    /// Bytes are not what was written, and nobody may go on as if they were.
+    #[error("{path}: damaged at offset {offset}: {problem}")]
+    Damaged {
+        /// The file, below the data directory.
+        path: String,
+        /// Where.
+        offset: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// It is a later orderd's.
+    #[error("{path}: {source}")]
+    Version {
+        /// The file.
+        path: String,
+        /// Which version.
+        source: VersionError,
+    },
+    /// It cannot be read or written.
+    #[error("{operation} {path}: {source}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        path: String,
+        /// What came back.
+        source: io::Error,
+    },
+    /// A new segment could not be begun.
+    #[error(transparent)]
+    Journal(#[from] CommitError),
+}
+
+/// A format version that is not ours.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct VersionError(pub(super) SegmentHeaderError);
+
+pub(super) fn damaged(path: &str, offset: usize, problem: impl Into<String>) -> RecoveryError {
+    RecoveryError::Damaged { path: path.to_owned(), offset: offset as u64, problem: problem.into() }
+}
+
+pub(super) fn io_error(operation: &'static str, path: &str) -> impl FnOnce(io::Error) -> RecoveryError {
+    let path = path.to_owned();
+    move |source| RecoveryError::Io { operation, path, source }
+}
