@@ -25,7 +25,7 @@ pub trait PlanCommitter: OrderRepository {
     fn commit(&mut self) -> Result<(), CommitError>;
 
     /// Says which orders will be retrieved next, so that they can be fetched together. A hint: nothing depends on it.
-    fn look_ahead(&self, _order_ids: &[OrderId]) {}
+    fn prefetch(&self, _order_ids: &[OrderId]) {}
 
     /// The bytes that `commit` would write now.
     fn staged_bytes(&self) -> usize;

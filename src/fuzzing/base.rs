@@ -14,10 +14,10 @@ use crate::contracts::{
 };
 use crate::domain::{CancelReason, Cents, CommandId, CustomerId, OrderId, OrderState, Timestamp};
 use crate::executor::{Executor, ExecutorOptions};
-use crate::journal::{JournalFiles, JournalOptions, Replay, Span, StoreId, create_store, inspect};
+use crate::journal::{JournalHandle, JournalOptions, Redo, RedoRange, StoreId, create_store, inspect};
 use crate::relay::{CursorFile, cursor};
 use crate::repo::{
-    CheckpointBegin, CheckpointSource, JournalOutbox, LoggedCommand, OpenError, OpenReport, SinkPosition, Store,
+    CheckpointBegin, CheckpointSource, DedupEntry, JournalOutbox, OpenError, OpenReport, SinkPosition, Store,
     StoreOptions, StoreState, open_store, write_checkpoint,
 };
 
@@ -136,7 +136,7 @@ impl CheckpointSource for Source<'_> {
         Ok(self.0.state().orders.rows(from, count).copied().collect())
     }
 
-    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<LoggedCommand>, u64)> {
+    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
         Ok(self.0.state().commands.copy(from, count))
     }
 }
@@ -168,7 +168,7 @@ fn make() -> Base {
     run(&mut second, 18..21, &mut states);
     let store = second.store();
     let index = Arc::clone(store.journal().index());
-    let files = JournalFiles { storage: Arc::new(memory.clone()), index, store_id: STORE_ID };
+    let files = JournalHandle { storage: Arc::new(memory.clone()), index, store_id: STORE_ID };
     let start = JournalOutbox::beginning(files.clone(), store.state().last_sequence).unwrap();
     let mut outbox = JournalOutbox::open(files, Arc::clone(store.durable_sequence()), start).unwrap();
     let mut cursor = CursorFile::create(&memory, SINK, uuid_of(STORE_ID), start).unwrap();
@@ -184,11 +184,11 @@ fn make() -> Base {
     run(&mut third, 21..27, &mut states);
     drop(third);
     let mut bodies = Vec::new();
-    let keep: &mut Replay<'_> = &mut |frames| {
+    let keep: &mut Redo<'_> = &mut |frames| {
         bodies.extend(frames.iter().map(|frame| frame.body.to_vec()));
         Ok(())
     };
-    inspect(&memory, STORE_ID, Span { from: Lsn::ZERO, proven: Lsn::ZERO }, keep).unwrap();
+    inspect(&memory, STORE_ID, RedoRange { after: Lsn::ZERO, must_reach: Lsn::ZERO }, keep).unwrap();
     assert_eq!(bodies.len(), states.len() - 1);
     Base { files: memory.files(), states, bodies, cursor_lsn }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::JournalFiles;
+use super::JournalHandle;
 use super::format::{
     FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader,
 };
@@ -11,7 +11,7 @@ use crate::contracts::{Lsn, OutboxError, StorageFile};
 
 /// One reader; it costs a window of memory and an open file.
 pub struct JournalReader {
-    files: JournalFiles,
+    files: JournalHandle,
     next_lsn: Lsn,
     segment: Option<OpenSegment>,
 }
@@ -65,7 +65,7 @@ const FRAME_BYTES_MAX: usize = FRAME_HEADER_LEN + FRAME_BODY_BYTES_MAX;
 impl JournalReader {
     /// A reader whose next frame is `next_lsn`.
     #[must_use]
-    pub const fn new(files: JournalFiles, next_lsn: Lsn) -> Self {
+    pub const fn new(files: JournalHandle, next_lsn: Lsn) -> Self {
         Self { files, next_lsn, segment: None }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::format::{FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::testing::{ALL, OPTIONS, STORE_ID, SteppedClock, Watched, append, start, try_start};
-use super::{FRAME_BODY_BYTES_MAX, Journal, JournalFiles, JournalOptions, JournalReader, segment_path};
+use super::{FRAME_BODY_BYTES_MAX, Journal, JournalHandle, JournalOptions, JournalReader, segment_path};
 use crate::contracts::{Lsn, OutboxError, Storage};
 
 const SEGMENT: Lsn = Lsn(1);
@@ -12,7 +12,7 @@ const KIB: u64 = 1 << 10;
 
 fn reader(storage: &Watched, journal: &Journal, next_lsn: u64) -> JournalReader {
     let (storage, index) = (Arc::new(storage.clone()), Arc::clone(journal.index()));
-    JournalReader::new(JournalFiles { storage, index, store_id: STORE_ID }, Lsn(next_lsn))
+    JournalReader::new(JournalHandle { storage, index, store_id: STORE_ID }, Lsn(next_lsn))
 }
 
 /// A journal of `plans`, and where each of its frames begins.

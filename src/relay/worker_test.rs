@@ -128,7 +128,7 @@ fn the_cursor_never_passes_what_the_sink_acknowledged() {
             worker.step().unwrap();
             let (saved, acknowledged) = (world.saved(), world.sink.acknowledged());
             assert!(saved <= acknowledged, "seed {seed}, step {step}: saved {saved}, acknowledged {acknowledged}");
-            assert_eq!(worker.monitor().read().acked_sequence.0, worker.acknowledged.position().sequence.0);
+            assert_eq!(worker.monitor().read().acked_sequence.0, worker.progress.position().sequence.0);
         }
     }
 }
@@ -396,11 +396,11 @@ fn reopening_reaches_the_sink_and_ends_the_wait() {
 fn every_step_is_a_sign_of_life() {
     let world = World::with(25);
     let mut worker = world.start();
-    let pulse = worker.pulse();
+    let heartbeat = worker.heartbeat();
     for beats in 1..6 {
         worker.step().unwrap();
-        assert_eq!(pulse.beats(), beats);
-        assert!(!pulse.may_be_quiet() && !pulse.in_delivery());
+        assert_eq!(heartbeat.beats(), beats);
+        assert!(!heartbeat.may_be_quiet() && !heartbeat.in_delivery());
     }
 }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::StoredPlan;
+use super::PlanRecord;
 use crate::contracts::{
     Lsn, Mutation, OutboxEntry, OutboxError, OutboxPosition, OutboxReader, PublishedEvent, Sequence,
 };
-use crate::journal::{JournalFiles, JournalReader};
+use crate::journal::{JournalHandle, JournalReader};
 
 /// The number of the last durable event: written by the store after each commit, read by the relay.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl JournalOutbox {
     /// # Errors
     /// The plan at that position is missing, or is another than it was.
     pub fn open(
-        files: JournalFiles,
+        files: JournalHandle,
         durable_sequence: Arc<DurableSequence>,
         position: OutboxPosition,
     ) -> Result<Self, OutboxError> {
@@ -73,14 +73,14 @@ impl JournalOutbox {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn beginning(files: JournalFiles, last_sequence: Sequence) -> Result<OutboxPosition, OutboxError> {
+    pub fn beginning(files: JournalHandle, last_sequence: Sequence) -> Result<OutboxPosition, OutboxError> {
         let oldest = files.index.oldest().unwrap_or_default();
         let mut reader = JournalReader::new(files, oldest);
         let before = Lsn(oldest.0.saturating_sub(1));
         let sequence = match reader.next_frame()? {
             None => last_sequence,
             Some(frame) => {
-                let plan = StoredPlan::decode(frame.body).map_err(OutboxError::Damaged)?;
+                let plan = PlanRecord::decode(frame.body).map_err(OutboxError::Damaged)?;
                 Sequence(plan.first_sequence.0.saturating_sub(1))
             }
         };
@@ -89,7 +89,7 @@ impl JournalOutbox {
 
     /// The position behind everything that is durable now.
     #[must_use]
-    pub fn end(files: &JournalFiles, last_sequence: Sequence) -> OutboxPosition {
+    pub fn end(files: &JournalHandle, last_sequence: Sequence) -> OutboxPosition {
         OutboxPosition { sequence: last_sequence, lsn: files.index.durable_lsn(), ..OutboxPosition::START }
     }
 
@@ -99,7 +99,7 @@ impl JournalOutbox {
             return Err(OutboxError::Damaged(format!("LSN {} cannot be read", expected.lsn)));
         };
         let same = expected.body_crc == 0 || frame.body_crc == expected.body_crc;
-        let plan = StoredPlan::decode(frame.body).map_err(OutboxError::Damaged)?;
+        let plan = PlanRecord::decode(frame.body).map_err(OutboxError::Damaged)?;
         let entries = outbox_entries(&plan).count() as u64;
         // A cursor stands behind whole plans.
         if same && plan.first_sequence.plus(entries) == expected.sequence.next() {
@@ -112,7 +112,7 @@ impl JournalOutbox {
     }
 }
 
-fn outbox_entries<'a>(plan: &'a StoredPlan<'_>) -> impl Iterator<Item = &'a OutboxEntry> {
+fn outbox_entries<'a>(plan: &'a PlanRecord<'_>) -> impl Iterator<Item = &'a OutboxEntry> {
     plan.mutations.iter().filter_map(|mutation| match mutation {
         Mutation::InsertOutbox(entry) => Some(entry),
         Mutation::InsertOrder(_) | Mutation::UpdateOrder(_) | Mutation::InsertCommand(_) => None,
@@ -120,7 +120,7 @@ fn outbox_entries<'a>(plan: &'a StoredPlan<'_>) -> impl Iterator<Item = &'a Outb
 }
 
 /// The events of a stored plan, numbered.
-pub fn published(plan: StoredPlan<'_>, source: &Arc<str>) -> impl Iterator<Item = PublishedEvent> {
+pub fn published(plan: PlanRecord<'_>, source: &Arc<str>) -> impl Iterator<Item = PublishedEvent> {
     let mut sequence = plan.first_sequence;
     plan.mutations.into_iter().filter_map(move |mutation| match mutation {
         Mutation::InsertOutbox(entry) => {
@@ -137,7 +137,7 @@ impl OutboxReader for JournalOutbox {
         let full = batch.len().saturating_add(events_max);
         while batch.len() < full {
             let Some(frame) = self.reader.next_frame()? else { break };
-            let plan = StoredPlan::decode(frame.body)
+            let plan = PlanRecord::decode(frame.body)
                 .map_err(|problem| OutboxError::Damaged(format!("LSN {}: {problem}", frame.lsn)))?;
             if plan.source != &*self.source {
                 self.source = Arc::from(plan.source);

@@ -8,8 +8,8 @@ use crate::contracts::{Lsn, OutboxError, OutboxPosition, OutboxReader, Sequence,
 use crate::executor::Executor;
 use crate::fuzzing::base::{STORE_ID, executor, open, submission};
 use crate::fuzzing::memory::Memory;
-use crate::journal::{JournalFiles, create_store, segment_path};
-use crate::repo::StoredPlan;
+use crate::journal::{JournalHandle, create_store, segment_path};
+use crate::repo::PlanRecord;
 
 /// A store in which every plan has a segment of its own, and an event.
 struct Outbox {
@@ -28,9 +28,9 @@ impl Outbox {
         Self { memory, executor }
     }
 
-    fn files(&self) -> JournalFiles {
+    fn files(&self) -> JournalHandle {
         let index = Arc::clone(self.executor.store().journal().index());
-        JournalFiles { storage: Arc::new(self.memory.clone()), index, store_id: STORE_ID }
+        JournalHandle { storage: Arc::new(self.memory.clone()), index, store_id: STORE_ID }
     }
 
     fn open_at(&self, position: OutboxPosition) -> Result<JournalOutbox, OutboxError> {
@@ -172,7 +172,7 @@ fn a_gap_in_the_numbers_is_damage() {
 fn an_event_keeps_its_number_and_the_source_that_it_was_stored_with() {
     let bodies = &crate::fuzzing::base::base().bodies;
     for (plan, body) in (1..).zip(bodies) {
-        let stored = StoredPlan::decode(body).unwrap();
+        let stored = PlanRecord::decode(body).unwrap();
         let events: Vec<_> = published(stored, &Arc::from("/elsewhere")).collect();
         assert_eq!((events.len(), events[0].sequence, &*events[0].source), (1, Sequence(plan), "/elsewhere"));
     }

@@ -1,7 +1,7 @@
 //! The reading of a line as the fuzzers see it.
 
-use super::protocol::{self, Incoming};
-use super::wire_error::ErrorKind;
+use super::jsonrpc::{self, Incoming};
+use super::rpc_error::ErrorKind;
 use crate::contracts::Command;
 
 /// What a line came to.
@@ -16,7 +16,7 @@ pub(crate) enum ReadLine {
 }
 
 pub(crate) fn read_line(line: &[u8]) -> ReadLine {
-    match protocol::read(line) {
+    match jsonrpc::read(line) {
         Incoming::Call { id, command } => ReadLine::Command { id: Some(id.to_owned()), command },
         Incoming::Notification(command) => ReadLine::Command { id: None, command },
         Incoming::Refused { error, .. } if error.kind == ErrorKind::ParseError => ReadLine::NotJson,

@@ -9,7 +9,7 @@ use mio::{Poll, Waker};
 
 use super::event_loop::{EventLoop, WAKER};
 use super::listener::{BindError, Listener};
-use super::{ServerOptions, exchange::Exchange, status::Surroundings};
+use super::{ServerOptions, shared::Shared, status::StatusContext};
 use crate::contracts::{Answer, Clock, SinkMonitor, Submission};
 
 /// Serves the socket in the thread that runs it.
@@ -60,8 +60,8 @@ impl Server {
             turns: AtomicU64::new(0),
             waker,
         });
-        let exchange = Exchange::new(options.clone(), Surroundings::new(clock, sinks), submissions);
-        let event_loop = EventLoop::new(poll, listener, exchange, answers, Arc::clone(&signals)).map_err(failed)?;
+        let shared = Shared::new(options.clone(), StatusContext::new(clock, sinks), submissions);
+        let event_loop = EventLoop::new(poll, listener, shared, answers, Arc::clone(&signals)).map_err(failed)?;
         Ok((Self { event_loop }, ServerHandle { signals }))
     }
 
