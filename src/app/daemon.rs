@@ -15,7 +15,7 @@ use super::relays::{self, Outbox, Relay};
 use super::watchdog::Watchdog;
 use super::{AppError, maintenance};
 use crate::config::Config;
-use crate::contracts::{Answer, Submission};
+use crate::contracts::{Answer, Envelope};
 use crate::executor::{CommandLoop, Executor, ExecutorOptions, Task};
 use crate::journal::{JournalHandle, SegmentMap};
 use crate::logging::LogHandle;
@@ -118,7 +118,7 @@ impl Daemon {
             .iter()
             .map(|relay| (relay.name.clone(), Arc::clone(&relay.control), relay.worker.heartbeat()))
             .collect();
-        let (submit, submissions) = bounded::<Submission>(config.executor.queue_commands_max);
+        let (submit, requests) = bounded::<Envelope>(config.executor.queue_commands_max);
         let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);
         let monitors = workers.iter().map(|relay| relay.worker.monitor()).collect();
         // From here on clients can connect; they are heard once the server's thread runs.
@@ -145,7 +145,7 @@ impl Daemon {
             Box::new(move || handle.answers_ready())
         };
         let command_loop = CommandLoop {
-            submissions,
+            requests,
             tasks: tasks_heard,
             answers: answer,
             answers_ready,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::contracts::PlanCommitter;
+use crate::contracts::PlanStore;
 use crate::domain::OrderState;
 use crate::executor::Task;
 use crate::journal::SegmentMap;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::contracts::{
-    Answer, Clock, Command, CommitError, OrderIds, Outcome, Plan, PlanCommitter, ProcessedCommand, Refusal, Request,
-    Submission,
+    Answer, ChangeRequest, Clock, Command, CommitError, Envelope, OperatorRefusal, OrderIds, Outcome, Plan, PlanStore,
+    ProcessedCommand, Refusal, Request,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, OrderId};
 use crate::usecases::{cancel_order, complete_order, place_order};
@@ -29,7 +29,7 @@ pub struct Executor<S> {
     options: ExecutorOptions,
 }
 
-impl<S: PlanCommitter> Executor<S> {
+impl<S: PlanStore> Executor<S> {
     /// An executor over `store`.
     pub fn new(store: S, clock: Arc<dyn Clock>, order_ids: Box<dyn OrderIds>, options: ExecutorOptions) -> Self {
         Self { store, clock, order_ids, options }
@@ -50,16 +50,16 @@ impl<S: PlanCommitter> Executor<S> {
         &mut self.store
     }
 
-    /// Runs `submissions` in their order and gives their answers in the same order.
+    /// Runs `requests` in their order and gives their answers in the same order.
     ///
     /// Everything an answer says is durable: results, and also refusals, duplicates and reads, which may rest on a plan
     /// of the same batch. So no answer leaves before the batch is committed.
     ///
     /// # Errors
     /// It is unknown what is stored. No answer of this batch may leave, and the process must end.
-    pub fn run(&mut self, submissions: &[Submission]) -> Result<Vec<Answer>, CommitError> {
-        let mut answers = Vec::with_capacity(submissions.len());
-        let mut rest = submissions;
+    pub fn run(&mut self, requests: &[Envelope]) -> Result<Vec<Answer>, CommitError> {
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut rest = requests;
         while !rest.is_empty() {
             let has_room = self.store.has_room()?;
             let decided = self.decide_batch(rest, has_room, &mut answers)?;
@@ -82,31 +82,42 @@ impl<S: PlanCommitter> Executor<S> {
     /// Decides until a batch is full; gives how many were decided.
     fn decide_batch(
         &mut self,
-        submissions: &[Submission],
+        requests: &[Envelope],
         has_room: bool,
         answers: &mut Vec<Answer>,
     ) -> Result<usize, CommitError> {
         let mut order_ids = Vec::with_capacity(PREFETCH);
-        for (index, submission) in submissions.iter().enumerate() {
+        for (index, envelope) in requests.iter().enumerate() {
             if index >= self.options.batch_commands_max || self.store.staged_bytes() >= self.options.batch_bytes_max {
                 return Ok(index);
             }
             if index.is_multiple_of(PREFETCH) {
-                let next = submissions.iter().skip(index).take(PREFETCH);
+                let next = requests.iter().skip(index).take(PREFETCH);
                 order_ids.clear();
-                order_ids.extend(next.filter_map(|submission| submission.command.request.order_id()));
+                order_ids.extend(next.filter_map(|envelope| envelope.request.order_id()));
                 self.store.prefetch(&order_ids);
             }
-            let outcome = self.decide(&submission.command, has_room)?;
-            answers.push(Answer { connection: submission.connection, outcome });
+            let outcome = self.decide(&envelope.request, has_room)?;
+            answers.push(Answer { connection: envelope.connection, ticket: envelope.ticket, outcome });
         }
-        Ok(submissions.len())
+        Ok(requests.len())
     }
 
-    fn decide(&mut self, command: &Command, has_room: bool) -> Result<Outcome, CommitError> {
-        let processed = command
-            .command_id
-            .map(|command_id| ProcessedCommand { command_id, fingerprint: command.request.fingerprint() });
+    fn decide(&mut self, request: &Request, has_room: bool) -> Result<Outcome, CommitError> {
+        match request {
+            Request::Change(change) => self.change(change, has_room),
+            Request::Get { order_id } => Ok(self.show(*order_id)),
+            Request::Status => Ok(Outcome::Status(self.store.status())),
+            Request::Operate(_) => {
+                let refusal = OperatorRefusal::Invalid("delivery cannot be operated yet".to_owned());
+                Ok(Outcome::Refused(refusal.into()))
+            }
+        }
+    }
+
+    fn change(&mut self, change: &ChangeRequest, has_room: bool) -> Result<Outcome, CommitError> {
+        let processed =
+            change.command_id.map(|command_id| ProcessedCommand { command_id, fingerprint: change.fingerprint() });
         if let Some(ProcessedCommand { command_id, fingerprint }) = processed
             && let Some(first) = self.store.remembered(command_id)
         {
@@ -115,14 +126,12 @@ impl<S: PlanCommitter> Executor<S> {
             }
             return Ok(Outcome::Changed { order: first.order, lsn: first.lsn, duplicate: true });
         }
-        let planned = match &command.request {
-            Request::Get { order_id } => return Ok(self.show(*order_id)),
-            Request::Status => return Ok(Outcome::Status(self.store.status())),
-            Request::Place { order_id, customer_id, total_amount } => {
+        let planned = match &change.command {
+            Command::Place { order_id, customer_id, total_amount } => {
                 self.place(*order_id, *customer_id, *total_amount)
             }
-            Request::Complete { order_id } => self.complete(*order_id),
-            Request::Cancel { order_id, reason } => self.cancel(*order_id, reason.clone()),
+            Command::Complete { order_id } => self.complete(*order_id),
+            Command::Cancel { order_id, reason } => self.cancel(*order_id, reason.clone()),
         };
         let mut plan = match planned {
             Ok(plan) => plan,

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::memory::Memory;
 use crate::contracts::{
-    Clock, Command, ConnectionId, Lsn, OrderIds, OutboxPosition, OutboxReader, Outcome, PlanCommitter, Request,
-    Sequence, Storage, Submission,
+    ChangeRequest, Clock, Command, ConnectionId, Envelope, EventFeed, FeedPosition, Lsn, OrderIds, Outcome, PlanStore,
+    Request, Sequence, Storage, Ticket,
 };
 use crate::domain::{CancelReason, Cents, CommandId, CustomerId, OrderId, OrderState, Timestamp};
 use crate::executor::{Executor, ExecutorOptions};
@@ -70,7 +70,7 @@ pub fn state_of(state: &StoreState) -> State {
 }
 
 /// Opens the journal with segments so small that a few batches fill one.
-pub fn open(memory: &Memory, boot: u64, cursor: Option<OutboxPosition>) -> Result<(Store, OpenReport), OpenError> {
+pub fn open(memory: &Memory, boot: u64, cursor: Option<FeedPosition>) -> Result<(Store, OpenReport), OpenError> {
     let journal = JournalOptions {
         segment_bytes: 1,
         bytes_max: 1 << 20,
@@ -91,19 +91,24 @@ pub fn executor(store: Store) -> Executor<Store> {
 }
 
 /// Command number `number` of the one history that there is.
-pub fn submission(number: u64) -> Submission {
+pub fn submission(number: u64) -> Envelope {
     let order_id = OrderId::new(Uuid::from_u128(u128::from(number / 3)));
-    let request = match number % 3 {
-        0 => Request::Place {
+    let command = match number % 3 {
+        0 => Command::Place {
             order_id: Some(order_id),
             customer_id: CustomerId::new(Uuid::from_u128(7)),
             total_amount: Cents::new(number).unwrap(),
         },
-        1 => Request::Complete { order_id },
-        _ => Request::Cancel { order_id, reason: Some(CancelReason::new("r".repeat(number as usize)).unwrap()) },
+        1 => Command::Complete { order_id },
+        _ => Command::Cancel { order_id, reason: Some(CancelReason::new("r".repeat(number as usize)).unwrap()) },
     };
     let command_id = (!number.is_multiple_of(4)).then(|| CommandId::new(Uuid::from_u128(1000 + u128::from(number))));
-    Submission { connection: ConnectionId(1), command: Command { request, command_id } }
+    Envelope {
+        connection: ConnectionId(1),
+        ticket: Ticket(number),
+        uid: 0,
+        request: Request::Change(ChangeRequest { command, command_id, context: None }),
+    }
 }
 
 /// Runs commands in batches of three, and keeps what the store held after each plan.

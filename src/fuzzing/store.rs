@@ -7,7 +7,7 @@ use super::base::{SINK, STORE_ID, State, base, executor, open, state_of, submiss
 use super::edits::edit;
 use super::input::Input;
 use super::memory::Memory;
-use crate::contracts::{Lsn, OutboxReader, Outcome};
+use crate::contracts::{EventFeed, Lsn, Outcome};
 use crate::journal::{CHECKPOINTS_DIR, IdentityError, JournalHandle, RecoveryError, open_store};
 use crate::relay::{CursorError, CursorFile};
 use crate::repo::{JournalOutbox, OpenError, Store, inspect_store};

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::cursor::{CursorFile, SaveError};
 use super::{Backoff, WorkerSettings};
-use crate::contracts::OutboxPosition;
+use crate::contracts::FeedPosition;
 
 /// The acknowledged position, and the cursor that follows it.
 pub(super) struct Progress {
     cursor: CursorFile,
-    position: OutboxPosition,
+    position: FeedPosition,
     unsaved_events: u64,
     /// By when, on the steady clock, the first unsaved acknowledgement is to be saved.
     due_at: Option<Duration>,
@@ -35,7 +35,7 @@ impl Progress {
     }
 
     #[cfg(test)]
-    pub(super) const fn position(&self) -> OutboxPosition {
+    pub(super) const fn position(&self) -> FeedPosition {
         self.position
     }
 
@@ -44,7 +44,7 @@ impl Progress {
     }
 
     /// The sink has taken all events up to `position`.
-    pub(super) fn advance(&mut self, position: OutboxPosition, events: u64, now: Duration) {
+    pub(super) fn advance(&mut self, position: FeedPosition, events: u64, now: Duration) {
         self.position = position;
         self.unsaved_events = self.unsaved_events.saturating_add(events);
         self.due_at = self.due_at.or_else(|| Some(now.saturating_add(self.delay_max)));

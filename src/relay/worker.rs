@@ -9,9 +9,7 @@ use super::cursor::{CursorFile, SaveError, SavedPosition};
 use super::heartbeat::Heartbeat;
 use super::progress::Progress;
 use super::{Backoff, WorkerSettings};
-use crate::contracts::{
-    Clock, OutboxError, OutboxReader, Sequence, Sink, SinkError, SinkMonitor, SinkState, SinkStatus,
-};
+use crate::contracts::{Clock, EventFeed, FeedError, Sequence, Sink, SinkError, SinkMonitor, SinkState, SinkStatus};
 
 /// Moves events from the outbox into one sink: at least once, in order, for as long as it takes.
 ///
@@ -20,7 +18,7 @@ use crate::contracts::{
 pub struct Worker {
     name: String,
     drain_max: Duration,
-    reader: Box<dyn OutboxReader>,
+    reader: Box<dyn EventFeed>,
     sink: Box<dyn Sink>,
     clock: Arc<dyn Clock>,
     monitor: Arc<SinkMonitor>,
@@ -68,11 +66,11 @@ impl WorkerError {
     }
 }
 
-impl From<OutboxError> for WorkerError {
-    fn from(error: OutboxError) -> Self {
+impl From<FeedError> for WorkerError {
+    fn from(error: FeedError) -> Self {
         match error {
-            OutboxError::Damaged(what) => Self::Damaged(what),
-            OutboxError::Io(error) => Self::Io(error),
+            FeedError::Damaged(what) => Self::Damaged(what),
+            FeedError::Io(error) => Self::Io(error),
         }
     }
 }
@@ -84,7 +82,7 @@ impl Worker {
     /// [`WorkerError::Damaged`] if `reader` stands elsewhere.
     pub fn new(
         settings: &WorkerSettings,
-        reader: Box<dyn OutboxReader>,
+        reader: Box<dyn EventFeed>,
         sink: Box<dyn Sink>,
         cursor: CursorFile,
         clock: Arc<dyn Clock>,

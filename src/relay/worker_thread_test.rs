@@ -163,7 +163,7 @@ fn a_waiting_worker_does_not_beat_and_need_not() {
 #[test]
 fn an_error_is_shown_and_returned() {
     let world = World::with(10);
-    world.outbox.fail_next_read(OutboxError::Damaged("segment 1".to_owned()));
+    world.outbox.fail_next_read(FeedError::Damaged("segment 1".to_owned()));
     let worker = world.start();
     let monitor = worker.monitor();
     assert!(matches!(worker.run(&Control::default()), Err(WorkerError::Damaged(_))));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Maintenance, MaintenanceOptions, Store, StoreOptions, open_store};
-use crate::contracts::{Lsn, Outcome, PlanCommitter, Storage};
+use crate::contracts::{Lsn, Outcome, PlanStore, Storage};
 use crate::executor::Executor;
 use crate::fuzzing::base::{STORE_ID, Source, executor, open, state_of, submission};
 use crate::fuzzing::memory::Memory;

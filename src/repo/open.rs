@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::checkpoint::{LoadedState, load_newest};
 use super::store::{Store, StoreState};
 use super::{DurableSequence, JournalOutbox, PlanRecord};
-use crate::contracts::{Clock, Lsn, OutboxError, OutboxPosition, Storage};
+use crate::contracts::{Clock, FeedError, FeedPosition, Lsn, Storage};
 use crate::journal::{
     CheckpointError, JournalHandle, JournalOptions, Recovered, RecoveryError, Redo, RedoError, RedoFrame, RedoRange,
     StoreId, inspect, inspect_files, oldest_lsn, recover,
@@ -50,7 +50,7 @@ pub struct SinkPosition {
     /// The file that says so.
     pub path: String,
     /// What it says.
-    pub position: OutboxPosition,
+    pub position: FeedPosition,
 }
 
 /// Rebuilds the state from the newest checkpoint and the journal behind it, and opens the journal for plans. What
@@ -136,10 +136,8 @@ fn check_position(files: &JournalHandle, sink: &SinkPosition) -> Result<(), Reco
     let durable_sequence = Arc::new(DurableSequence::new(sink.position.sequence));
     match JournalOutbox::open(files.clone(), durable_sequence, sink.position) {
         Ok(_) => Ok(()),
-        Err(OutboxError::Damaged(problem)) => {
-            Err(RecoveryError::Damaged { path: sink.path.clone(), offset: 0, problem })
-        }
-        Err(OutboxError::Io(source)) => {
+        Err(FeedError::Damaged(problem)) => Err(RecoveryError::Damaged { path: sink.path.clone(), offset: 0, problem }),
+        Err(FeedError::Io(source)) => {
             Err(RecoveryError::Io { operation: "reading the plan that is named by", path: sink.path.clone(), source })
         }
     }

@@ -8,7 +8,7 @@ use super::order_repo::{InsertError, Undo};
 use super::plan_record::{self, PlanRecord};
 use super::{DedupTable, DurableSequence, OrderTable};
 use crate::contracts::{
-    CommitError, JournalStatus, Lsn, Mutation, OrderNotFound, OrderRepository, Plan, PlanCommitter, RememberedCommand,
+    CommitError, JournalStatus, Lsn, Mutation, OrderNotFound, OrderRepository, Plan, PlanStore, RememberedCommand,
     Sequence, Staged, StoreStatus,
 };
 use crate::domain::{CommandId, Order, OrderId, OrderState};
@@ -175,7 +175,7 @@ impl OrderRepository for Store {
     }
 }
 
-impl PlanCommitter for Store {
+impl PlanStore for Store {
     fn stage(&mut self, plan: &Plan) -> Result<Staged, CommitError> {
         plan_record::encode(plan, self.state.last_sequence.next(), &self.source, &mut self.body);
         let lsn = self.journal.stage(&self.body);

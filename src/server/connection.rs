@@ -352,11 +352,11 @@ fn take_line(
     let (id, error) = match jsonrpc::read(line) {
         Incoming::Call { id, .. } | Incoming::Refused { id, .. } if !permitted => (Some(id), denied()),
         Incoming::Notification(_) | Incoming::Ignored(_) if !permitted => (None, denied()),
-        Incoming::Call { id, command } => match shared.submit(connection, command) {
+        Incoming::Call { id, request } => match shared.submit(connection, request) {
             Ok(()) => return responses.expect(id),
             Err(refusal) => (Some(id), RpcError::from(&refusal)),
         },
-        Incoming::Notification(command) => match shared.submit(connection, command) {
+        Incoming::Notification(request) => match shared.submit(connection, request) {
             Ok(()) => return responses.expect_none(),
             Err(refusal) => (None, RpcError::from(&refusal)),
         },

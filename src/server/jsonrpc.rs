@@ -5,7 +5,7 @@ use std::fmt;
 use super::methods::{self, Method, RawParams};
 use super::raw_json::{Kind, Value, read_members, read_value};
 use super::rpc_error::{ErrorKind, RpcError, excerpt};
-use crate::contracts::Command;
+use crate::contracts::Request;
 
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,10 +15,10 @@ pub(super) enum Incoming<'a> {
         /// The id's text.
         id: &'a str,
         /// What to do.
-        command: Command,
+        request: Request,
     },
     /// A command that wants no answer.
-    Notification(Command),
+    Notification(Request),
     /// Nothing to execute; to be answered with the id or, where none can be told, null.
     Refused {
         /// The id's text.
@@ -34,20 +34,20 @@ const NULL: &str = "null";
 
 /// Reads a line without its end.
 pub(super) fn read(line: &[u8]) -> Incoming<'_> {
-    let mut envelope = Envelope::default();
-    if let Err(error) = envelope.read(line) {
+    let mut members = Members::default();
+    if let Err(error) = members.read(line) {
         return Incoming::Refused { id: NULL, error };
     }
-    let method = match envelope.judge() {
+    let method = match members.judge() {
         Ok(method) => method,
         Err(message) => {
             let error = RpcError::new(ErrorKind::InvalidRequest, message);
-            return Incoming::Refused { id: envelope.readable_id(), error };
+            return Incoming::Refused { id: members.readable_id(), error };
         }
     };
-    match (methods::read(method, &envelope.params), envelope.id) {
-        (Ok(command), Some(id)) => Incoming::Call { id: id.text, command },
-        (Ok(command), None) => Incoming::Notification(command),
+    match (methods::read(method, &members.params), members.id) {
+        (Ok(request), Some(id)) => Incoming::Call { id: id.text, request },
+        (Ok(request), None) => Incoming::Notification(request),
         (Err(error), Some(id)) => Incoming::Refused { id: id.text, error },
         (Err(error), None) => Incoming::Ignored(error),
     }
@@ -55,7 +55,7 @@ pub(super) fn read(line: &[u8]) -> Incoming<'_> {
 
 /// The members of a request, not yet judged.
 #[derive(Debug, Default)]
-struct Envelope<'a> {
+struct Members<'a> {
     jsonrpc: Option<Value<'a>>,
     method: Option<Value<'a>>,
     params: RawParams<'a>,
@@ -64,7 +64,7 @@ struct Envelope<'a> {
     fault: Option<String>,
 }
 
-impl<'a> Envelope<'a> {
+impl<'a> Members<'a> {
     fn read(&mut self, line: &'a [u8]) -> Result<(), RpcError> {
         let text = std::str::from_utf8(line).map_err(|error| not_json(&error))?;
         if text.trim_ascii_start().starts_with('{') {

@@ -2,7 +2,7 @@
 
 use super::raw_json::{Kind, Value, read_members};
 use super::rpc_error::{ErrorKind, RpcError, excerpt};
-use crate::contracts::{Command, Request};
+use crate::contracts::{ChangeRequest, Command, Request};
 use crate::domain::{CancelReason, Cents, CommandId, CustomerId, IdError, OrderId};
 
 /// What can be asked for.
@@ -80,13 +80,13 @@ impl<'a> RawParams<'a> {
 }
 
 /// Makes the command of a method, which is a string, and its params.
-pub(super) fn read(name: Value<'_>, raw: &RawParams<'_>) -> Result<Command, RpcError> {
+pub(super) fn read(name: Value<'_>, raw: &RawParams<'_>) -> Result<Request, RpcError> {
     let Some(method) = name.as_str().and_then(|name| Method::by_name(&name)) else {
         let message = format!("there is no method {}; there are {}", excerpt(name), Method::NAMES);
         return Err(RpcError::new(ErrorKind::MethodNotFound, message));
     };
     Params::read(method, raw)
-        .and_then(|params| params.command(method))
+        .and_then(|params| params.request(method))
         .map_err(|message| RpcError::new(ErrorKind::InvalidParams, message))
 }
 
@@ -134,14 +134,14 @@ impl<'a> Params<'a> {
         }
     }
 
-    fn command(&self, method: Method) -> Result<Command, String> {
+    fn request(&self, method: Method) -> Result<Request, String> {
         let missing = |name: &str| format!("the param {name} is missing; {}", method.takes());
         let order_id = || {
             let value = self.order_id.ok_or_else(|| missing("order_id"))?;
             id("order_id", value, OrderId::parse)
         };
-        let request = match method {
-            Method::Place => Request::Place {
+        let command = match method {
+            Method::Place => Command::Place {
                 order_id: self.order_id.map(|value| id("order_id", value, OrderId::parse)).transpose()?,
                 customer_id: {
                     let value = self.customer_id.ok_or_else(|| missing("customer_id"))?;
@@ -149,13 +149,13 @@ impl<'a> Params<'a> {
                 },
                 total_amount: cents(self.total_amount.ok_or_else(|| missing("total_amount"))?)?,
             },
-            Method::Complete => Request::Complete { order_id: order_id()? },
-            Method::Cancel => Request::Cancel { order_id: order_id()?, reason: self.reason.map(reason).transpose()? },
-            Method::Get => Request::Get { order_id: order_id()? },
-            Method::Status => Request::Status,
+            Method::Complete => Command::Complete { order_id: order_id()? },
+            Method::Cancel => Command::Cancel { order_id: order_id()?, reason: self.reason.map(reason).transpose()? },
+            Method::Get => return Ok(Request::Get { order_id: order_id()? }),
+            Method::Status => return Ok(Request::Status),
         };
         let command_id = self.command_id.map(|value| id("command_id", value, CommandId::parse)).transpose()?;
-        Ok(Command { request, command_id })
+        Ok(Request::Change(ChangeRequest { command, command_id, context: None }))
     }
 }
 

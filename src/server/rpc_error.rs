@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::raw_json::{Kind, Value};
-use crate::contracts::Refusal;
+use crate::contracts::{OperatorRefusal, Refusal};
 
 /// What kind of error a client is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,18 @@ pub(super) enum ErrorKind {
     StorageFull,
     PermissionDenied,
     LineTooLong,
+    OutcomeUnknown,
+    StoreUnavailable,
+    TooManyOrders,
+    SinkNotFound,
+    SinkAttached,
+    SinkNotAttachable,
+    ProtocolNotSupported,
+    LaneNotFound,
+    OutOfRange,
+    ReplayNotFound,
+    SinkConfigured,
+    NotTheRelay,
 }
 
 /// How a kind looks on the wire.
@@ -58,6 +70,18 @@ impl ErrorKind {
             Self::StorageFull => retryable(1103, "storage_full"),
             Self::PermissionDenied => fatal(1104, "permission_denied"),
             Self::LineTooLong => fatal(1105, "line_too_long"),
+            Self::OutcomeUnknown => retryable(1106, "outcome_unknown"),
+            Self::StoreUnavailable => retryable(1107, "store_unavailable"),
+            Self::TooManyOrders => fatal(1108, "too_many_orders"),
+            Self::SinkNotFound => fatal(1201, "sink_not_found"),
+            Self::SinkAttached => retryable(1202, "sink_attached"),
+            Self::SinkNotAttachable => fatal(1203, "sink_not_attachable"),
+            Self::ProtocolNotSupported => fatal(1204, "protocol_not_supported"),
+            Self::LaneNotFound => fatal(1205, "lane_not_found"),
+            Self::OutOfRange => fatal(1206, "out_of_range"),
+            Self::ReplayNotFound => fatal(1207, "replay_not_found"),
+            Self::SinkConfigured => fatal(1208, "sink_configured"),
+            Self::NotTheRelay => retryable(1209, "not_the_relay"),
         }
     }
 
@@ -70,6 +94,19 @@ impl ErrorKind {
             Refusal::Overloaded => Self::Overloaded,
             Refusal::ShuttingDown => Self::ShuttingDown,
             Refusal::StorageFull => Self::StorageFull,
+            Refusal::TooManyOrders(_) => Self::TooManyOrders,
+            Refusal::Operator(refusal) => Self::of_operator(refusal),
+        }
+    }
+
+    const fn of_operator(refusal: &OperatorRefusal) -> Self {
+        match refusal {
+            OperatorRefusal::SinkNotFound(_) => Self::SinkNotFound,
+            OperatorRefusal::LaneNotFound { .. } => Self::LaneNotFound,
+            OperatorRefusal::OutOfRange { .. } => Self::OutOfRange,
+            OperatorRefusal::ReplayNotFound(_) => Self::ReplayNotFound,
+            OperatorRefusal::SinkConfigured(_) => Self::SinkConfigured,
+            OperatorRefusal::Invalid(_) => Self::InvalidParams,
         }
     }
 }

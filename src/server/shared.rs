@@ -6,7 +6,7 @@ use super::ServerOptions;
 use super::response::{write_changed, write_error, write_found, write_result};
 use super::rpc_error::RpcError;
 use super::status::{DaemonStatus, StatusContext};
-use crate::contracts::{Command, ConnectionId, Outcome, Refusal, Submission};
+use crate::contracts::{ConnectionId, Envelope, Outcome, Refusal, Request, Ticket};
 
 /// Shared by the connections of one server; one thread, so no locks.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(super) struct Shared {
     pub(super) options: ServerOptions,
     pub(super) context: StatusContext,
     pub(super) counters: Counters,
-    submissions: Sender<Submission>,
+    requests: Sender<Envelope>,
     /// Answer bytes that all connections hold.
     held_bytes: usize,
     /// Whether the half that goes to whoever needs it was used up, and is not any more.
@@ -43,19 +43,21 @@ pub(super) struct Counters {
 }
 
 impl Shared {
-    pub(super) fn new(options: ServerOptions, context: StatusContext, submissions: Sender<Submission>) -> Self {
-        Self { options, context, counters: Counters::default(), submissions, held_bytes: 0, room_came_back: false }
+    pub(super) fn new(options: ServerOptions, context: StatusContext, requests: Sender<Envelope>) -> Self {
+        Self { options, context, counters: Counters::default(), requests, held_bytes: 0, room_came_back: false }
     }
 
     /// Hands a command to the executor, without ever waiting.
-    pub(super) fn submit(&mut self, connection: ConnectionId, command: Command) -> Result<(), Refusal> {
+    pub(super) fn submit(&mut self, connection: ConnectionId, request: Request) -> Result<(), Refusal> {
         if self.context.draining {
             return Err(Refusal::ShuttingDown);
         }
-        self.submissions.try_send(Submission { connection, command }).map_err(|error| match error {
-            TrySendError::Full(_) => Refusal::Overloaded,
-            TrySendError::Disconnected(_) => Refusal::ShuttingDown,
-        })?;
+        self.requests.try_send(Envelope { connection, ticket: Ticket(0), uid: 0, request }).map_err(
+            |error| match error {
+                TrySendError::Full(_) => Refusal::Overloaded,
+                TrySendError::Disconnected(_) => Refusal::ShuttingDown,
+            },
+        )?;
         self.counters.submitted += 1;
         Ok(())
     }
@@ -66,6 +68,7 @@ impl Shared {
             Outcome::Changed { order, lsn, duplicate } => write_changed(out, id, order, *lsn, *duplicate),
             Outcome::Found(order) => write_found(out, id, order),
             Outcome::Status(store) => write_result(out, id, &DaemonStatus::of(store, &self.context)),
+            Outcome::Operated(result) => write_result(out, id, result.as_ref()),
             Outcome::Refused(refusal) => write_error(out, id, &RpcError::from(refusal)),
         }
     }

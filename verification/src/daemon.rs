@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use orderd::contracts::{Clock, OutboxError, OutboxPosition, PlanCommitter, Storage};
+use orderd::contracts::{Clock, FeedError, FeedPosition, PlanStore, Storage};
 use orderd::executor::{Executor, ExecutorOptions};
 use orderd::journal::{CURSORS_DIR, CheckpointError, IdentityError, JournalHandle, RecoveryError, StoreId};
 use orderd::journal::{create_store, open_store as open_identity};
@@ -57,7 +57,7 @@ pub struct Daemon {
     /// What the start found.
     pub report: OpenReport,
     /// Where each cursor stood.
-    pub positions: Vec<OutboxPosition>,
+    pub positions: Vec<FeedPosition>,
 }
 
 impl Daemon {
@@ -223,7 +223,7 @@ fn load_cursors(storage: &dyn Storage, store_id: Uuid) -> Result<BTreeMap<String
     Ok(cursors)
 }
 
-fn beginning(sink: &SinkSetup, files: &JournalHandle, store: &Store) -> Result<OutboxPosition, StartError> {
+fn beginning(sink: &SinkSetup, files: &JournalHandle, store: &Store) -> Result<FeedPosition, StartError> {
     let last = store.state().last_sequence;
     let position = if sink.from_beginning {
         JournalOutbox::beginning(files.clone(), last)?
@@ -261,11 +261,11 @@ impl From<CursorError> for StartError {
     }
 }
 
-impl From<OutboxError> for StartError {
-    fn from(error: OutboxError) -> Self {
+impl From<FeedError> for StartError {
+    fn from(error: FeedError) -> Self {
         match error {
-            OutboxError::Damaged(text) => Self::Backlog(text),
-            OutboxError::Io(error) => Self::Io(error.to_string()),
+            FeedError::Damaged(text) => Self::Backlog(text),
+            FeedError::Io(error) => Self::Io(error.to_string()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Compares what a restart found with what must be there.
 
-use orderd::contracts::{Command, Lsn, Mutation, OutboxReader, PlanCommitter, Sequence};
+use orderd::contracts::{Command, EventFeed, Lsn, Mutation, PlanStore, Sequence};
 use orderd::domain::{OrderId, OrderState, Timestamp};
 use orderd::journal::JournalReader;
 use orderd::repo::{DedupEntry, JournalOutbox, PlanRecord};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use orderd::contracts::{Clock, PlanCommitter};
+use orderd::contracts::{Clock, PlanStore};
 use orderd::domain::OrderState;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, MaintenanceOptions};
 

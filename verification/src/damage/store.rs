@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orderd::contracts::OutboxPosition;
+use orderd::contracts::FeedPosition;
 use orderd::journal::{CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, STORE_DIR};
 use orderd::relay::cursor;
 use orderd::relay::cursor_format::{self, Owner};
@@ -47,9 +47,9 @@ pub struct Sink {
     /// The cursor's path.
     pub path: String,
     /// The newer slot.
-    pub newest: OutboxPosition,
+    pub newest: FeedPosition,
     /// The other one.
-    pub older: OutboxPosition,
+    pub older: FeedPosition,
 }
 
 impl Store {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use orderd::contracts::{Clock, Command, CommitError, PlanCommitter};
+use orderd::contracts::{Clock, Command, CommitError, PlanStore};
 use orderd::domain::OrderState;
 use orderd::relay::WorkerError;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry};

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use orderd::contracts::{Clock, Command, ConnectionId, PlanCommitter, Submission};
+use orderd::contracts::{Clock, Command, ConnectionId, PlanStore, Submission};
 use orderd::domain::OrderState;
 use orderd::relay::Step;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, Maintenance};

@@ -9,7 +9,7 @@ use crate::domain::{CommandId, OrderId, OrderState};
 ///
 /// The journal is one; a database, with the tables of `SCHEMA.sql`, can be another: `stage` executes the plan's
 /// statements, `commit` commits.
-pub trait PlanCommitter: OrderRepository {
+pub trait PlanStore: OrderRepository {
     /// Applies `plan` to what `retrieve` and `remembered` show, without making it durable. Nothing that depends on it
     /// may be told to anyone before `commit` returned `Ok`.
     ///

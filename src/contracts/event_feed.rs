@@ -5,16 +5,16 @@ use serde::{Deserialize, Serialize};
 use super::{Lsn, OutboxEntry, Sequence};
 
 /// Reads durable events forward.
-pub trait OutboxReader: Send {
+pub trait EventFeed: Send {
     /// Appends the next events to `batch`, at most `events_max`; none if there is nothing durable that was not read.
     /// Its cost does not grow with what lies behind or ahead.
     ///
     /// # Errors
     /// The journal cannot be read, or holds something else than what was written.
-    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), OutboxError>;
+    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), FeedError>;
 
     /// Where the last event that was read stands; persisted as the cursor once its delivery is acknowledged.
-    fn position(&self) -> OutboxPosition;
+    fn position(&self) -> FeedPosition;
 
     /// The last event that is durable.
     fn durable_sequence(&self) -> Sequence;
@@ -33,7 +33,7 @@ pub struct PublishedEvent {
 
 /// A place in the outbox: after the event with this sequence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutboxPosition {
+pub struct FeedPosition {
     /// The event.
     pub sequence: Sequence,
     /// The plan that holds it.
@@ -46,7 +46,7 @@ pub struct OutboxPosition {
     pub offset: u64,
 }
 
-impl OutboxPosition {
+impl FeedPosition {
     /// Before the first event.
     pub const START: Self =
         Self { sequence: Sequence::ZERO, lsn: Lsn::ZERO, body_crc: 0, segment: Lsn::ZERO, offset: 0 };
@@ -54,7 +54,7 @@ impl OutboxPosition {
 
 /// Why the outbox cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum OutboxError {
+pub enum FeedError {
     /// The bytes are not what was written.
     #[error("{0}")]
     Damaged(String),
