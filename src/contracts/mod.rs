@@ -10,7 +10,9 @@ mod lsn;
 mod operator;
 mod plan_store;
 mod repository;
+mod rfc3339;
 mod sink;
+mod sink_view;
 mod status;
 mod storage;
 
@@ -31,5 +33,6 @@ pub use operator::{
 pub use plan_store::{CommitError, PlanStore, RememberedCommand, Staged};
 pub use repository::{Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand};
 pub use sink::{Delivery, Sink, SinkError};
+pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, SinkHandle, SinkView};
 pub use status::{JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreStatus};
 pub use storage::{Storage, StorageFile};
