@@ -1,6 +1,7 @@
 //! What the layers promise each other: traits, and the values that pass between them.
 
 mod answer;
+mod attach;
 mod clock;
 mod command;
 mod decision_queue;
@@ -15,8 +16,10 @@ mod sink;
 mod sink_view;
 mod status;
 mod storage;
+mod throughput;
 
 pub use answer::{Answer, ConnectionId, Envelope, Outcome, Refusal, Ticket};
+pub use attach::{AttachInbox, AttachRequest, AttachTarget};
 pub use clock::{Clock, OrderIds};
 pub use command::{ChangeRequest, Command, Fingerprint, Request};
 pub use decision_queue::{DecisionBatch, DecisionInbox, DecisionNews};
