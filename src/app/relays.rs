@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::AppError;
 use super::open::uuid_of;
 use crate::config::{Config, RelayConfig, SinkConfig, SinkKind, SinkStart};
-use crate::contracts::{Clock, Lsn, Sequence, Sink};
+use crate::contracts::{Clock, Lsn, Sequence, Sink, SinkType};
 use crate::journal::JournalHandle;
 use crate::relay::sinks::{FileSink, StdoutSink};
 use crate::relay::{Control, CursorFile, SavedPosition, Worker, WorkerSettings};
@@ -80,7 +80,10 @@ fn new_cursor(sink: &SinkConfig, outbox: &Outbox) -> Result<CursorFile, AppError
 fn settings(sink: &SinkConfig, relay: &RelayConfig) -> WorkerSettings {
     WorkerSettings {
         name: sink.name.clone(),
-        kind: sink.kind.as_str().to_owned(),
+        sink_type: match sink.kind {
+            SinkKind::File { .. } => SinkType::File,
+            SinkKind::Stdout => SinkType::Stdout,
+        },
         batch_events_max: relay.batch_events_max,
         batch_bytes_max: relay.batch_bytes_max,
         cursor_events_max: relay.cursor_events_max,

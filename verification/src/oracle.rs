@@ -1,6 +1,6 @@
 //! Compares what a restart found with what must be there.
 
-use orderd::contracts::{Command, EventFeed, Lsn, Mutation, PlanStore, Sequence};
+use orderd::contracts::{EventFeed, Lsn, Mutation, PlanStore, Request, Sequence};
 use orderd::domain::{OrderId, OrderState, Timestamp};
 use orderd::journal::JournalReader;
 use orderd::repo::{DedupEntry, JournalOutbox, PlanRecord};
@@ -15,7 +15,7 @@ use crate::sink::look;
 #[derive(Debug, Clone)]
 pub struct Unanswered {
     /// What was asked for.
-    pub command: Command,
+    pub request: Request,
     /// When.
     pub at: Timestamp,
 }
@@ -24,9 +24,9 @@ pub struct Unanswered {
 #[derive(Debug, Clone, Default)]
 pub struct Settled {
     /// They are in the history.
-    pub kept: Vec<Command>,
+    pub kept: Vec<Request>,
     /// They are not.
-    pub lost: Vec<Command>,
+    pub lost: Vec<Request>,
 }
 
 /// Takes the plans of unanswered commands that are in the journal into the model, and compares everything.
@@ -55,20 +55,20 @@ fn settle(model: &mut Model, daemon: &Daemon, unanswered: &[Unanswered]) -> Resu
             let Some(candidate) = sent.next() else {
                 return Err(format!("PHANTOM: LSN {} holds a plan that nobody asked for: {stored:?}", frame.lsn));
             };
-            let expected = model.expect(&candidate.command, candidate.at, new_order(&stored));
+            let expected = model.expect(&candidate.request, candidate.at, new_order(&stored));
             let plan = expected.into_iter().find_map(|possible| match possible {
                 Expected::Change(plan) if is_stored(model, &plan, &stored, frame.lsn) => Some(plan),
                 _ => None,
             });
             if let Some(plan) = plan {
-                settled.kept.push(candidate.command.clone());
+                settled.kept.push(candidate.request.clone());
                 model.apply(*plan);
                 break;
             }
-            settled.lost.push(candidate.command.clone());
+            settled.lost.push(candidate.request.clone());
         }
     }
-    settled.lost.extend(sent.map(|candidate| candidate.command.clone()));
+    settled.lost.extend(sent.map(|candidate| candidate.request.clone()));
     Ok(settled)
 }
 

@@ -133,12 +133,12 @@ impl Builder {
     fn add(&mut self, daemon: &mut Daemon, plans: usize, sinks: &[usize]) -> Result<(), String> {
         let target = self.model.plans.len() + plans;
         while self.model.plans.len() < target {
-            let submissions = self.clients.next(4, &self.model);
+            let requests = self.clients.next(4, &self.model);
             let at = self.around.clock.now();
-            let answers = daemon.executor.run(&submissions).map_err(|error| format!("building: {error}"))?;
-            for (sent, answer) in submissions.iter().zip(&answers) {
-                if self.model.check_answer(&sent.command, at, answer)? == Verdict::Changed {
-                    self.clients.answered(&sent.command);
+            let answers = daemon.executor.run(&requests).map_err(|error| format!("building: {error}"))?;
+            for (sent, answer) in requests.iter().zip(&answers) {
+                if self.model.check_answer(&sent.request, at, answer)? == Verdict::Changed {
+                    self.clients.answered(&sent.request);
                 }
             }
             self.note();

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use orderd::contracts::{Clock, Command, CommitError, PlanStore};
+use orderd::contracts::{Clock, CommitError, PlanStore, Request};
 use orderd::domain::OrderState;
 use orderd::relay::WorkerError;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry};
@@ -42,28 +42,28 @@ impl World {
 
     /// Clients ask, and what they are told is checked.
     pub(super) fn batch(&mut self, daemon: &mut Daemon) -> Result<(), Stop> {
-        let submissions = self.clients.next(self.swarm.commands_max, &self.model);
+        let requests = self.clients.next(self.swarm.commands_max, &self.model);
         let at = self.around.clock.now();
         let newest = daemon.files.index.list().last().map(|(base, _)| *base);
         let before = self.model.plans.len() as u64;
-        let answers = match daemon.executor.run(&submissions) {
+        let answers = match daemon.executor.run(&requests) {
             Ok(answers) => answers,
             Err(error) => {
                 self.failed(&error);
-                let unanswered = submissions.into_iter().map(|sent| Unanswered { command: sent.command, at });
+                let unanswered = requests.into_iter().map(|sent| Unanswered { request: sent.request, at });
                 self.unanswered.extend(unanswered);
                 return Err(Stop::Ended);
             }
         };
-        if answers.len() != submissions.len() {
-            return Err(Stop::Broken(format!("{} answers to {} commands", answers.len(), submissions.len())));
+        if answers.len() != requests.len() {
+            return Err(Stop::Broken(format!("{} answers to {} commands", answers.len(), requests.len())));
         }
-        for (sent, answer) in submissions.iter().zip(&answers) {
+        for (sent, answer) in requests.iter().zip(&answers) {
             if sent.connection != answer.connection {
                 return Err(Stop::Broken("an answer went to another connection".to_owned()));
             }
-            let verdict = self.model.check_answer(&sent.command, at, answer)?;
-            self.answered(&sent.command, verdict)?;
+            let verdict = self.model.check_answer(&sent.request, at, answer)?;
+            self.answered(&sent.request, verdict)?;
         }
         let after = self.model.plans.len() as u64;
         if after > before {
@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    fn answered(&mut self, command: &Command, verdict: Verdict) -> Result<(), Stop> {
+    fn answered(&mut self, request: &Request, verdict: Verdict) -> Result<(), Stop> {
         self.commands += 1;
         self.answers.add(match verdict {
             Verdict::Changed => 1,
@@ -98,9 +98,9 @@ impl World {
         match verdict {
             Verdict::Changed => {
                 self.marks.hit(Mark::Answered);
-                let again = command.command_id.is_some_and(|id| self.clients.was_done(id));
+                let again = request.command_id().is_some_and(|id| self.clients.was_done(id));
                 self.marks.hit_if(Mark::Forgotten, again);
-                self.clients.answered(command);
+                self.clients.answered(request);
                 self.marks.hit_if(Mark::Resumed, self.was_full);
                 self.was_full = false;
             }
@@ -111,11 +111,11 @@ impl World {
             Verdict::Full => {
                 self.marks.hit(Mark::Full);
                 self.was_full = true;
-                self.clients.unanswered(command.clone());
+                self.clients.unanswered(request.clone());
                 self.may_be_full()?;
             }
             Verdict::Refused => {
-                self.marks.hit_if(Mark::Conflict, command.command_id.is_some_and(|id| self.clients.was_done(id)))
+                self.marks.hit_if(Mark::Conflict, request.command_id().is_some_and(|id| self.clients.was_done(id)))
             }
             Verdict::Shown => {}
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use orderd::contracts::{Clock, Command, ConnectionId, PlanStore, Submission};
+use orderd::contracts::{Clock, ConnectionId, Envelope, PlanStore, Request, Ticket};
 use orderd::domain::OrderState;
 use orderd::relay::Step;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, Maintenance};
@@ -122,30 +122,35 @@ impl ScriptRunner {
     }
 
     /// Commands on their way: some of each kind, but orders alone where it is about the size of a batch.
-    fn sent(&mut self, count: u64) -> (Vec<Submission>, Arc<Vec<Unanswered>>) {
+    fn sent(&mut self, count: u64) -> (Vec<Envelope>, Arc<Vec<Unanswered>>) {
         let one = |_| match count {
             ..ORDERS_ALONE => self.clients.one(&self.model),
-            _ => Submission { connection: ConnectionId(0), command: self.clients.place(&self.model) },
+            _ => Envelope {
+                connection: ConnectionId(0),
+                ticket: Ticket::default(),
+                uid: 0,
+                request: self.clients.place(&self.model),
+            },
         };
-        let submissions: Vec<_> = (0..count).map(one).collect();
+        let requests: Vec<_> = (0..count).map(one).collect();
         let at = self.around.clock.now();
-        let unanswered = submissions.iter().map(|sent| Unanswered { command: sent.command.clone(), at }).collect();
-        (submissions, Arc::new(unanswered))
+        let unanswered = requests.iter().map(|sent| Unanswered { request: sent.request.clone(), at }).collect();
+        (requests, Arc::new(unanswered))
     }
 
     /// So many commands at once, answered; gives how many were refused for want of room.
     pub fn commands(&mut self, count: u64) -> Result<usize, String> {
-        let (submissions, unanswered) = self.sent(count);
+        let (requests, unanswered) = self.sent(count);
         open(&self.ledger).change(|now| now.unanswered = Arc::clone(&unanswered));
         let daemon = self.daemon.as_mut().ok_or("no daemon")?;
-        let answers = daemon.executor.run(&submissions).map_err(|error| format!("a batch failed: {error}"))?;
+        let answers = daemon.executor.run(&requests).map_err(|error| format!("a batch failed: {error}"))?;
         let mut refused = 0;
         for (sent, answer) in unanswered.iter().zip(&answers) {
-            match self.model.check_answer(&sent.command, sent.at, answer)? {
-                Verdict::Changed => self.clients.answered(&sent.command),
+            match self.model.check_answer(&sent.request, sent.at, answer)? {
+                Verdict::Changed => self.clients.answered(&sent.request),
                 Verdict::Full => {
                     refused += 1;
-                    self.clients.unanswered(Command::clone(&sent.command));
+                    self.clients.unanswered(Request::clone(&sent.request));
                 }
                 Verdict::Duplicate(_) | Verdict::Refused | Verdict::Shown => {}
             }
@@ -260,10 +265,10 @@ impl ScriptRunner {
 
     /// Commands of which nobody gets an answer.
     fn unanswered(&mut self, count: u64) -> Result<(), String> {
-        let (submissions, unanswered) = self.sent(count);
+        let (requests, unanswered) = self.sent(count);
         open(&self.ledger).change(|now| now.unanswered = unanswered);
         let daemon = self.daemon.as_mut().ok_or("no daemon")?;
-        daemon.executor.run(&submissions).map(drop).map_err(|error| format!("a batch failed: {error}"))
+        daemon.executor.run(&requests).map(drop).map_err(|error| format!("a batch failed: {error}"))
     }
 
     fn tree_within_batch(&mut self, count: u64) -> Result<Tree, String> {
