@@ -15,13 +15,13 @@ use super::relays::{self, Outbox, Relay};
 use super::watchdog::Watchdog;
 use super::{AppError, maintenance};
 use crate::config::Config;
-use crate::contracts::{Answer, Envelope};
+use crate::contracts::{Answer, PlanStore as _, StatusModel};
 use crate::executor::{CommandLoop, Executor, ExecutorOptions, Task};
 use crate::journal::{JournalHandle, SegmentMap};
 use crate::logging::LogHandle;
 use crate::relay::{Control, Heartbeat};
 use crate::repo::{Maintenance, MaintenanceOptions, Store};
-use crate::server::{Server, ServerHandle, ServerOptions};
+use crate::server::{Server, ServerHandle, ServerOptions, ServerPorts};
 use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
@@ -118,11 +118,21 @@ impl Daemon {
             .iter()
             .map(|relay| (relay.name.clone(), Arc::clone(&relay.control), relay.worker.heartbeat()))
             .collect();
-        let (submit, requests) = bounded::<Envelope>(config.executor.queue_commands_max);
+        let options = server_options(config);
+        let (requests, requests_heard) = Server::request_queue(&options);
+        let status = Arc::new(StatusModel::new(store.status(), config.journal.bytes_max));
         let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);
         let monitors = workers.iter().map(|relay| relay.worker.monitor()).collect();
         // From here on clients can connect; they are heard once the server's thread runs.
-        let (server, handle) = Server::bind(server_options(config), submit, answers, Arc::clone(&clock), monitors)?;
+        let ports = ServerPorts {
+            requests,
+            answers,
+            clock: Arc::clone(&clock),
+            store: Arc::clone(&status),
+            sinks: monitors,
+            targets: Vec::new(),
+        };
+        let (server, handle) = Server::bind(options, ports)?;
 
         let threads = workers.len() + 3;
         let (end, ended) = bounded(threads);
@@ -145,9 +155,10 @@ impl Daemon {
             Box::new(move || handle.answers_ready())
         };
         let command_loop = CommandLoop {
-            requests,
+            requests: requests_heard,
             tasks: tasks_heard,
             answers: answer,
+            status,
             answers_ready,
             more_is_durable,
             heartbeat: Arc::clone(&heartbeat),
@@ -310,9 +321,15 @@ fn server_options(config: &Config) -> ServerOptions {
         socket_mode: daemon.socket_mode,
         socket_group: daemon.socket_group.clone(),
         allowed_uids: daemon.allowed_uids.clone(),
+        operator_uids: daemon.operator_uids.clone(),
+        observer_uids: daemon.observer_uids.clone(),
         connections_max: server.connections_max,
+        operator_connections: server.operator_connections,
         line_bytes_max: server.line_bytes_max,
+        metadata_bytes_max: server.metadata_bytes_max,
         in_flight_max: server.in_flight_max,
+        queue_commands_max: config.executor.queue_commands_max,
+        queue_bytes_max: config.executor.queue_bytes_max,
         answer_bytes_max: server.answer_bytes_max,
         answers_bytes_max: server.answers_bytes_max,
         line_ms_max: server.line_ms_max,

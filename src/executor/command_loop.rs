@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
 use super::Executor;
-use crate::contracts::{Answer, CommitError, Envelope, PlanStore};
+use crate::contracts::{Answer, CommitError, PlanStore, RequestReceiver, StatusModel, Taken};
 
 /// Work that wants to see the store between two batches.
 pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
@@ -15,11 +15,13 @@ pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
 /// The channels that the loop joins.
 pub struct CommandLoop<S> {
     /// What clients ask for; when all senders are gone the loop ends.
-    pub requests: Receiver<Envelope>,
+    pub requests: RequestReceiver,
     /// What others want of the store.
     pub tasks: Receiver<Task<S>>,
     /// Where answers go; whatever they say is durable.
     pub answers: Sender<Vec<Answer>>,
+    /// Where the store shows itself.
+    pub status: Arc<StatusModel>,
     /// Called when answers are in their channel.
     pub answers_ready: Box<dyn Fn() + Send>,
     /// Called when more is durable than before.
@@ -39,28 +41,27 @@ impl<S: PlanStore> CommandLoop<S> {
     ///
     /// # Errors
     /// It is unknown what is stored: the process must end, and the restart finds out.
-    pub fn run(self, mut executor: Executor<S>) -> Result<(), CommitError> {
+    pub fn run(mut self, mut executor: Executor<S>) -> Result<(), CommitError> {
         let batch_commands_max = executor.options().batch_commands_max;
         let mut batch = Vec::with_capacity(batch_commands_max);
         loop {
             self.heartbeat.fetch_add(1, Ordering::Relaxed);
+            self.run_task(executor.store());
             batch.clear();
-            select! {
-                recv(self.requests) -> first => match first {
-                    Ok(first) => batch.push(first),
-                    Err(_) => break,
-                },
-                recv(self.tasks) -> task => if let Ok(task) = task { task(executor.store()) },
-                default(Self::IDLE_TURN) => {
-                    executor.store_mut().has_room()?;
+            match self.requests.take(&mut batch, batch_commands_max) {
+                Taken::Some => {}
+                Taken::Nothing => {
+                    if self.wait() == Woken::ByTime {
+                        executor.store_mut().has_room()?;
+                        self.status.publish(executor.store().status());
+                    }
+                    continue;
                 }
+                Taken::Finished => break,
             }
-            if batch.is_empty() {
-                continue;
-            }
-            batch.extend(self.requests.try_iter().take(batch_commands_max.saturating_sub(1)));
             let before = executor.store().durable_lsn();
             let answers = executor.run(&batch)?;
+            self.status.publish(executor.store().status());
             if self.answers.send(answers).is_err() {
                 break;
             }
@@ -80,4 +81,34 @@ impl<S: PlanStore> CommandLoop<S> {
             Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
         }
     }
+
+    /// Does one thing that others want of the store, if there is one.
+    fn run_task(&mut self, store: &S) {
+        match self.tasks.try_recv() {
+            Ok(task) => task(store),
+            Err(TryRecvError::Empty) => {}
+            // A channel whose other end is gone is always ready; from now on it never is.
+            Err(TryRecvError::Disconnected) => self.tasks = never(),
+        }
+    }
+
+    /// Waits until there is something to do, or for one turn of an idle loop.
+    fn wait(&self) -> Woken {
+        let mut select = Select::new();
+        for channel in self.requests.channels() {
+            select.recv(channel);
+        }
+        select.recv(&self.tasks);
+        match select.ready_timeout(Self::IDLE_TURN) {
+            Ok(_) => Woken::BySomebody,
+            Err(_) => Woken::ByTime,
+        }
+    }
+}
+
+/// Why the loop has woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    BySomebody,
+    ByTime,
 }
