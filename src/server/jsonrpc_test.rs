@@ -36,7 +36,7 @@ fn call(method: &str, params: &str) -> String {
 #[test]
 fn every_method_with_all_and_with_the_fewest_params() {
     let (command_id, customer_id) = (CommandId::parse(B).unwrap(), CustomerId::parse(B).unwrap());
-    let change = |command| Request::Change(ChangeRequest::from(command));
+    let change = |command: Command| Request::Change(ChangeRequest::from(command));
     let again = |command| Request::Change(ChangeRequest { command, command_id: Some(command_id), context: None });
     let placed = |order_id| Command::Place { order_id, customer_id, total_amount: Cents::new(7).unwrap() };
     let reason = CancelReason::new("zu \"spät\" 🦀").unwrap();
