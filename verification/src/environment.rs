@@ -116,7 +116,7 @@ impl Environment {
     pub(crate) fn worker_settings(&self, name: &str, number: u64) -> WorkerSettings {
         WorkerSettings {
             name: name.to_owned(),
-            kind: "simulated".to_owned(),
+            sink_type: orderd::contracts::SinkType::File,
             batch_events_max: self.options.batch_events_max,
             batch_bytes_max: 1 << 20,
             cursor_events_max: self.options.cursor_events_max,
