@@ -69,7 +69,7 @@ fn run_batch(session: &mut Session, rng: &mut fastrand::Rng, new: u32) {
         assert_eq!(session.changed(&change_order(*order, *step)), 1, "locked, so still at its version");
     }
     session.rows(&store_events(&steps));
-    session.rows(if new % 5 == 0 { "ROLLBACK" } else { "COMMIT" });
+    session.rows(if new.is_multiple_of(5) { "ROLLBACK" } else { "COMMIT" });
 }
 
 #[test]
