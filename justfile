@@ -20,19 +20,19 @@ test *filter:
 # The deliberate bugs in the code, or those with one of these in their names, each against the test that catches it
 # (about 20 minutes; those of the disk are caught by `cargo test`)
 bugs *names:
-    proof/bugs/run {{names}}
+    verification/bugs/run {{names}}
 
 # Seeds of the simulation, for instance `just sim --seeds 100000`
 sim *args:
-    cargo run --release -p orderd-proof --bin sim -- {{args}}
+    cargo run --release -p orderd-verification --bin sim -- {{args}}
 
 # Crash states, for instance `just states --states 2000000` (about 10 minutes)
 states *args:
-    cargo run --release -p orderd-proof --bin states -- {{args}}
+    cargo run --release -p orderd-verification --bin states -- {{args}}
 
 # Every bit, length, sector and file of a store damaged, one after the other (about 10 minutes), or a part: --part 2/16
 damage *args:
-    cargo run --release -p orderd-proof --bin damage -- {{args}}
+    cargo run --release -p orderd-verification --bin damage -- {{args}}
 
 # The fuzzers, one after the other, each for so many seconds; what they find new is kept in fuzz/corpus (needs nightly
 # and `cargo install cargo-fuzz`). Memory is safe here already, so no sanitizer slows them down.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::contracts::{CommitError, OutboxError};
+use crate::contracts::{CommitError, FeedError};
 use crate::journal::{CheckpointError, IdentityError, RecoveryError};
 use crate::relay::{CursorError, WorkerError};
 use crate::repo::OpenError;
@@ -100,12 +100,12 @@ impl From<CommitError> for AppError {
     }
 }
 
-impl From<OutboxError> for AppError {
-    fn from(error: OutboxError) -> Self {
+impl From<FeedError> for AppError {
+    fn from(error: FeedError) -> Self {
         let message = error.to_string();
         match error {
-            OutboxError::Damaged(_) => Self::Damaged(message),
-            OutboxError::Io(source) => Self::io(message, &source),
+            FeedError::Damaged(_) => Self::Damaged(message),
+            FeedError::Io(source) => Self::io(message, &source),
         }
     }
 }

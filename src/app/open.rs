@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::AppError;
-use super::system::SystemClock;
+use super::clock::SystemClock;
 use crate::config::Config;
 use crate::contracts::{Clock, Lsn, Storage};
 use crate::journal::{CURSORS_DIR, IdentityError, JournalOptions, StoreId, create_store, open_store as open_identity};

@@ -9,21 +9,21 @@ use super::AppError;
 use super::open::uuid_of;
 use crate::config::{Config, RelayConfig, SinkConfig, SinkKind, SinkStart};
 use crate::contracts::{Clock, Lsn, Sequence, Sink};
-use crate::journal::JournalFiles;
-use crate::relay::sinks::{FileSink, StreamSink};
-use crate::relay::{CursorFile, SavedPosition, Signals, Worker, WorkerSettings};
+use crate::journal::JournalHandle;
+use crate::relay::sinks::{FileSink, StdoutSink};
+use crate::relay::{Control, CursorFile, SavedPosition, Worker, WorkerSettings};
 use crate::repo::{DurableSequence, JournalOutbox};
 
 /// A worker that is not running yet, and how to reach it.
 pub(super) struct Relay {
     pub(super) name: String,
     pub(super) worker: Worker,
-    pub(super) signals: Arc<Signals>,
+    pub(super) control: Arc<Control>,
 }
 
 /// What the relays read from.
 pub(super) struct Outbox {
-    pub(super) files: JournalFiles,
+    pub(super) files: JournalHandle,
     pub(super) durable_sequence: Arc<DurableSequence>,
     pub(super) last_sequence: Sequence,
 }
@@ -50,12 +50,12 @@ pub(super) fn build(
         let target: Box<dyn Sink> = match &sink.kind {
             SinkKind::File { path } => Box::new(FileSink::open(path.clone(), config.relay.batch_bytes_max)),
             SinkKind::Stdout => Box::new(
-                StreamSink::stdout().map_err(|error| AppError::io(format!("standard output: {error}"), &error))?,
+                StdoutSink::stdout().map_err(|error| AppError::io(format!("standard output: {error}"), &error))?,
             ),
         };
         let settings = settings(sink, &config.relay);
         let worker = Worker::new(&settings, Box::new(reader), target, cursor, Arc::clone(clock))?;
-        relays.push(Relay { name: sink.name.clone(), worker, signals: Arc::default() });
+        relays.push(Relay { name: sink.name.clone(), worker, control: Arc::default() });
     }
     let mut saved: Vec<_> = relays.iter().map(|relay| relay.worker.saved()).collect();
     for (sink, cursor) in cursors {

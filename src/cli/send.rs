@@ -214,7 +214,7 @@ impl Answers<'_> {
             // What cannot be understood is no result.
             Err(_) => self.refused += 1,
         }
-        self.window.give_back();
+        self.window.abort();
     }
 
     fn show(&self, output: &mut Output) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::exit::Failure;
 use crate::config::Config;
-use crate::{app, log};
+use crate::{app, logging};
 
 /// Run the daemon in the foreground
 ///
@@ -18,7 +18,7 @@ pub struct ServeArgs {}
 
 pub(super) fn run(_args: &ServeArgs, config: Option<&Path>) -> Result<(), Failure> {
     let config = Config::find(config)?;
-    let log = log::start(config.log);
+    let log = logging::start(config.log);
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }

@@ -3,20 +3,32 @@
 mod answer;
 mod clock;
 mod command;
-mod committer;
+mod decision_queue;
+mod delivery;
+mod event_feed;
 mod lsn;
-mod outbox;
+mod operator;
+mod plan_store;
 mod repository;
 mod sink;
 mod status;
 mod storage;
 
-pub use answer::{Answer, ConnectionId, Outcome, Refusal, Submission};
+pub use answer::{Answer, ConnectionId, Envelope, Outcome, Refusal, Ticket};
 pub use clock::{Clock, OrderIds};
-pub use command::{Command, Fingerprint, Request};
-pub use committer::{CommitError, PlanCommitter, RememberedCommand, Staged};
+pub use command::{ChangeRequest, Command, Fingerprint, Request};
+pub use decision_queue::{DecisionBatch, DecisionInbox, DecisionNews};
+pub use delivery::{
+    Decision, DecisionKind, EventType, LaneState, ParkedLane, ReplayRecord, ReplaySpec, ReplayState, SinkRecord,
+    SinkStartPoint, SinkType,
+};
+pub use event_feed::{EventFeed, FeedError, FeedPosition, PublishedEvent};
 pub use lsn::{Lsn, Sequence};
-pub use outbox::{OutboxError, OutboxPosition, OutboxReader, PublishedEvent};
+pub use operator::{
+    EventRange, LaneFilter, OperatorRefusal, OperatorRequest, OperatorResult, ReplayBound, ReplayRequest,
+    RequeueTarget, SkipTo,
+};
+pub use plan_store::{CommitError, PlanStore, RememberedCommand, Staged};
 pub use repository::{Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand};
 pub use sink::{Delivery, Sink, SinkError};
 pub use status::{JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreStatus};

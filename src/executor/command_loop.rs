@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, select};
 
 use super::Executor;
-use crate::contracts::{Answer, CommitError, PlanCommitter, Submission};
+use crate::contracts::{Answer, CommitError, Envelope, PlanStore};
 
 /// Work that wants to see the store between two batches.
 pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
@@ -15,7 +15,7 @@ pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
 /// The channels that the loop joins.
 pub struct CommandLoop<S> {
     /// What clients ask for; when all senders are gone the loop ends.
-    pub submissions: Receiver<Submission>,
+    pub requests: Receiver<Envelope>,
     /// What others want of the store.
     pub tasks: Receiver<Task<S>>,
     /// Where answers go; whatever they say is durable.
@@ -28,7 +28,7 @@ pub struct CommandLoop<S> {
     pub heartbeat: Arc<AtomicU64>,
 }
 
-impl<S: PlanCommitter> CommandLoop<S> {
+impl<S: PlanStore> CommandLoop<S> {
     /// An idle loop turns this often, to show that it lives and to look for room on a full disk.
     const IDLE_TURN: Duration = Duration::from_millis(250);
 
@@ -46,7 +46,7 @@ impl<S: PlanCommitter> CommandLoop<S> {
             self.heartbeat.fetch_add(1, Ordering::Relaxed);
             batch.clear();
             select! {
-                recv(self.submissions) -> first => match first {
+                recv(self.requests) -> first => match first {
                     Ok(first) => batch.push(first),
                     Err(_) => break,
                 },
@@ -58,7 +58,7 @@ impl<S: PlanCommitter> CommandLoop<S> {
             if batch.is_empty() {
                 continue;
             }
-            batch.extend(self.submissions.try_iter().take(batch_commands_max.saturating_sub(1)));
+            batch.extend(self.requests.try_iter().take(batch_commands_max.saturating_sub(1)));
             let before = executor.store().durable_lsn();
             let answers = executor.run(&batch)?;
             if self.answers.send(answers).is_err() {

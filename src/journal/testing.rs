@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{
-    Accept, Journal, JournalOptions, Recovered, RecoveryError, Replay, ReplayedFrame, Span, StoreId, TEMPORARY_SUFFIX,
+    Journal, JournalOptions, Precheck, Recovered, RecoveryError, Redo, RedoFrame, RedoRange, StoreId, TEMPORARY_SUFFIX,
     create_store, recover,
 };
 use crate::contracts::{Clock, Lsn, Storage, StorageFile};
@@ -14,7 +14,7 @@ use crate::domain::Timestamp;
 use crate::fuzzing::memory::Memory;
 
 pub const STORE_ID: StoreId = StoreId::from_bytes([7; 16]);
-pub const ALL: Span = Span { from: Lsn::ZERO, proven: Lsn::ZERO };
+pub const ALL: RedoRange = RedoRange { after: Lsn::ZERO, must_reach: Lsn::ZERO };
 
 /// Clones are the same one.
 #[derive(Clone)]
@@ -215,16 +215,16 @@ pub fn try_start(
     storage: &Watched,
     clock: &SteppedClock,
     options: JournalOptions,
-    span: Span,
+    range: RedoRange,
 ) -> Result<(Journal, Recovered, Vec<Vec<u8>>), RecoveryError> {
     let mut bodies = Vec::new();
-    let replay: &mut Replay<'_> = &mut |frames: &[ReplayedFrame<'_>]| {
+    let redo: &mut Redo<'_> = &mut |frames: &[RedoFrame<'_>]| {
         bodies.extend(frames.iter().map(|frame| frame.body.to_vec()));
         Ok(())
     };
-    let accept: &Accept<'_> = &|_| Ok(());
+    let precheck: &Precheck<'_> = &|_| Ok(());
     let storage: Arc<dyn Storage> = Arc::new(storage.clone());
-    let (journal, recovered) = recover(&storage, Arc::new(clock.clone()), options, STORE_ID, span, replay, accept)?;
+    let (journal, recovered) = recover(&storage, Arc::new(clock.clone()), options, STORE_ID, range, redo, precheck)?;
     Ok((journal, recovered, bodies))
 }
 

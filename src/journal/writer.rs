@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::format::{FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::segment::{CreateError, NewSegment, create_segment, is_no_room, segment_path};
-use super::{JournalIndex, SegmentInfo, StoreId};
+use super::{SegmentInfo, SegmentMap, StoreId};
 use crate::contracts::{Clock, CommitError, Lsn, Storage, StorageFile};
 
 /// The journal's limits, all from the configuration, and what makes its epochs differ from boot to boot.
@@ -37,7 +37,7 @@ impl JournalOptions {
 pub struct Journal {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
-    index: Arc<JournalIndex>,
+    index: Arc<SegmentMap>,
     options: JournalOptions,
     store_id: StoreId,
     /// None while there is no room for one, and after the end.
@@ -102,7 +102,7 @@ impl Journal {
     pub(super) fn start(
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
-        index: Arc<JournalIndex>,
+        index: Arc<SegmentMap>,
         options: JournalOptions,
         store_id: StoreId,
         end: End,
@@ -130,7 +130,7 @@ impl Journal {
 
     /// What readers know of this journal.
     #[must_use]
-    pub const fn index(&self) -> &Arc<JournalIndex> {
+    pub const fn index(&self) -> &Arc<SegmentMap> {
         &self.index
     }
 
@@ -197,7 +197,7 @@ impl Journal {
         // 1. One write for the whole batch, behind everything that is durable. A crash here leaves a torn tail: its
         //    frames claim nothing beyond what was durable before, so recovery may cut it.
         if let Err(error) = active.segment.file.write_all_at(&self.batch, active.offset) {
-            return Err(if is_no_room(&error) { self.give_back(error) } else { self.poison("write", error) });
+            return Err(if is_no_room(&error) { self.abort(error) } else { self.poison("write", error) });
         }
         // 2. One sync. Its failure is final: the kernel may have marked the pages clean without writing them, and a
         //    second call would report success for bytes that are not there.
@@ -226,7 +226,7 @@ impl Journal {
         self.write_end(active.segment.file.as_ref(), FrameKind::Seal, &end)
     }
 
-    /// Writes a seal or a bridge behind the last plan of a segment, and gives the unused room back. With it in place
+    /// Writes a seal or a link behind the last plan of a segment, and gives the unused room back. With it in place
     /// any damage before it can be proved, and so can a cut at the end.
     fn write_end(&self, file: &dyn StorageFile, kind: FrameKind, end: &SegmentEnd) -> io::Result<()> {
         let mut frame = Vec::with_capacity(FRAME_HEADER_LEN);
@@ -234,7 +234,7 @@ impl Journal {
         let len = end.offset.saturating_add(frame.len() as u64);
         match file.write_all_at(&frame, end.offset) {
             // It was cut to its last byte when the disk was full. No plan is missing from it.
-            Err(error) if kind == FrameKind::Bridge && is_no_room(&error) => return Ok(()),
+            Err(error) if kind == FrameKind::Link && is_no_room(&error) => return Ok(()),
             written => written?,
         }
         file.set_len(len)?;
@@ -246,7 +246,7 @@ impl Journal {
 
     /// Lets the segment before a new one say that another follows: from now on it is noticed if that one is missing.
     fn write_bridge(&mut self, old: Option<ActiveSegment>) -> io::Result<()> {
-        let kind = FrameKind::Bridge;
+        let kind = FrameKind::Link;
         match (old, self.behind.take()) {
             (Some(old), _) => self.write_end(old.segment.file.as_ref(), kind, &old.end()),
             (None, Some(behind)) => {
@@ -286,7 +286,7 @@ impl Journal {
             Err(CreateError::Failed(operation, error)) => return Err(self.poison(operation, error)),
         };
         // The new segment is durable, and takes no plan before the old one says that it is there: so a segment whose
-        // plans were answered is never missing unnoticed. A crash in between finds the old one without its bridge, and
+        // plans were answered is never missing unnoticed. A crash in between finds the old one without its link, and
         // the new one, which proves where the old one ends, without a plan.
         let old = self.active.take().filter(|old| old.segment.header.base_lsn != header.base_lsn);
         self.write_bridge(old).map_err(|error| self.poison("end of a segment", error))?;
@@ -300,7 +300,7 @@ impl Journal {
     }
 
     /// A write found no room: cuts off what of it is there, so that nothing half-written stays behind.
-    fn give_back(&mut self, error: io::Error) -> CommitError {
+    fn abort(&mut self, error: io::Error) -> CommitError {
         let Some(active) = self.active.as_ref() else { return self.poison("write", error) };
         // Cut to the durable end and sync: after this the segment holds what was told to clients and nothing else. It
         // takes no more frames; the next batch goes into a new segment, once there is room for one.

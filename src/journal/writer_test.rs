@@ -73,7 +73,7 @@ fn the_journal_takes_what_it_may_and_no_more() {
         append(&mut start(&storage), &body_of_frame(48));
         let journal = start_with(&storage, &SteppedClock::default(), JournalOptions { bytes_max, ..OPTIONS });
         assert_eq!(journal.index().is_full(), full);
-        assert!(journal.index().totals().1 <= bytes_max + (FRAME_HEADER_LEN as u64), "but for the bridge");
+        assert!(journal.index().totals().1 <= bytes_max + (FRAME_HEADER_LEN as u64), "but for the link");
     }
 }
 
@@ -126,8 +126,8 @@ fn a_batch_that_finds_no_room_is_taken_back_and_its_numbers_are_given_again() {
         storage.calls();
         assert!(journal.has_room().unwrap());
         // The segment before says that another follows, if there are plans in it; an empty one is replaced.
-        let bridges = storage.calls_of(&format!("write {path} {end}+40")).len();
-        assert_eq!(bridges as u64, plans_before);
+        let links = storage.calls_of(&format!("write {path} {end}+40")).len();
+        assert_eq!(links as u64, plans_before);
         assert_eq!(journal.stage(b"happened"), refused);
         journal.commit().unwrap();
         drop(journal);

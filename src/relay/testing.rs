@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::WorkerSettings;
 use crate::contracts::{
-    Clock, Delivery, Lsn, OutboxEntry, OutboxError, OutboxPosition, OutboxReader, PublishedEvent, Sequence, Sink,
-    SinkError, Storage, StorageFile,
+    Clock, Delivery, EventFeed, FeedError, FeedPosition, Lsn, OutboxEntry, PublishedEvent, Sequence, Sink, SinkError,
+    Storage, StorageFile,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, Order, OrderId, Timestamp};
 
@@ -47,13 +47,13 @@ pub(super) fn event(sequence: u64) -> PublishedEvent {
     PublishedEvent { sequence: Sequence(sequence), entry, source: "/orderd".into() }
 }
 
-pub(super) fn position(sequence: u64) -> OutboxPosition {
+pub(super) fn position(sequence: u64) -> FeedPosition {
     if sequence == 0 {
-        return OutboxPosition::START;
+        return FeedPosition::START;
     }
     let body_crc = crc32c::crc32c(&sequence.to_le_bytes());
     let lsn = Lsn(sequence.div_ceil(2));
-    OutboxPosition { sequence: Sequence(sequence), lsn, body_crc, segment: Lsn(1), offset: 64 * lsn.0 }
+    FeedPosition { sequence: Sequence(sequence), lsn, body_crc, segment: Lsn(1), offset: 64 * lsn.0 }
 }
 
 pub(super) fn lines(first: u64, last: u64) -> Vec<u8> {
@@ -72,7 +72,7 @@ pub(super) struct Outbox(Arc<Mutex<OutboxState>>);
 #[derive(Debug, Default)]
 struct OutboxState {
     durable: u64,
-    failure: Option<OutboxError>,
+    failure: Option<FeedError>,
     reads: u64,
     skip: bool,
 }
@@ -82,7 +82,7 @@ impl Outbox {
         self.0.lock().unwrap().durable = durable;
     }
 
-    pub(super) fn fail_next_read(&self, failure: OutboxError) {
+    pub(super) fn fail_next_read(&self, failure: FeedError) {
         self.0.lock().unwrap().failure = Some(failure);
     }
 
@@ -91,7 +91,7 @@ impl Outbox {
         self.0.lock().unwrap().skip = true;
     }
 
-    pub(super) fn reader_at(&self, sequence: u64) -> Box<dyn OutboxReader> {
+    pub(super) fn reader_at(&self, sequence: u64) -> Box<dyn EventFeed> {
         Box::new(FakeReader { outbox: self.clone(), at: sequence })
     }
 }
@@ -101,8 +101,8 @@ struct FakeReader {
     at: u64,
 }
 
-impl OutboxReader for FakeReader {
-    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), OutboxError> {
+impl EventFeed for FakeReader {
+    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), FeedError> {
         let mut state = self.outbox.0.lock().unwrap();
         if let Some(failure) = state.failure.take() {
             return Err(failure);
@@ -119,7 +119,7 @@ impl OutboxReader for FakeReader {
         Ok(())
     }
 
-    fn position(&self) -> OutboxPosition {
+    fn position(&self) -> FeedPosition {
         position(self.at)
     }
 

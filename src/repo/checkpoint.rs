@@ -11,8 +11,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::command_log::{CommandLog, LoggedCommand};
-use super::order_repo::OrderRepo;
+use super::dedup_table::{DedupEntry, DedupTable};
+use super::order_repo::OrderTable;
 use super::store::StoreState;
 use crate::contracts::{Lsn, Sequence, Storage};
 use crate::domain::OrderState;
@@ -77,13 +77,13 @@ pub trait CheckpointSource {
     ///
     /// # Errors
     /// The state cannot be reached any more.
-    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<LoggedCommand>, u64)>;
+    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)>;
 
     /// Called after each part that was written or read back: time for others.
     ///
     /// # Errors
     /// There will be no more time for this.
-    fn rest(&mut self) -> io::Result<()> {
+    fn throttle(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -108,7 +108,7 @@ pub fn write_checkpoint(
         row = row.saturating_add(orders.len());
         write_records(&mut block, orders)?;
         writer.block(&block)?;
-        source.rest()?;
+        source.throttle()?;
     }
     let mut position = begin.commands_start;
     while position < begin.commands_end {
@@ -119,7 +119,7 @@ pub fn write_checkpoint(
         }
         write_records(&mut block, commands)?;
         writer.block(&block)?;
-        source.rest()?;
+        source.throttle()?;
     }
     // Everything copied was durable when it was copied: a journal that does not reach this far is not the one.
     let required = source.begin()?.covered;
@@ -163,14 +163,14 @@ fn read_back(
     let mut records = 0_usize;
     let rest = |_| {
         records += 1;
-        if records.is_multiple_of(PART_RECORDS) { source.rest().map_err(|error| error.to_string()) } else { Ok(()) }
+        if records.is_multiple_of(PART_RECORDS) { source.throttle().map_err(|error| error.to_string()) } else { Ok(()) }
     };
     read_checkpoint(CheckpointReader::open(storage, store_id, lsn)?, rest).map(drop)
 }
 
 enum Record {
     Order(OrderState),
-    Command(LoggedCommand),
+    Command(DedupEntry),
 }
 
 /// A checkpoint that was read to its end.
@@ -225,7 +225,7 @@ pub struct LoadedState {
     /// Up to here the state may hold effects of plans already.
     pub required: Lsn,
     /// No journal that ends before this is the right one; also what unreadable checkpoints' names say.
-    pub proven: Lsn,
+    pub must_reach: Lsn,
     /// What is wrong with the checkpoints that were passed over.
     pub damaged: Vec<CheckpointError>,
 }
@@ -268,19 +268,19 @@ pub fn load_newest(
 ) -> Result<LoadedState, CheckpointError> {
     let directory = |source| CheckpointError::Io { path: CHECKPOINTS_DIR.to_owned(), source };
     let checkpoints = list_checkpoints(storage).map_err(directory)?;
-    let proven = checkpoints.first().copied().unwrap_or_default();
+    let must_reach = checkpoints.first().copied().unwrap_or_default();
     let mut damaged = Vec::new();
     for covered in checkpoints {
         match load(storage, store_id, covered, command_ids_max) {
             Ok((state, required)) => {
-                return Ok(LoadedState { state, covered, required, proven: proven.max(required), damaged });
+                return Ok(LoadedState { state, covered, required, must_reach: must_reach.max(required), damaged });
             }
             Err(error @ CheckpointError::Damaged { .. }) => damaged.push(error),
             Err(error) => return Err(error),
         }
     }
     let state = StoreState::new(command_ids_max);
-    Ok(LoadedState { state, covered: Lsn::ZERO, required: Lsn::ZERO, proven, damaged })
+    Ok(LoadedState { state, covered: Lsn::ZERO, required: Lsn::ZERO, must_reach, damaged })
 }
 
 /// The state in one checkpoint, and its required LSN.
@@ -290,7 +290,7 @@ fn load(
     covered: Lsn,
     command_ids_max: usize,
 ) -> Result<(StoreState, Lsn), CheckpointError> {
-    let (mut orders, mut commands) = (OrderRepo::loader(), CommandLog::new(command_ids_max));
+    let (mut orders, mut commands) = (OrderTable::loader(), DedupTable::new(command_ids_max));
     let reader = CheckpointReader::open(storage, store_id, covered)?;
     reader.read_ahead();
     let ReadCheckpoint { last_sequence, reader } = read_checkpoint(reader, |record| {
@@ -298,7 +298,7 @@ fn load(
             Record::Order(order) => orders.push(order).map_err(|error| error.to_string())?,
             Record::Command(command) => {
                 commands.push(command);
-                commands.forget_oldest();
+                commands.evict();
             }
         }
         Ok(())

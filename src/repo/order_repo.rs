@@ -15,7 +15,7 @@ use crate::domain::{Order, OrderId, OrderState};
 /// Rows are never removed, so a row's number is its name for ever. They lie in chunks that are never moved, and the
 /// index is split into many small tables: nothing here ever pauses to copy everything because it has grown.
 #[derive(Debug)]
-pub struct OrderRepo {
+pub struct OrderTable {
     chunks: Vec<Vec<OrderState>>,
     /// Rows by the hash of the order's id. A seeded hash: clients choose ids.
     index: Vec<HashTable<IndexEntry>>,
@@ -71,20 +71,20 @@ pub(super) enum Undo {
     Restore(u32, OrderState),
 }
 
-impl Default for OrderRepo {
+impl Default for OrderTable {
     fn default() -> Self {
         let index = (0..INDEX_TABLES).map(|_| HashTable::new()).collect();
         Self { chunks: Vec::new(), index, hasher: RandomState::default() }
     }
 }
 
-impl OrderRepository for OrderRepo {
+impl OrderRepository for OrderTable {
     fn retrieve(&self, order_id: OrderId) -> Result<Order, OrderNotFound> {
         self.find(order_id).map(|(_, state)| Order::rehydrate(*state)).ok_or(OrderNotFound(order_id))
     }
 }
 
-impl OrderRepo {
+impl OrderTable {
     /// How many orders there are.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -198,9 +198,9 @@ impl OrderRepo {
     }
 }
 
-/// Orders on their way into a repository; see [`OrderRepo::loader`].
+/// Orders on their way into a repository; see [`OrderTable::loader`].
 pub(super) struct OrderLoader {
-    repo: OrderRepo,
+    repo: OrderTable,
     /// What each table of the index will hold.
     waiting: Vec<Vec<IndexEntry>>,
 }
@@ -217,7 +217,7 @@ impl OrderLoader {
     }
 
     /// Builds the index, and refuses orders of which there are two.
-    pub(super) fn finish(self) -> Result<OrderRepo, InsertError> {
+    pub(super) fn finish(self) -> Result<OrderTable, InsertError> {
         let Self { mut repo, waiting } = self;
         let chunks = &repo.chunks;
         for (table, entries) in repo.index.iter_mut().zip(waiting) {
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn every_order_is_found_in_its_row_however_many_there_are() {
-        let mut repo = OrderRepo::default();
+        let mut repo = OrderTable::default();
         for id in 0..10_000_u128 {
             assert_eq!(repo.insert(state(id)).unwrap().0 as u128, id);
         }
@@ -296,14 +296,14 @@ mod tests {
 
     #[test]
     fn orders_that_are_loaded_together_are_the_same_as_orders_that_came_one_by_one() {
-        let (mut loader, mut one_by_one) = (OrderRepo::loader(), OrderRepo::default());
+        let (mut loader, mut per_frame) = (OrderTable::loader(), OrderTable::default());
         for id in 0..10_000_u128 {
             loader.push(state(id)).unwrap();
-            one_by_one.insert(state(id)).unwrap();
+            per_frame.insert(state(id)).unwrap();
         }
         let mut loaded = loader.finish().unwrap();
         for id in 0..10_000_u128 {
-            assert_eq!(loaded.find(state(id).order_id), one_by_one.find(state(id).order_id));
+            assert_eq!(loaded.find(state(id).order_id), per_frame.find(state(id).order_id));
         }
         assert_eq!((loaded.count(), loaded.find(state(10_000).order_id)), (10_000, None));
         assert_eq!(loaded.insert(state(10_000)).unwrap().0, 10_000);
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn two_orders_of_one_id_are_not_loaded() {
-        let mut loader = OrderRepo::loader();
+        let mut loader = OrderTable::loader();
         for id in [1, 2, 1] {
             loader.push(state(id)).unwrap();
         }
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn an_update_fits_one_version_only() {
-        let mut repo = OrderRepo::default();
+        let mut repo = OrderTable::default();
         let order = state(1);
         repo.insert(order).unwrap();
         let update = completion(&order);
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_back_was_never_there() {
-        let mut repo = OrderRepo::default();
+        let mut repo = OrderTable::default();
         for id in 0..4_095 {
             repo.insert(state(id)).unwrap();
         }

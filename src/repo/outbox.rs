@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::StoredPlan;
-use crate::contracts::{
-    Lsn, Mutation, OutboxEntry, OutboxError, OutboxPosition, OutboxReader, PublishedEvent, Sequence,
-};
-use crate::journal::{JournalFiles, JournalReader};
+use super::PlanRecord;
+use crate::contracts::{EventFeed, FeedError, FeedPosition, Lsn, Mutation, OutboxEntry, PublishedEvent, Sequence};
+use crate::journal::{JournalHandle, JournalReader};
 
 /// The number of the last durable event: written by the store after each commit, read by the relay.
 #[derive(Debug)]
@@ -33,7 +31,7 @@ impl DurableSequence {
 pub struct JournalOutbox {
     reader: JournalReader,
     durable_sequence: Arc<DurableSequence>,
-    position: OutboxPosition,
+    position: FeedPosition,
     /// The source of the last event; most events have the same, and share it.
     source: Arc<str>,
 }
@@ -44,20 +42,20 @@ impl JournalOutbox {
     /// # Errors
     /// The plan at that position is missing, or is another than it was.
     pub fn open(
-        files: JournalFiles,
+        files: JournalHandle,
         durable_sequence: Arc<DurableSequence>,
-        position: OutboxPosition,
-    ) -> Result<Self, OutboxError> {
+        position: FeedPosition,
+    ) -> Result<Self, FeedError> {
         let oldest = files.index.oldest().unwrap_or_default();
         let durable_lsn = files.index.durable_lsn();
         let cursor_lsn = position.lsn;
         if cursor_lsn > durable_lsn {
             let problem = format!("the cursor stands at LSN {cursor_lsn}, but the journal ends at {durable_lsn}");
-            return Err(OutboxError::Damaged(problem));
+            return Err(FeedError::Damaged(problem));
         }
         if cursor_lsn.next() < oldest {
             let problem = format!("the cursor stands at LSN {cursor_lsn}, but the journal begins at {oldest}");
-            return Err(OutboxError::Damaged(problem));
+            return Err(FeedError::Damaged(problem));
         }
         let reader = JournalReader::new(files, cursor_lsn.next());
         let mut outbox = Self { reader, durable_sequence, position, source: Arc::from("") };
@@ -73,46 +71,44 @@ impl JournalOutbox {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn beginning(files: JournalFiles, last_sequence: Sequence) -> Result<OutboxPosition, OutboxError> {
+    pub fn beginning(files: JournalHandle, last_sequence: Sequence) -> Result<FeedPosition, FeedError> {
         let oldest = files.index.oldest().unwrap_or_default();
         let mut reader = JournalReader::new(files, oldest);
         let before = Lsn(oldest.0.saturating_sub(1));
         let sequence = match reader.next_frame()? {
             None => last_sequence,
             Some(frame) => {
-                let plan = StoredPlan::decode(frame.body).map_err(OutboxError::Damaged)?;
+                let plan = PlanRecord::decode(frame.body).map_err(FeedError::Damaged)?;
                 Sequence(plan.first_sequence.0.saturating_sub(1))
             }
         };
-        Ok(OutboxPosition { sequence, lsn: before, ..OutboxPosition::START })
+        Ok(FeedPosition { sequence, lsn: before, ..FeedPosition::START })
     }
 
     /// The position behind everything that is durable now.
     #[must_use]
-    pub fn end(files: &JournalFiles, last_sequence: Sequence) -> OutboxPosition {
-        OutboxPosition { sequence: last_sequence, lsn: files.index.durable_lsn(), ..OutboxPosition::START }
+    pub fn end(files: &JournalHandle, last_sequence: Sequence) -> FeedPosition {
+        FeedPosition { sequence: last_sequence, lsn: files.index.durable_lsn(), ..FeedPosition::START }
     }
 
-    fn check_plan_at_cursor(&mut self) -> Result<(), OutboxError> {
+    fn check_plan_at_cursor(&mut self) -> Result<(), FeedError> {
         let expected = self.position;
         let Some(frame) = self.reader.next_frame()? else {
-            return Err(OutboxError::Damaged(format!("LSN {} cannot be read", expected.lsn)));
+            return Err(FeedError::Damaged(format!("LSN {} cannot be read", expected.lsn)));
         };
         let same = expected.body_crc == 0 || frame.body_crc == expected.body_crc;
-        let plan = StoredPlan::decode(frame.body).map_err(OutboxError::Damaged)?;
+        let plan = PlanRecord::decode(frame.body).map_err(FeedError::Damaged)?;
         let entries = outbox_entries(&plan).count() as u64;
         // A cursor stands behind whole plans.
         if same && plan.first_sequence.plus(entries) == expected.sequence.next() {
             return Ok(());
         }
         let (lsn, sequence) = (expected.lsn, expected.sequence);
-        Err(OutboxError::Damaged(format!(
-            "the cursor says that LSN {lsn} holds event {sequence}; the journal does not"
-        )))
+        Err(FeedError::Damaged(format!("the cursor says that LSN {lsn} holds event {sequence}; the journal does not")))
     }
 }
 
-fn outbox_entries<'a>(plan: &'a StoredPlan<'_>) -> impl Iterator<Item = &'a OutboxEntry> {
+fn outbox_entries<'a>(plan: &'a PlanRecord<'_>) -> impl Iterator<Item = &'a OutboxEntry> {
     plan.mutations.iter().filter_map(|mutation| match mutation {
         Mutation::InsertOutbox(entry) => Some(entry),
         Mutation::InsertOrder(_) | Mutation::UpdateOrder(_) | Mutation::InsertCommand(_) => None,
@@ -120,7 +116,7 @@ fn outbox_entries<'a>(plan: &'a StoredPlan<'_>) -> impl Iterator<Item = &'a Outb
 }
 
 /// The events of a stored plan, numbered.
-pub fn published(plan: StoredPlan<'_>, source: &Arc<str>) -> impl Iterator<Item = PublishedEvent> {
+pub fn published(plan: PlanRecord<'_>, source: &Arc<str>) -> impl Iterator<Item = PublishedEvent> {
     let mut sequence = plan.first_sequence;
     plan.mutations.into_iter().filter_map(move |mutation| match mutation {
         Mutation::InsertOutbox(entry) => {
@@ -132,13 +128,13 @@ pub fn published(plan: StoredPlan<'_>, source: &Arc<str>) -> impl Iterator<Item 
     })
 }
 
-impl OutboxReader for JournalOutbox {
-    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), OutboxError> {
+impl EventFeed for JournalOutbox {
+    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), FeedError> {
         let full = batch.len().saturating_add(events_max);
         while batch.len() < full {
             let Some(frame) = self.reader.next_frame()? else { break };
-            let plan = StoredPlan::decode(frame.body)
-                .map_err(|problem| OutboxError::Damaged(format!("LSN {}: {problem}", frame.lsn)))?;
+            let plan = PlanRecord::decode(frame.body)
+                .map_err(|problem| FeedError::Damaged(format!("LSN {}: {problem}", frame.lsn)))?;
             if plan.source != &*self.source {
                 self.source = Arc::from(plan.source);
             }
@@ -149,16 +145,16 @@ impl OutboxReader for JournalOutbox {
                 if sequence != self.position.sequence.next() {
                     let expected = self.position.sequence.next();
                     let problem = format!("LSN {lsn} holds event {sequence} where {expected} was due");
-                    return Err(OutboxError::Damaged(problem));
+                    return Err(FeedError::Damaged(problem));
                 }
-                self.position = OutboxPosition { sequence, lsn, body_crc, segment, offset };
+                self.position = FeedPosition { sequence, lsn, body_crc, segment, offset };
                 batch.push(event);
             }
         }
         Ok(())
     }
 
-    fn position(&self) -> OutboxPosition {
+    fn position(&self) -> FeedPosition {
         self.position
     }
 

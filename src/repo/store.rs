@@ -3,12 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
-use super::command_log::LoggedCommand;
+use super::dedup_table::DedupEntry;
 use super::order_repo::{InsertError, Undo};
-use super::stored_plan::{self, StoredPlan};
-use super::{CommandLog, DurableSequence, OrderRepo};
+use super::plan_record::{self, PlanRecord};
+use super::{DedupTable, DurableSequence, OrderTable};
 use crate::contracts::{
-    CommitError, JournalStatus, Lsn, Mutation, OrderNotFound, OrderRepository, Plan, PlanCommitter, RememberedCommand,
+    CommitError, JournalStatus, Lsn, Mutation, OrderNotFound, OrderRepository, Plan, PlanStore, RememberedCommand,
     Sequence, Staged, StoreStatus,
 };
 use crate::domain::{CommandId, Order, OrderId, OrderState};
@@ -31,9 +31,9 @@ pub struct Store {
 #[derive(Debug)]
 pub struct StoreState {
     /// All orders.
-    pub orders: OrderRepo,
+    pub orders: OrderTable,
     /// The command ids that were used last.
-    pub commands: CommandLog,
+    pub commands: DedupTable,
     /// The last event's number.
     pub last_sequence: Sequence,
 }
@@ -48,8 +48,8 @@ impl StoreState {
     /// The state of an empty store.
     #[must_use]
     pub fn new(command_ids_max: usize) -> Self {
-        let commands = CommandLog::new(command_ids_max);
-        Self { orders: OrderRepo::default(), commands, last_sequence: Sequence::ZERO }
+        let commands = DedupTable::new(command_ids_max);
+        Self { orders: OrderTable::default(), commands, last_sequence: Sequence::ZERO }
     }
 
     /// Applies a plan that was read back. Up to `already_maybe` the state may hold its effect already: a checkpoint is
@@ -57,7 +57,7 @@ impl StoreState {
     ///
     /// # Errors
     /// The plan does not fit the state.
-    pub fn replay(&mut self, lsn: Lsn, stored: &StoredPlan<'_>, already_maybe: Lsn) -> Result<(), String> {
+    pub fn redo(&mut self, lsn: Lsn, stored: &PlanRecord<'_>, already_maybe: Lsn) -> Result<(), String> {
         let lenient = lsn <= already_maybe;
         let mut touched = None;
         for mutation in &stored.mutations {
@@ -85,8 +85,8 @@ impl StoreState {
                     let Some((row, version)) = touched else { return Err("a command without an order".to_owned()) };
                     if lsn > self.commands.last_lsn() {
                         let (command_id, fingerprint) = (command.command_id, command.fingerprint);
-                        self.commands.push(LoggedCommand { command_id, fingerprint, row, version, lsn });
-                        self.commands.forget_oldest();
+                        self.commands.push(DedupEntry { command_id, fingerprint, row, version, lsn });
+                        self.commands.evict();
                     }
                 }
             }
@@ -150,7 +150,7 @@ impl Store {
                     let (row, state) = touched.clone()?;
                     let (command_id, fingerprint) = (command.command_id, command.fingerprint);
                     let version = state.version;
-                    self.state.commands.push(LoggedCommand { command_id, fingerprint, row, version, lsn });
+                    self.state.commands.push(DedupEntry { command_id, fingerprint, row, version, lsn });
                     self.undo.push(UndoStep::Command);
                 }
             }
@@ -158,7 +158,7 @@ impl Store {
         touched.map(|(_, state)| state)
     }
 
-    fn take_back(&mut self) {
+    fn roll_back(&mut self) {
         while let Some(step) = self.undo.pop() {
             match step {
                 UndoStep::Order(undo) => self.state.orders.undo(undo),
@@ -175,9 +175,9 @@ impl OrderRepository for Store {
     }
 }
 
-impl PlanCommitter for Store {
+impl PlanStore for Store {
     fn stage(&mut self, plan: &Plan) -> Result<Staged, CommitError> {
-        stored_plan::encode(plan, self.state.last_sequence.next(), &self.source, &mut self.body);
+        plan_record::encode(plan, self.state.last_sequence.next(), &self.source, &mut self.body);
         let lsn = self.journal.stage(&self.body);
         // A plan that does not fit the state it was made from would be refused by every later start: end here, before
         // it is written.
@@ -194,10 +194,10 @@ impl PlanCommitter for Store {
             Ok(()) => {
                 self.undo.clear();
                 self.durable_sequence.set(self.state.last_sequence);
-                self.state.commands.forget_oldest();
+                self.state.commands.evict();
             }
             Err(CommitError::Full(_)) => {
-                self.take_back();
+                self.roll_back();
                 self.full = true;
             }
             Err(CommitError::Failed { .. }) => {}
@@ -205,7 +205,7 @@ impl PlanCommitter for Store {
         committed
     }
 
-    fn look_ahead(&self, order_ids: &[OrderId]) {
+    fn prefetch(&self, order_ids: &[OrderId]) {
         self.state.orders.fetch(order_ids);
     }
 

@@ -9,8 +9,8 @@ use mio::{Poll, Waker};
 
 use super::event_loop::{EventLoop, WAKER};
 use super::listener::{BindError, Listener};
-use super::{ServerOptions, exchange::Exchange, status::Surroundings};
-use crate::contracts::{Answer, Clock, SinkMonitor, Submission};
+use super::{ServerOptions, shared::Shared, status::StatusContext};
+use crate::contracts::{Answer, Clock, Envelope, SinkMonitor};
 
 /// Serves the socket in the thread that runs it.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Server {
     /// The socket cannot be had; whatever else is at its path was left untouched.
     pub fn bind(
         options: ServerOptions,
-        submissions: Sender<Submission>,
+        requests: Sender<Envelope>,
         answers: Receiver<Vec<Answer>>,
         clock: Arc<dyn Clock>,
         sinks: Vec<Arc<SinkMonitor>>,
@@ -60,8 +60,8 @@ impl Server {
             turns: AtomicU64::new(0),
             waker,
         });
-        let exchange = Exchange::new(options.clone(), Surroundings::new(clock, sinks), submissions);
-        let event_loop = EventLoop::new(poll, listener, exchange, answers, Arc::clone(&signals)).map_err(failed)?;
+        let shared = Shared::new(options.clone(), StatusContext::new(clock, sinks), requests);
+        let event_loop = EventLoop::new(poll, listener, shared, answers, Arc::clone(&signals)).map_err(failed)?;
         Ok((Self { event_loop }, ServerHandle { signals }))
     }
 

@@ -16,8 +16,8 @@ pub use endurance::{EnduranceArgs, endurance};
 pub use memory::{MemoryArgs, memory};
 pub use recovery::{RecoveryArgs, recovery};
 
+use crate::comparison::as_f64;
 use crate::daemon::{Bench, Daemon, Settings, Store};
-use crate::side_by_side::as_f64;
 use anyhow::Result;
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The systems that stand side by side. Each is started anew for every measurement, alone on the machine.
 
-mod floor;
+mod baseline;
 mod orderd;
 mod postgres;
 mod redis;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use floor::Floor;
+pub use baseline::Floor;
 pub use orderd::Orderd;
 pub use postgres::Postgres;
 pub use redis::Redis;

@@ -1,0 +1,363 @@
+//! The daemon: which threads there are, in which order they start and stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::iterator::Signals as SignalIterator;
+
+use super::clock::TimeOrderedIds;
+use super::open::{OpenStore, open};
+use super::relays::{self, Outbox, Relay};
+use super::watchdog::Watchdog;
+use super::{AppError, maintenance};
+use crate::config::Config;
+use crate::contracts::{Answer, Envelope};
+use crate::executor::{CommandLoop, Executor, ExecutorOptions, Task};
+use crate::journal::{JournalHandle, SegmentMap};
+use crate::logging::LogHandle;
+use crate::relay::{Control, Heartbeat};
+use crate::repo::{Maintenance, MaintenanceOptions, Store};
+use crate::server::{Server, ServerHandle, ServerOptions};
+use crate::systemd::ServiceManager;
+
+/// How long relays and maintenance may take to stop after the last command was answered.
+const STOP_MAX: Duration = Duration::from_millis(1500);
+/// How often the state is shown to the service manager when it asks for no watchdog.
+const STATUS_TURN: Duration = Duration::from_secs(5);
+/// How long a thread that has failed may take to tell why, once another has ended because of it.
+const CAUSE_MAX: Duration = Duration::from_millis(500);
+/// Batches of answers on their way to the server, each of at most `executor.batch_commands_max`.
+const ANSWER_BATCHES_MAX: usize = 64;
+
+/// A thread has ended, and how.
+struct Ended {
+    thread: String,
+    result: Result<(), AppError>,
+}
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// Whatever keeps it from starting or from going on; the process must then end at once, whatever its threads do.
+pub fn serve(config: Config, log: &LogHandle) -> Result<(), AppError> {
+    let service = ServiceManager::from_env();
+    let starting = Arc::new(AtomicBool::new(true));
+    let asked = listen_to_signals(&starting)?;
+    let daemon = Daemon::start(&config)?;
+    starting.store(false, Ordering::SeqCst);
+    service.ready("taking commands");
+    tracing::info!(socket = %config.daemon.socket.display(), "ready");
+    daemon.watch(&config, log, &service, &asked)?;
+    service.stopping("finishing what was accepted");
+    tracing::info!("stopping");
+    daemon.stop(&config)
+}
+
+/// Signals as messages. One that asks for the end during recovery gets it at once: recovery can be killed at any moment.
+fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<Receiver<i32>, AppError> {
+    let failed = |error: std::io::Error| AppError::Internal(format!("listening to signals: {error}"));
+    // A file size limit shows as an error of the write that meets it, not as the end of the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map_err(failed)?;
+    let mut signals = SignalIterator::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
+    let (tell, asked) = bounded(16);
+    let starting = Arc::clone(starting);
+    let listen = move || {
+        for signal in signals.forever() {
+            if starting.load(Ordering::SeqCst) && signal != SIGHUP {
+                tracing::info!("told to stop during the start");
+                std::process::exit(0);
+            }
+            // More than sixteen unheard signals say nothing that the first ones did not.
+            tell.try_send(signal).ok();
+        }
+    };
+    spawn("signals", listen)?;
+    Ok(asked)
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AppError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map(drop)
+        .map_err(|error| AppError::Internal(format!("starting the thread {name}: {error}")))
+}
+
+/// The running threads, and how to handles them.
+struct Daemon {
+    server: ServerHandle,
+    relays: Vec<(String, Arc<Control>, Arc<Heartbeat>)>,
+    /// Maintenance stops when it is gone.
+    maintenance_goes_on: Option<Sender<()>>,
+    executor_heartbeat: Arc<AtomicU64>,
+    journal: Arc<SegmentMap>,
+    ended: Receiver<Ended>,
+    threads: usize,
+    _open: Keep,
+}
+
+/// What must live as long as the process: above all the lock.
+type Keep = crate::storage::StoreLock;
+
+impl Daemon {
+    /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
+    fn start(config: &Config) -> Result<Self, AppError> {
+        let OpenStore { _lock: lock, storage, store_id, clock, store, checkpoint_lsn, cursors } = open(config)?;
+        let files = JournalHandle { storage, index: Arc::clone(store.journal().index()), store_id };
+        let outbox = Outbox {
+            files: files.clone(),
+            durable_sequence: Arc::clone(store.durable_sequence()),
+            last_sequence: store.state().last_sequence,
+        };
+        let (workers, saved) = relays::build(config, &outbox, &clock, cursors)?;
+        let handles: Vec<_> = workers
+            .iter()
+            .map(|relay| (relay.name.clone(), Arc::clone(&relay.control), relay.worker.heartbeat()))
+            .collect();
+        let (submit, requests) = bounded::<Envelope>(config.executor.queue_commands_max);
+        let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);
+        let monitors = workers.iter().map(|relay| relay.worker.monitor()).collect();
+        // From here on clients can connect; they are heard once the server's thread runs.
+        let (server, handle) = Server::bind(server_options(config), submit, answers, Arc::clone(&clock), monitors)?;
+
+        let threads = workers.len() + 3;
+        let (end, ended) = bounded(threads);
+        let heartbeat = Arc::new(AtomicU64::new(0));
+        let (tasks, tasks_heard) = bounded::<Task<Store>>(1);
+        let (maintenance_goes_on, maintenance_stops) = bounded(0);
+        let maintenance = Maintenance::new(
+            files.clone(),
+            Arc::clone(&clock),
+            maintenance_options(config),
+            checkpoint_lsn,
+            Box::new(move || relays::saved_lsns(&saved)),
+        );
+        let more_is_durable = {
+            let controls: Vec<_> = handles.iter().map(|(_, control, _)| Arc::clone(control)).collect();
+            Box::new(move || controls.iter().for_each(|control| control.durable()))
+        };
+        let answers_ready = {
+            let handle = handle.clone();
+            Box::new(move || handle.answers_ready())
+        };
+        let command_loop = CommandLoop {
+            requests,
+            tasks: tasks_heard,
+            answers: answer,
+            answers_ready,
+            more_is_durable,
+            heartbeat: Arc::clone(&heartbeat),
+        };
+        let executor = Executor::new(store, clock, Box::new(TimeOrderedIds::new()), executor_options(config));
+
+        for Relay { name, worker, control } in workers {
+            supervise(&format!("relay-{name}"), &end, move || Ok(worker.run(&control)?))?;
+        }
+        supervise("executor", &end, move || Ok(command_loop.run(executor)?))?;
+        let index = Arc::clone(&files.index);
+        supervise("maintenance", &end, move || {
+            maintenance::run(maintenance, tasks, index, &maintenance_stops);
+            Ok(())
+        })?;
+        supervise("server", &end, move || {
+            server.run().map_err(|error| AppError::Internal(format!("serving the socket: {error}")))
+        })?;
+        Ok(Self {
+            server: handle,
+            relays: handles,
+            maintenance_goes_on: Some(maintenance_goes_on),
+            executor_heartbeat: heartbeat,
+            journal: files.index,
+            ended,
+            threads,
+            _open: lock,
+        })
+    }
+
+    /// Waits for a signal to stop. A thread that ends before one is an error.
+    fn watch(
+        &self,
+        config: &Config,
+        log: &LogHandle,
+        service: &ServiceManager,
+        asked: &Receiver<i32>,
+    ) -> Result<(), AppError> {
+        let heartbeats = self.relays.iter().map(|(name, _, heartbeat)| (name.clone(), Arc::clone(heartbeat))).collect();
+        let mut watchdog = Watchdog::new(Arc::clone(&self.executor_heartbeat), self.server.clone(), heartbeats);
+        let turn = tick(service.watchdog_interval().unwrap_or(STATUS_TURN));
+        loop {
+            select! {
+                recv(asked) -> signal => match signal {
+                    Ok(SIGHUP) => self.reload(config, log, service),
+                    Ok(_) | Err(_) => return Ok(()),
+                },
+                recv(self.ended) -> ended => return Err(root_cause(ended.ok(), &self.ended)),
+                recv(turn) -> _ => {
+                    if watchdog.all_alive() {
+                        service.alive();
+                    }
+                    service.status(&self.status());
+                }
+            }
+        }
+    }
+
+    fn status(&self) -> String {
+        let state = if self.journal.is_full() { "no room for changes" } else { "taking commands" };
+        format!("{state}; durable up to LSN {}", self.journal.durable_lsn())
+    }
+
+    fn reload(&self, config: &Config, log: &LogHandle, service: &ServiceManager) {
+        service.reloading();
+        tracing::info!("reopening file sinks");
+        for (_, control, _) in &self.relays {
+            control.reopen();
+        }
+        log.reread(config);
+        service.ready(&self.status());
+    }
+
+    /// Stops from the outside in, so that whatever was accepted finds everyone it needs.
+    fn stop(mut self, config: &Config) -> Result<(), AppError> {
+        let mut running = self.threads;
+        // 1. The server takes nothing new, answers what it accepted, and lets go of the executor's channel.
+        // 2. The executor, with nobody left to send commands, seals the journal.
+        self.server.drain();
+        self.maintenance_goes_on = None;
+        let server_deadline = Instant::now() + config.daemon.shutdown_ms_max;
+        self.await_thread("executor", server_deadline, &mut running)?;
+        // 3. The relays deliver what they can in a moment and save their cursors. One that hangs in its sink is left
+        //    behind: its cursor says less than it did, and it will do that again.
+        for (_, control, _) in &self.relays {
+            control.stop();
+        }
+        let deadline = Instant::now() + STOP_MAX;
+        while running > 0 {
+            match self.ended.recv_deadline(deadline) {
+                Ok(ended) => {
+                    running -= 1;
+                    ended.result?;
+                }
+                Err(_) => {
+                    tracing::warn!(running, "not every thread has stopped in time; what is stored is whole");
+                    break;
+                }
+            }
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    fn await_thread(&self, name: &str, deadline: Instant, running: &mut usize) -> Result<(), AppError> {
+        loop {
+            match self.ended.recv_deadline(deadline) {
+                Ok(ended) => {
+                    *running = running.saturating_sub(1);
+                    let Ended { thread, result } = ended;
+                    result?;
+                    if thread == name {
+                        return Ok(());
+                    }
+                }
+                Err(_) => {
+                    tracing::warn!(thread = name, "has not stopped in time; what is stored is whole");
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Runs a thread and tells how it ended.
+fn supervise(
+    name: &str,
+    end: &Sender<Ended>,
+    run: impl FnOnce() -> Result<(), AppError> + Send + 'static,
+) -> Result<(), AppError> {
+    let (thread, end) = (name.to_owned(), end.clone());
+    spawn(name, move || {
+        let result = run();
+        // There is room for every thread's end.
+        drop(end.send(Ended { thread, result }));
+    })
+}
+
+/// Why a thread ended although nobody had asked it to.
+///
+/// One that fails lets go of its channels before it can tell why, and whoever spoke with it may then end first and
+/// without an error: so the others are heard for a moment, because the exit code is that of the cause.
+fn root_cause(first: Option<Ended>, others: &Receiver<Ended>) -> AppError {
+    let Some(Ended { thread, result }) = first else {
+        return AppError::Internal("all threads ended by themselves".to_owned());
+    };
+    let Err(error) = result else {
+        let deadline = Instant::now() + CAUSE_MAX;
+        let mut causes = std::iter::from_fn(|| others.recv_deadline(deadline).ok());
+        let cause = causes.find_map(|ended| ended.result.err());
+        return cause.unwrap_or_else(|| AppError::Internal(format!("the thread {thread} ended by itself")));
+    };
+    error
+}
+
+fn server_options(config: &Config) -> ServerOptions {
+    let (daemon, server) = (&config.daemon, &config.server);
+    ServerOptions {
+        socket: daemon.socket.clone(),
+        socket_mode: daemon.socket_mode,
+        socket_group: daemon.socket_group.clone(),
+        allowed_uids: daemon.allowed_uids.clone(),
+        connections_max: server.connections_max,
+        line_bytes_max: server.line_bytes_max,
+        in_flight_max: server.in_flight_max,
+        answer_bytes_max: server.answer_bytes_max,
+        answers_bytes_max: server.answers_bytes_max,
+        line_ms_max: server.line_ms_max,
+        idle_ms_max: server.idle_ms_max,
+        write_ms_max: server.write_ms_max,
+        shutdown_ms_max: daemon.shutdown_ms_max,
+    }
+}
+
+const fn executor_options(config: &Config) -> ExecutorOptions {
+    let executor = &config.executor;
+    ExecutorOptions { batch_commands_max: executor.batch_commands_max, batch_bytes_max: executor.batch_bytes_max }
+}
+
+const fn maintenance_options(config: &Config) -> MaintenanceOptions {
+    MaintenanceOptions {
+        journal_bytes: config.checkpoint.journal_bytes,
+        plans: config.checkpoint.plans,
+        age: config.checkpoint.age_ms,
+        retain_bytes: config.journal.retain_bytes,
+        journal_bytes_max: config.journal.bytes_max,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(thread: &str, result: Result<(), AppError>) -> Ended {
+        Ended { thread: thread.to_owned(), result }
+    }
+
+    #[test]
+    fn the_thread_that_failed_is_told_also_if_another_ends_before_it() {
+        let (end, others) = bounded(4);
+        end.send(ended("relay-events", Ok(()))).unwrap();
+        end.send(ended("executor", Err(AppError::Io("syncing the journal".to_owned())))).unwrap();
+        let error = root_cause(Some(ended("server", Ok(()))), &others);
+        assert!(matches!(&error, AppError::Io(cause) if cause == "syncing the journal"), "{error}");
+    }
+
+    #[test]
+    fn a_thread_that_ends_for_no_reason_is_our_mistake() {
+        let (_end, others) = bounded::<Ended>(4);
+        let error = root_cause(Some(ended("server", Ok(()))), &others);
+        assert!(matches!(&error, AppError::Internal(told) if told.contains("server")), "{error}");
+    }
+}
