@@ -11,11 +11,17 @@ check: lint test doc
 # Format and lints
 lint:
     cargo fmt --all --check
-    cargo clippy --all-targets -- -D warnings
+    cargo clippy --all-targets --locked -- -D warnings
 
 # All tests, or those whose name has `filter` in it
 test *filter:
-    cargo test --release {{filter}}
+    cargo test --release --locked {{filter}}
+
+# Those that need neither root nor a server, without optimization: about a minute
+test-fast:
+    cargo test --lib
+    cargo test --test suite -- --skip schema:: --skip disk_full:: --skip power_cut:: --skip os_faults:: --skip packaging:: \
+        --skip file_modes::
 
 # The deliberate bugs in the code, or those with one of these in their names, each against the test that catches it
 # (about 20 minutes; those of the disk are caught by `cargo test`)
