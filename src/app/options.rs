@@ -6,7 +6,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::core::{CoreOptions, SinkOptions};
-use crate::config::{Config, RelayConfig, SinkConfig};
+use crate::config::{Config, RelayConfig, SinkConfig, SinkKind};
+use crate::contracts::SinkType;
 use crate::executor::ExecutorOptions;
 use crate::journal::JournalOptions;
 use crate::relay::WorkerSettings;
@@ -56,7 +57,10 @@ fn store_options(config: &Config) -> StoreOptions {
 fn sink_options(sink: &SinkConfig, relay: &RelayConfig) -> SinkOptions {
     let worker = WorkerSettings {
         name: sink.name.clone(),
-        kind: sink.kind.as_str().to_owned(),
+        sink_type: match sink.kind {
+            SinkKind::File { .. } => SinkType::File,
+            SinkKind::Stdout => SinkType::Stdout,
+        },
         batch_events_max: relay.batch_events_max,
         batch_bytes_max: relay.batch_bytes_max,
         cursor_events_max: relay.cursor_events_max,

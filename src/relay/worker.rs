@@ -93,16 +93,8 @@ impl Worker {
         if reader.position().sequence != position.sequence {
             return Err(WorkerError::out_of_order(position.sequence, reader.position().sequence));
         }
-        let status = SinkStatus {
-            name: settings.name.clone(),
-            kind: settings.kind.clone(),
-            state: SinkState::Idle,
-            acked_sequence: position.sequence,
-            lag_events: reader.durable_sequence().since(position.sequence),
-            lag_ms: 0,
-            attempts: 0,
-            last_error: None,
-        };
+        let mut status = SinkStatus::new(settings.name.clone(), settings.sink_type, position.sequence);
+        status.lag_events = reader.durable_sequence().since(position.sequence);
         Ok(Self {
             name: settings.name.clone(),
             drain_max: settings.drain_max,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use orderd::app::{CoreOptions, SinkOptions};
 use orderd::config::SinkStart;
-use orderd::contracts::Storage;
+use orderd::contracts::{SinkType, Storage};
 use orderd::executor::ExecutorOptions;
 use orderd::journal::JournalOptions;
 use orderd::relay::WorkerSettings;
@@ -138,7 +138,7 @@ impl Environment {
     pub(crate) fn worker_settings(&self, name: &str, number: u64) -> WorkerSettings {
         WorkerSettings {
             name: name.to_owned(),
-            kind: "simulated".to_owned(),
+            sink_type: SinkType::File,
             batch_events_max: self.options.batch_events_max,
             batch_bytes_max: 1 << 20,
             cursor_events_max: self.options.cursor_events_max,
