@@ -61,26 +61,36 @@ pub fn serve(config: Config, log: &LogHandle) -> Result<(), AppError> {
     daemon.stop(&config)
 }
 
+/// What signals ask for. A request that was not heard yet need not be made again, and none can push out another.
+struct SignalRequests {
+    stop: Receiver<()>,
+    reload: Receiver<()>,
+}
+
 /// Signals as messages. One that asks for the end during recovery gets it at once: recovery can be killed at any moment.
-fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<Receiver<i32>, AppError> {
+fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<SignalRequests, AppError> {
     let failed = |error: std::io::Error| AppError::Internal(format!("listening to signals: {error}"));
     // A file size limit shows as an error of the write that meets it, not as the end of the process.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map_err(failed)?;
     let mut signals = SignalIterator::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
-    let (send, received) = bounded(16);
+    let (stop_sender, stop) = bounded(1);
+    let (reload_sender, reload) = bounded(1);
     let starting = Arc::clone(starting);
     let listen = move || {
         for signal in signals.forever() {
-            if starting.load(Ordering::SeqCst) && signal != SIGHUP {
+            if signal == SIGHUP {
+                reload_sender.try_send(()).ok();
+                continue;
+            }
+            if starting.load(Ordering::SeqCst) {
                 tracing::info!("told to stop during the start");
                 std::process::exit(0);
             }
-            // More than sixteen unheard signals say nothing that the first ones did not.
-            send.try_send(signal).ok();
+            stop_sender.try_send(()).ok();
         }
     };
     spawn("signals", listen)?;
-    Ok(received)
+    Ok(SignalRequests { stop, reload })
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AppError> {
@@ -187,17 +197,15 @@ impl Daemon {
         config: &Config,
         log: &LogHandle,
         service: &ServiceManager,
-        signals: &Receiver<i32>,
+        signals: &SignalRequests,
     ) -> Result<(), AppError> {
         let heartbeats = self.relays.iter().map(|relay| (relay.name.clone(), Arc::clone(&relay.heartbeat))).collect();
         let mut watchdog = Watchdog::new(Arc::clone(&self.executor_heartbeat), self.server.clone(), heartbeats);
         let turn = tick(service.watchdog_interval().unwrap_or(STATUS_TURN));
         loop {
             select! {
-                recv(signals) -> signal => match signal {
-                    Ok(SIGHUP) => self.reload(config, log, service),
-                    Ok(_) | Err(_) => return Ok(()),
-                },
+                recv(signals.stop) -> _ => return Ok(()),
+                recv(signals.reload) -> _ => self.reload(config, log, service),
                 recv(self.ended) -> ended => return Err(root_cause(ended.ok(), &self.ended)),
                 recv(turn) -> _ => {
                     if watchdog.all_alive() {

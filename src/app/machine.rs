@@ -1,5 +1,6 @@
 //! The real machine: a locked directory, the disk, the system's clocks, files and standard output, a Unix socket.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -52,7 +53,13 @@ impl Host for Machine<'_> {
     }
 
     fn storage(&mut self) -> Result<Arc<dyn Storage>, AppError> {
-        open_storage(&self.config.daemon.data_dir)
+        let data_dir = &self.config.daemon.data_dir;
+        let storage = open_disk(data_dir)?;
+        if let Some(file_system) = storage.doubtful_file_system() {
+            tracing::warn!(data_dir = %data_dir.display(), file_system, "the data directory is on a file system whose \
+                sync may not reach a disk: an acknowledged change can be lost with the machine");
+        }
+        Ok(Arc::new(storage))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
@@ -64,7 +71,7 @@ impl Host for Machine<'_> {
     }
 
     fn new_store_id(&mut self) -> [u8; 16] {
-        *Uuid::now_v7().as_bytes()
+        *Uuid::new_v4().as_bytes()
     }
 
     fn open_sink(&mut self, sink: &WorkerSettings) -> Result<Box<dyn Sink>, AppError> {
@@ -88,8 +95,11 @@ impl Host for Machine<'_> {
 }
 
 /// The files below a data directory.
-pub(super) fn open_storage(data_dir: &std::path::Path) -> Result<Arc<dyn Storage>, AppError> {
-    let storage = DiskStorage::open(data_dir)
-        .map_err(|error| AppError::io(format!("opening data directory {}: {error}", data_dir.display()), &error))?;
-    Ok(Arc::new(storage))
+pub(super) fn open_storage(data_dir: &Path) -> Result<Arc<dyn Storage>, AppError> {
+    Ok(Arc::new(open_disk(data_dir)?))
+}
+
+fn open_disk(data_dir: &Path) -> Result<DiskStorage, AppError> {
+    DiskStorage::open(data_dir)
+        .map_err(|error| AppError::io(format!("opening data directory {}: {error}", data_dir.display()), &error))
 }
