@@ -77,6 +77,7 @@ impl Core {
         let clock = host.clock();
         let seen: Vec<_> = cursors.iter().map(|(name, cursor)| position_of(name, cursor)).collect();
         let (store, report) = open_store(&storage, Arc::clone(&clock), store_id, &options.store, &seen)?;
+        log_report(&report, clock.as_ref());
         let journal = JournalHandle { storage, index: Arc::clone(store.journal().index()), store_id };
         let relays = Relays::open(host, options, &store, &journal, cursors)?;
         let positions = relays.workers.iter().map(Worker::position).collect();
@@ -182,7 +183,7 @@ fn new_cursor(sink: &SinkOptions, store: &Store, journal: &JournalHandle) -> Res
 }
 
 /// Tells what a start found, for people.
-pub(super) fn log_report(report: &OpenReport, clock: &dyn Clock) {
+fn log_report(report: &OpenReport, clock: &dyn Clock) {
     for error in &report.damaged_checkpoints {
         tracing::error!(%error, "passed over a checkpoint that does not read; an older one and the journal have it all");
     }

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals as SignalIterator;
 
-use super::core::{Core, CoreOptions, log_report};
+use super::core::{Core, CoreOptions};
 use super::host::Host as _;
 use super::machine::Machine;
 use super::options::server_options;
@@ -128,7 +128,6 @@ impl Daemon {
         let clock = machine.clock();
         let core = Core::open(&mut machine, &CoreOptions::of(config))?;
         machine.note_holder();
-        log_report(&core.report, clock.as_ref());
         let listener = machine.take_listener()?;
 
         let (submit, requests) = bounded::<Envelope>(config.executor.queue_commands_max);
