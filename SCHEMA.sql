@@ -377,8 +377,8 @@ SELECT order_version, sequence, event_type, event_id, occurred_at
 
 -- ------------------------------------------------------------------------------------------------------------------
 -- The relay. Reading, delivering and moving the cursor are three steps, and no transaction is open while the target
--- is waited for: an open one would hold row locks against everybody if the relay hangs, and keep vacuum from cleaning
--- up in the whole database. What is delivered and not yet in the cursor is delivered again after a crash.
+-- is waited for: an open one would hold its locks for as long as the relay hangs, and keep vacuum from removing what
+-- died since, in the whole database. What is delivered and not yet in the cursor is delivered again after a crash.
 -- ------------------------------------------------------------------------------------------------------------------
 
 /* @register_sink
