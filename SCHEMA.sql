@@ -407,14 +407,14 @@ RETURNING mode
 UPDATE sinks SET owner = NULL, expires_at = NULL WHERE sink = $1 AND epoch = $2
 */
 
--- One reader is in commit order without looking at locks or snapshots, because sequence order is commit order.
+-- The next $2 events. Sequences have no gaps, so a range of them is a batch whatever the planner thinks; and their
+-- order is the order of the commits, so nothing can appear below $1 later.
 /* @read_events
 SELECT sequence, lsn, store_epoch, event_id, order_id, order_version, event_type, event_source, occurred_at, data,
        traceparent, tracestate
   FROM outbox
- WHERE sequence > $1
+ WHERE sequence > $1 AND sequence <= $1 + $2::bigint
  ORDER BY sequence
- LIMIT $2
 */
 
 /* @move_cursor

@@ -125,8 +125,8 @@ fn a_parked_order_waits_alone_and_is_handed_out_again_in_order() {
     assert_eq!(decided, [["parked", "1", "1", "1000"]]);
 }
 
-/// 200,000 entries, all unread, and a snapshot that was open before the relay began: nothing is marked per event, so
-/// there are no dead rows to pass over.
+/// 200,000 entries, all unread, without statistics, and a snapshot that was open before the relay began: nothing is
+/// marked per event, so there are no dead rows to pass over.
 #[test]
 fn a_read_of_a_large_backlog_reads_one_batch() {
     let database = Database::create();
@@ -156,8 +156,7 @@ fn fill(session: &mut Session, entries: u32) {
          SELECT sequence, lsn, 1, gen_random_uuid(), order_id, 1, 'OrderPlaced', '/orderd',
                 json_build_object('order_id', order_id, 'customer_id', customer_id, 'total_amount', total_amount,
                     'placed_at', placed_at::text)
-           FROM transitions JOIN orders USING (order_id);
-         VACUUM ANALYZE outbox",
+           FROM transitions JOIN orders USING (order_id)",
     );
 }
 
