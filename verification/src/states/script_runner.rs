@@ -22,7 +22,7 @@ use crate::rng::Rng;
 use crate::sink::FaultProfile;
 use crate::workload::Clients;
 
-/// So many commands at once are orders alone.
+/// This many commands at once are orders alone.
 const ORDERS_ALONE: u64 = 5;
 
 /// One script on its way.
@@ -138,7 +138,7 @@ impl ScriptRunner {
         (requests, Arc::new(unanswered))
     }
 
-    /// So many commands at once, answered; gives how many were refused for want of room.
+    /// This many commands at once, answered; gives how many were refused for want of room.
     pub fn commands(&mut self, count: u64) -> Result<usize, String> {
         let (requests, unanswered) = self.sent(count);
         open(&self.ledger).change(|now| now.unanswered = Arc::clone(&unanswered));
@@ -196,7 +196,7 @@ impl ScriptRunner {
         self.daemon.as_ref().ok_or("no daemon")?.drain(&self.around.clock)
     }
 
-    /// A checkpoint, while so many commands are taken in its midst.
+    /// A checkpoint, while this many commands are taken in its midst.
     pub fn checkpoint(&mut self, commands: u64) -> Result<(), String> {
         let index = &self.daemon.as_ref().ok_or("no daemon")?.files.index;
         if index.durable_lsn() == index.checkpoint_lsn() {
@@ -205,7 +205,7 @@ impl ScriptRunner {
         self.with_housekeeper(commands, |maintenance, source| maintenance.checkpoint(source))
     }
 
-    /// What maintenance finds due, while so many commands are taken in its midst.
+    /// What maintenance finds due, while this many commands are taken in its midst.
     pub fn keep_house(&mut self, commands: u64) -> Result<(), String> {
         self.with_housekeeper(commands, |maintenance, source| {
             maintenance.turn(source);
