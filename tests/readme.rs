@@ -11,42 +11,62 @@ const NOT_HERE: [&str; 4] = ["git clone ", "cd orderd", "cargo ", "tests/run"];
 
 #[test]
 fn the_readmes_commands_print_what_it_shows() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let store = Store::raw(&fs::read_to_string(root.join("config.toml")).unwrap());
-    let _daemon = Daemon::spawn(&store);
-    let bin = Path::new(env!("CARGO_BIN_EXE_orderd")).parent().unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
-    let run = |command: &str| {
-        let mut bash = Command::new("bash");
-        bash.args(["-c", command]).current_dir(store.dir()).env("PATH", &path).stdin(Stdio::null());
-        bash.env_remove("ORDERD_CONFIG").env_remove("ORDERD_SOCKET");
-        let done = bash.output().expect("bash runs");
-        (done.status.success(), String::from_utf8(done.stdout).unwrap() + &String::from_utf8(done.stderr).unwrap())
-    };
-    eventually(DEADLINE, "the daemon answers", || run("orderd status").0);
-
+    let example = Example::start();
     let mut commands = 0;
-    for (command, shown) in console_blocks(&readme) {
+    for (command, shown) in console_blocks(&example.readme) {
         if NOT_HERE.iter().any(|word| command.starts_with(word)) {
             continue;
         }
         commands += 1;
-        let mut printed = String::new();
-        // The sink's file follows the answer by a moment.
-        let same = || {
-            let (succeeded, output) = run(&command);
-            printed = output;
-            succeeded && (shown.is_empty() || same_but_for_times(&printed, &shown))
+        let is_as_shown = |(succeeded, printed): &(bool, String)| {
+            *succeeded && (shown.is_empty() || mask_times(printed) == mask_times(&shown))
         };
-        if command.starts_with("tail ") || shown.is_empty() {
-            eventually(DEADLINE, &command, same);
+        // A sink's file follows the answer by a moment.
+        if command.starts_with("tail ") {
+            eventually(DEADLINE, &command, || is_as_shown(&example.run(&command)));
         } else {
-            let mut same = same;
-            assert!(same(), "{command}\nprints\n{printed}\nand README.md shows\n{shown}");
+            let done = example.run(&command);
+            assert!(is_as_shown(&done), "{command}\nprints\n{}\nand README.md shows\n{shown}", done.1);
         }
     }
     assert!(commands > 5, "only {commands} commands");
+}
+
+#[test]
+fn the_readmes_python_speaks_to_the_daemon() {
+    let example = Example::start();
+    let program = example.readme.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    fs::write(example.store.path("example.py"), program).unwrap();
+    assert_eq!(example.run("python3 example.py"), (true, "ready\n".to_owned()));
+}
+
+/// What a reader has after the first command: the shipped configuration and a daemon.
+struct Example {
+    readme: String,
+    store: Store,
+    _daemon: Daemon,
+}
+
+impl Example {
+    fn start() -> Example {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let readme = fs::read_to_string(root.join("README.md")).unwrap();
+        let store = Store::raw(&fs::read_to_string(root.join("config.toml")).unwrap());
+        let daemon = Daemon::spawn(&store);
+        let example = Example { readme, store, _daemon: daemon };
+        eventually(DEADLINE, "the daemon answers", || example.run("orderd status").0);
+        example
+    }
+
+    /// In a shell that finds `orderd`: whether it succeeded, and what it printed.
+    fn run(&self, command: &str) -> (bool, String) {
+        let bin = Path::new(env!("CARGO_BIN_EXE_orderd")).parent().unwrap();
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+        let mut bash = Command::new("bash");
+        bash.args(["-c", command]).current_dir(self.store.dir()).env("PATH", &path).stdin(Stdio::null());
+        let done = bash.env_remove("ORDERD_CONFIG").env_remove("ORDERD_SOCKET").output().expect("bash runs");
+        (done.status.success(), String::from_utf8(done.stdout).unwrap() + &String::from_utf8(done.stderr).unwrap())
+    }
 }
 
 /// Each prompted command with the lines shown below it.
@@ -64,11 +84,7 @@ fn console_blocks(readme: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Equal when each time is masked: a time has a fixed length and form.
-fn same_but_for_times(printed: &str, shown: &str) -> bool {
-    mask_times(printed) == mask_times(shown)
-}
-
+/// The text with every time replaced: a time has a fixed length and form.
 fn mask_times(text: &str) -> String {
     const FORM: &str = "0000-00-00T00:00:00.000000Z";
     let digits = |text: &str| text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect::<String>();
