@@ -85,6 +85,9 @@ fn load_cursors(storage: &dyn Storage, store_id: StoreId) -> Result<Vec<(String,
     Ok(cursors)
 }
 
+/// A command's metadata, its trace context, a reason of 500 characters of four bytes each, and the order's own fields.
+const PLAN_BYTES_MAX: u64 = 24 << 10;
+
 fn store_options(config: &Config) -> StoreOptions {
     let (epoch_seed, _) = Uuid::now_v7().as_u64_pair();
     let (_, random) = Uuid::now_v7().as_u64_pair();
@@ -93,6 +96,8 @@ fn store_options(config: &Config) -> StoreOptions {
             segment_bytes: config.journal.segment_bytes,
             bytes_max: config.journal.bytes_max,
             batch_bytes_max: config.executor.batch_bytes_max,
+            plan_bytes_max: PLAN_BYTES_MAX,
+            decisions_bytes: config.journal.decisions_bytes.min(config.journal.segment_bytes / 4),
             full_probe: config.journal.full_probe_ms,
             epoch_seed: epoch_seed ^ random,
         },

@@ -52,7 +52,7 @@ impl<S: PlanStore> CommandLoop<S> {
                 },
                 recv(self.tasks) -> task => if let Ok(task) = task { task(executor.store()) },
                 default(Self::IDLE_TURN) => {
-                    executor.store_mut().has_room()?;
+                    executor.store_mut().make_room()?;
                 }
             }
             if batch.is_empty() {
