@@ -1,5 +1,5 @@
 use super::*;
-use crate::contracts::{ChangeRequest, Command, Request};
+use crate::contracts::{Command, Request};
 use crate::domain::{CancelReason, Cents, CommandId, CustomerId, OrderId};
 
 const A: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -36,8 +36,8 @@ fn call(method: &str, params: &str) -> String {
 #[test]
 fn every_method_with_all_and_with_the_fewest_params() {
     let (command_id, customer_id) = (CommandId::parse(B).unwrap(), CustomerId::parse(B).unwrap());
-    let change = |command: Command| Request::Change(ChangeRequest::from(command));
-    let again = |command| Request::Change(ChangeRequest { command, command_id: Some(command_id), context: None });
+    let change = |command| Request::change(command, None);
+    let again = |command| Request::change(command, Some(command_id));
     let placed = |order_id| Command::Place { order_id, customer_id, total_amount: Cents::new(7).unwrap() };
     let reason = CancelReason::new("zu \"spät\" 🦀").unwrap();
     let cases = [

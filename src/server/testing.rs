@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Server, ServerHandle, ServerOptions};
+use super::{Listener, Server, ServerHandle, ServerOptions};
 use crate::contracts::{
     Answer, ChangeRequest, Clock, Command, Envelope, JournalStatus, Lsn, OperatorResult, Outcome, Refusal, Request,
     Sequence, StoreStatus,
@@ -68,7 +68,9 @@ impl Served {
         change(&mut options);
         let (submit, envelopes) = bounded(queue);
         let (answers, receiver) = unbounded();
-        let (server, handle) = Server::bind(options, submit, receiver, Arc::new(StillClock), Vec::new()).unwrap();
+        let listener = Listener::bind(&options).unwrap();
+        let (server, handle) =
+            Server::new(listener, options, submit, receiver, Arc::new(StillClock), Vec::new()).unwrap();
         let thread = std::thread::Builder::new().name("server".into()).spawn(move || server.run()).unwrap();
         Self { dir, handle, envelopes, answers: Some(answers), thread }
     }
