@@ -31,8 +31,6 @@ mod model_test;
 mod outage;
 mod outcomes;
 mod replays;
-#[cfg(test)]
-mod scheduler_test;
 mod standing;
 mod stream;
 mod window;

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::*;
 
-const RUNS: u64 = 400;
+const RUNS: u64 = 300;
 const STEPS: usize = 1500;
-const VERSIONS_MAX: usize = 3;
+const VERSIONS_MAX: usize = 6;
 
 /// What is durably decided, kept in the simplest way.
 #[derive(Debug, Clone, Default)]
@@ -119,7 +119,8 @@ struct World {
     delivered: BTreeSet<Sequence>,
     saved: (Sequence, Vec<Sequence>),
     prefix: Sequence,
-    down: bool,
+    /// How often each thing happened: a schedule in which it never does proves nothing.
+    seen: BTreeMap<&'static str, u64>,
 }
 
 impl World {
@@ -162,7 +163,7 @@ impl World {
             delivered: BTreeSet::new(),
             saved: (Sequence::ZERO, Vec::new()),
             prefix: Sequence::ZERO,
-            down: false,
+            seen: BTreeMap::new(),
         }
     }
 
@@ -188,8 +189,12 @@ impl World {
         self.check();
     }
 
+    fn count(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
     fn append(&mut self) {
-        let order_id = OrderId::new(Uuid::from_u128(u128::from(self.random.u32(0..400))));
+        let order_id = OrderId::new(Uuid::from_u128(u128::from(self.random.u64(0..25) + self.events.len() as u64 / 6)));
         let of_order = self.per_order.entry(order_id).or_default();
         if of_order.len() < VERSIONS_MAX {
             self.events.push(order_id);
@@ -214,6 +219,10 @@ impl World {
     fn hand_out(&mut self) {
         for _ in 0..self.random.usize(1..6) {
             let Some(out) = self.scheduler.next(self.now) else { return };
+            self.count(if out.parked { "handed out of a parked lane" } else { "handed out" });
+            if out.attempt == 1 && out.sequence > self.prefix.next() {
+                self.count("out of order");
+            }
             self.check_hand_out(&out);
             assert!(self.in_flight.insert(out.tag.0, out).is_none(), "seed {}", self.seed);
             assert!(self.in_flight.len() <= self.limits.in_flight_max, "seed {}", self.seed);
@@ -273,7 +282,7 @@ impl World {
         for tag in voided.keys().filter(|_| self.random.bool()).collect::<Vec<_>>() {
             assert_eq!(self.scheduler.delivered(Tag(*tag), self.now), Ok(()), "seed {}", self.seed);
         }
-        self.down = true;
+        self.count("unavailable");
     }
 
     fn ask_for_decisions(&mut self) {
@@ -288,6 +297,18 @@ impl World {
     fn execute(&mut self) {
         while let Some((decided, own)) = self.on_their_way.pop_front() {
             self.record.apply(&decided);
+            self.count(match &decided {
+                Decided::Wish(Wish::Park(wish)) if wish.events.is_empty() => "state changed",
+                Decided::Wish(Wish::Park(wish)) => match wish.state {
+                    LaneState::Retrying => "parked retrying",
+                    LaneState::Rejected => "parked rejected",
+                    LaneState::Held => "joined held",
+                    LaneState::Requeued => "joined requeued",
+                },
+                Decided::Wish(Wish::Delivered(_)) => "parked delivered",
+                Decided::Wish(Wish::Halt(_)) => "halted",
+                _ => "other",
+            });
             self.news.push_back((decided, own));
         }
     }
@@ -337,6 +358,13 @@ impl World {
             _ => self.park_by_hand(),
         };
         if let Some(decided) = decided {
+            self.count(match decided {
+                Decided::Range(..) => "range skipped",
+                Decided::Skip(..) => "lane skipped",
+                Decided::Requeue(_) => "requeued",
+                Decided::Park(..) => "parked by hand",
+                Decided::Pause | Decided::Resume | Decided::Wish(_) => "paused or resumed",
+            });
             self.record.apply(&decided);
             self.news.push_back((decided, false));
         }
@@ -373,6 +401,7 @@ impl World {
 
     /// Everything that was not durable is gone.
     fn crash(&mut self) {
+        self.count("crash");
         self.on_their_way.clear();
         self.news.clear();
         self.batch_left = 0;
@@ -469,6 +498,7 @@ impl World {
 #[test]
 fn random_schedules_keep_the_invariants() {
     let first = std::env::var("ORDERD_SEED").ok().and_then(|seed| seed.parse().ok());
+    let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in first.map_or(0..RUNS, |seed| seed..seed + 1) {
         let mut world = World::new(seed);
         println!("seed {seed}");
@@ -477,5 +507,10 @@ fn random_schedules_keep_the_invariants() {
             world.step();
         }
         world.finish();
+        for (what, count) in world.seen {
+            *seen.entry(what).or_default() += count;
+        }
     }
+    println!("{seen:#?}");
+    assert!(first.is_some() || seen.len() >= 16 && seen.values().all(|count| *count > RUNS / 10), "{seen:#?}");
 }
