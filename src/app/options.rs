@@ -17,6 +17,9 @@ use crate::server::ServerOptions;
 /// How long a worker that is told to stop may go on delivering what is durable.
 const DRAIN_MAX: Duration = Duration::from_millis(500);
 
+/// A command's metadata, its trace context, a reason of 500 characters of four bytes each, and the order's own fields.
+const PLAN_BYTES_MAX: u64 = 24 << 10;
+
 impl CoreOptions {
     /// As `config` says.
     #[must_use]
@@ -46,6 +49,8 @@ fn store_options(config: &Config) -> StoreOptions {
             segment_bytes: config.journal.segment_bytes,
             bytes_max: config.journal.bytes_max,
             batch_bytes_max: config.executor.batch_bytes_max,
+            plan_bytes_max: PLAN_BYTES_MAX,
+            decisions_bytes: config.journal.decisions_bytes.min(config.journal.segment_bytes / 4),
             full_probe: config.journal.full_probe_ms,
             epoch_seed: random(),
         },

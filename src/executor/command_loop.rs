@@ -56,7 +56,7 @@ impl<S: PlanStore> CommandLoop<S> {
                     Err(_) => self.tasks = never(),
                 },
                 default(Self::IDLE_TURN) => {
-                    executor.store_mut().has_room()?;
+                    executor.store_mut().make_room()?;
                 }
             }
             if batch.is_empty() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::contracts::{
     Answer, ChangeRequest, Clock, Command, CommitError, Envelope, OperatorRefusal, OrderIds, Outcome, Plan, PlanStore,
-    ProcessedCommand, Refusal, Request,
+    ProcessedCommand, Refusal, Request, Room,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, OrderId};
 use crate::usecases::{cancel_order, complete_order, place_order};
@@ -61,7 +61,7 @@ impl<S: PlanStore> Executor<S> {
         let mut answers = Vec::with_capacity(requests.len());
         let mut rest = requests;
         while !rest.is_empty() {
-            let has_room = self.store.has_room()?;
+            let has_room = self.store.make_room()? == Room::ForAll;
             let decided = self.decide_batch(rest, has_room, &mut answers)?;
             let (batch, behind) = rest.split_at_checked(decided).unwrap_or((rest, &[]));
             match self.store.commit() {
@@ -143,8 +143,13 @@ impl<S: PlanStore> Executor<S> {
         if let Some(processed) = processed {
             plan.remember(processed);
         }
+        plan.attach(change.context.as_deref());
         let staged = self.store.stage(&plan)?;
-        Ok(Outcome::Changed { order: staged.order, lsn: staged.lsn, duplicate: false })
+        let Some(order) = staged.order else {
+            let source = std::io::Error::other("a command's plan changes no order");
+            return Err(CommitError::Failed { operation: "check of a plan", source });
+        };
+        Ok(Outcome::Changed { order, lsn: staged.lsn, duplicate: false })
     }
 
     fn show(&self, order_id: OrderId) -> Outcome {

@@ -64,7 +64,7 @@ pub fn uuid_of(store_id: StoreId) -> Uuid {
 }
 
 pub fn state_of(state: &StoreState) -> State {
-    let mut orders: Vec<_> = state.orders.rows(0, usize::MAX).copied().collect();
+    let mut orders: Vec<_> = state.orders.rows(0, usize::MAX).map(|row| row.state).collect();
     orders.sort_unstable_by_key(|order| order.order_id);
     (orders, state.last_sequence)
 }
@@ -75,6 +75,8 @@ pub fn open(memory: &Memory, boot: u64, cursor: Option<FeedPosition>) -> Result<
         segment_bytes: 1,
         bytes_max: 1 << 20,
         batch_bytes_max: 512,
+        plan_bytes_max: 8 << 10,
+        decisions_bytes: 0,
         full_probe: Duration::ZERO,
         epoch_seed: boot,
     };
@@ -130,24 +132,12 @@ fn run(executor: &mut Executor<Store>, numbers: std::ops::Range<u64>, states: &m
 }
 
 /// The state of a store that nobody else uses.
-pub struct Source<'a>(pub &'a Store);
-
-impl CheckpointSource for Source<'_> {
-    fn begin(&mut self) -> io::Result<CheckpointBegin> {
-        Ok(CheckpointBegin::of(self.0.state(), self.0.durable_lsn()))
-    }
-
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
-        Ok(self.0.state().orders.rows(from, count).copied().collect())
-    }
-
-    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
-        Ok(self.0.state().commands.copy(from, count))
-    }
+pub fn source(store: &Store) -> (&StoreState, Lsn) {
+    (store.state(), store.durable_lsn())
 }
 
 fn checkpoint(memory: &Memory, executor: &Executor<Store>) {
-    write_checkpoint(memory, STORE_ID, &mut Source(executor.store())).unwrap();
+    write_checkpoint(memory, STORE_ID, &mut source(executor.store())).unwrap();
 }
 
 /// The store, made once.

@@ -91,7 +91,7 @@ fn is_stored(model: &Model, plan: &PlanFacts, stored: &PlanRecord<'_>, lsn: Lsn)
                 && update.order_id == plan.after.order_id
                 && update.version == plan.after.version
         }
-        Mutation::InsertOutbox(_) | Mutation::InsertCommand(_) => false,
+        Mutation::InsertOutbox(_) | Mutation::InsertCommand(_) | Mutation::Decide(_) => false,
     };
     let remembered = match (rest, plan.command) {
         ([], None) => true,
@@ -117,9 +117,14 @@ pub fn judge_state(model: &Model, daemon: &Daemon) -> Result<(), String> {
     if (last_lsn, last_sequence) != (plans, plans) {
         return Err(format!("{plans} plans, but the last LSN is {last_lsn} and the last sequence {last_sequence}"));
     }
-    if !state.orders.rows(0, usize::MAX).eq(model.orders.iter()) {
+    if !state.orders.rows(0, usize::MAX).map(|row| &row.state).eq(model.orders.iter()) {
         let (found, wanted) = (state.orders.count(), model.orders.len());
-        let other = state.orders.rows(0, usize::MAX).zip(&model.orders).find(|(found, wanted)| found != wanted);
+        let other = state
+            .orders
+            .rows(0, usize::MAX)
+            .map(|row| &row.state)
+            .zip(&model.orders)
+            .find(|(found, wanted)| found != wanted);
         return Err(format!("{found} orders, expected {wanted}; the first other one: {other:?}"));
     }
     let remembered = model.remembered();

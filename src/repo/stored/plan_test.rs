@@ -66,6 +66,6 @@ fn a_stored_plan_keeps_its_bytes() {
         encode(&plan, Sequence(5), "/orderd", &mut body);
         body.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
     });
-    let expected = include_str!("plan_record_golden.txt").lines().collect::<Vec<_>>();
+    let expected = include_str!("plan_golden.txt").lines().collect::<Vec<_>>();
     assert_eq!(stored.as_slice(), expected);
 }
