@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::AppError;
-use super::open::{open_storage, sinks_with_cursor, uuid_of};
+use super::core::{sinks_with_cursor, uuid_of};
+use super::machine::open_storage;
 use crate::contracts::{DecisionView, Lsn, Mutation, Storage};
 use crate::domain::OrderState;
 use crate::journal::{

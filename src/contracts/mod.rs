@@ -1,6 +1,7 @@
 //! What the layers promise each other: traits, and the values that pass between them.
 
 mod answer;
+mod attach;
 mod clock;
 mod command;
 mod decision_queue;
@@ -11,11 +12,15 @@ mod lsn;
 mod operator;
 mod plan_store;
 mod repository;
+mod rfc3339;
 mod sink;
+mod sink_view;
 mod status;
 mod storage;
+mod throughput;
 
 pub use answer::{Answer, ConnectionId, Envelope, Outcome, Refusal, Ticket};
+pub use attach::{AttachInbox, AttachRequest, AttachTarget};
 pub use clock::{Clock, OrderIds};
 pub use command::{ChangeRequest, Command, Fingerprint, Request};
 pub use decision_queue::{DecisionBatch, DecisionInbox, DecisionNews};
@@ -33,5 +38,6 @@ pub use operator::{
 pub use plan_store::{CommitError, PlanStore, RememberedCommand, Room, Staged};
 pub use repository::{Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand};
 pub use sink::{Delivery, Sink, SinkError};
+pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, SinkHandle, SinkView};
 pub use status::{JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreStatus};
 pub use storage::{Storage, StorageFile};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::Executor;
 use crate::contracts::{Answer, CommitError, Envelope, PlanStore};
@@ -39,7 +39,7 @@ impl<S: PlanStore> CommandLoop<S> {
     ///
     /// # Errors
     /// It is unknown what is stored: the process must end, and the restart finds out.
-    pub fn run(self, mut executor: Executor<S>) -> Result<(), CommitError> {
+    pub fn run(mut self, mut executor: Executor<S>) -> Result<(), CommitError> {
         let batch_commands_max = executor.options().batch_commands_max;
         let mut batch = Vec::with_capacity(batch_commands_max);
         loop {
@@ -50,7 +50,11 @@ impl<S: PlanStore> CommandLoop<S> {
                     Ok(first) => batch.push(first),
                     Err(_) => break,
                 },
-                recv(self.tasks) -> task => if let Ok(task) = task { task(executor.store()) },
+                recv(self.tasks) -> task => match task {
+                    Ok(task) => task(executor.store()),
+                    // Nobody will ask any more; a channel without senders would be ready for ever.
+                    Err(_) => self.tasks = never(),
+                },
                 default(Self::IDLE_TURN) => {
                     executor.store_mut().make_room()?;
                 }
