@@ -43,6 +43,9 @@ impl CoreOptions {
     }
 }
 
+/// A command's metadata, its trace context, a reason of 500 characters of four bytes each, and the order's own fields.
+const PLAN_BYTES_MAX: u64 = 24 << 10;
+
 fn store_options(config: &Config) -> StoreOptions {
     StoreOptions {
         journal: JournalOptions {

@@ -1,7 +1,6 @@
 //! One small store that the daemon's own code wrote, and its whole history: what targets damage.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -17,8 +16,7 @@ use crate::executor::{Executor, ExecutorOptions};
 use crate::journal::{JournalHandle, JournalOptions, Redo, RedoRange, StoreId, create_store, inspect};
 use crate::relay::{CursorFile, cursor};
 use crate::repo::{
-    CheckpointBegin, CheckpointSource, DedupEntry, JournalOutbox, OpenError, OpenReport, SinkPosition, Store,
-    StoreOptions, StoreState, open_store, write_checkpoint,
+    JournalOutbox, OpenError, OpenReport, SinkPosition, Store, StoreOptions, StoreState, open_store, write_checkpoint,
 };
 
 pub const STORE_ID: StoreId = StoreId::from_bytes([7; 16]);

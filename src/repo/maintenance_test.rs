@@ -279,7 +279,7 @@ fn segments_go_one_after_the_other_each_deletion_durable_before_the_next() {
     let mut house = house_of_ten(NEVER);
     house.storage.fail(&format!("remove {}", path(3)), io::ErrorKind::Other);
     house.storage.calls();
-    house.keeper.turn(&mut Source(house.executor.store()));
+    house.keeper.turn(&mut source(house.executor.store()));
     let calls: Vec<_> = house.storage.calls().into_iter().filter(|call| call.contains("journal")).collect();
     let sync = "sync_dir store/journal".to_owned();
     let remove = |lsn| format!("remove {}", path(lsn));

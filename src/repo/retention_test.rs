@@ -128,8 +128,8 @@ fn the_older_checkpoint_is_enough_when_the_newer_does_not_read() {
     for round in 0..3 {
         run(&mut executor, round * 60..round * 60 + 60);
         let store = executor.store();
-        maintenance.checkpoint(&mut Source(store)).unwrap();
-        maintenance.turn(&mut Source(store));
+        maintenance.checkpoint(&mut source(store)).unwrap();
+        maintenance.turn(&mut source(store));
     }
     let state = state_of(executor.store().state());
     let oldest = executor.store().journal().index().oldest().unwrap();

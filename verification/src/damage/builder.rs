@@ -5,7 +5,6 @@ use std::io;
 use std::time::Duration;
 
 use orderd::contracts::{Clock, ParkedLane, PlanStore};
-use orderd::domain::OrderState;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, MaintenanceOptions, OrderRow};
 
 use super::store::Store;

@@ -3,7 +3,6 @@
 use std::io;
 
 use orderd::contracts::{Clock, CommitError, ParkedLane, PlanStore, Request};
-use orderd::domain::OrderState;
 use orderd::relay::WorkerError;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, OrderRow};
 

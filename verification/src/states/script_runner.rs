@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 
 use orderd::contracts::{Clock, ConnectionId, Envelope, ParkedLane, PlanStore, Request, Ticket};
-use orderd::domain::OrderState;
 use orderd::relay::Step;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow};
 
