@@ -81,7 +81,7 @@ impl Scheduler {
         self.unpark(order_id, sequence);
         if let Some(lane) = self.live.lanes.get_mut(&order_id) {
             lane.trouble = None;
-            if let Some(parked) = lane.parked.as_mut().filter(|parked| parked.state == LaneState::Rejected) {
+            if let Some(parked) = lane.parked.as_mut().filter(|parked| parked.state != LaneState::Held) {
                 parked.state = LaneState::Requeued;
             }
         }
@@ -150,7 +150,7 @@ impl Scheduler {
         let Some(parked) = self.live.lanes.get_mut(&order_id).and_then(|lane| lane.parked.as_mut()) else {
             return false;
         };
-        let known = parked.get(sequence).is_some();
+        let known = parked.covers(sequence);
         if !known {
             let attempts = entry.map_or(0, |entry| entry.attempts);
             parked.events.push_back(ParkedEvent { sequence, bytes, attempts, delivered });

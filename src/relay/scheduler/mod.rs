@@ -59,6 +59,7 @@ use lane::{Lane, Parked, ParkedEvent};
 use outage::Outage;
 use replays::Replay;
 use stream::Stream;
+use window::{Entry, EntryState};
 use wishes::Wishes;
 
 /// Which feed an event comes from.
@@ -276,7 +277,29 @@ impl Scheduler {
 
     /// Takes at most about `parks_max` wishes: the caller sees to it that they become durable, all together.
     pub fn take_wishes(&mut self, parks_max: usize) -> Vec<Wish> {
-        self.wishes.take(parks_max)
+        let wishes = self.wishes.take(parks_max);
+        wishes.into_iter().filter_map(|wish| self.still_wanted(wish)).collect()
+    }
+
+    /// An operator may have parked or skipped meanwhile what was to be parked.
+    fn still_wanted(&mut self, wish: Wish) -> Option<Wish> {
+        let mut park = match wish {
+            Wish::Park(park) if !park.events.is_empty() => park,
+            Wish::Park(_) | Wish::Delivered(_) | Wish::Halt(_) => return Some(wish),
+        };
+        let undecided = |entry: &Entry| matches!(entry.state, EntryState::Parking | EntryState::ParkingDelivered);
+        park.events.retain(|sequence| self.live.window.get(*sequence).is_some_and(undecided));
+        if !park.events.is_empty() {
+            return Some(Wish::Park(park));
+        }
+        let lane = self.live.lanes.get_mut(&park.order_id)?;
+        if lane.joining > 0 && (lane.parked.is_some() || lane.parking == 0) {
+            lane.joining -= 1;
+        } else {
+            lane.parking = lane.parking.saturating_sub(1);
+        }
+        self.live.refresh(park.order_id);
+        None
     }
 
     /// What went wrong since the last call.

@@ -63,7 +63,7 @@ impl Record {
                     self.skipped.insert(*sequence);
                     self.remove(*order_id, *sequence);
                     if let Some((state, _)) = self.lanes.get_mut(order_id)
-                        && *state == LaneState::Rejected
+                        && *state != LaneState::Held
                     {
                         *state = LaneState::Requeued;
                     }
