@@ -17,9 +17,6 @@ use crate::server::ServerOptions;
 /// How long a worker that is told to stop may go on delivering what is durable.
 const DRAIN_MAX: Duration = Duration::from_millis(500);
 
-/// A command's metadata, its trace context, a reason of 500 characters of four bytes each, and the order's own fields.
-const PLAN_BYTES_MAX: u64 = 24 << 10;
-
 impl CoreOptions {
     /// As `config` says.
     #[must_use]
