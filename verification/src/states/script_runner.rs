@@ -3,10 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use orderd::contracts::{Clock, ConnectionId, Envelope, PlanStore, Request, Ticket};
-use orderd::domain::OrderState;
+use orderd::contracts::{Clock, ConnectionId, Envelope, ParkedLane, PlanStore, Request, Ticket};
 use orderd::relay::Step;
-use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, Maintenance};
+use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow};
 
 use super::crash_subsets::{Chosen, choices, first_parts};
 use super::expectations::{Expectations, Moment, SharedLedger, Standing, open};
@@ -340,12 +339,15 @@ impl CheckpointSource for Busy<'_> {
         Ok(CheckpointBegin::of(store.state(), store.durable_lsn()))
     }
 
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
         let daemon = self.go_on()?;
         Ok(daemon.executor.store().state().orders.rows(from, count.min(ROWS_AT_ONCE)).copied().collect())
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
         Ok(self.go_on()?.executor.store().state().commands.copy(from, count.min(ROWS_AT_ONCE)))
+    }
+    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
+        Ok(self.go_on()?.executor.store().state().delivery.lanes_after(after, count.min(ROWS_AT_ONCE)))
     }
 }
