@@ -189,6 +189,14 @@ pub struct SinkRecord {
     pub replays: Vec<ReplayRecord>,
 }
 
+impl SinkRecord {
+    /// Whether a replay is under way.
+    #[must_use]
+    pub fn runs_a_replay(&self) -> bool {
+        self.replays.iter().any(|replay| replay.state == ReplayState::Running)
+    }
+}
+
 /// Events of one order that are out of the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedLane {

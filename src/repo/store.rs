@@ -88,6 +88,12 @@ impl Store {
         &self.durable_sequence
     }
 
+    /// `daemon.event_source`: what events that are stored now carry.
+    #[must_use]
+    pub fn event_source(&self) -> Arc<str> {
+        Arc::clone(&self.source)
+    }
+
     /// The stored form of `plan`, into `body`.
     fn encode(&mut self, plan: &Plan) {
         let changed = plan.mutations().iter().find_map(Mutation::order_id);
