@@ -42,7 +42,7 @@ impl House {
             segment_bytes: 1,
             bytes_max,
             batch_bytes_max: 512,
-            plan_bytes_max: 8 << 10,
+            plan_bytes_max: (8 << 10) - 40,
             decisions_bytes: 0,
             full_probe: Duration::ZERO,
             epoch_seed: 1,
