@@ -13,6 +13,7 @@ use super::core::{Core, CoreOptions};
 use super::host::Host as _;
 use super::machine::Machine;
 use super::options::server_options;
+use super::start_watch::StartWatch;
 use super::watchdog::Watchdog;
 use super::{AppError, maintenance};
 use crate::config::Config;
@@ -48,7 +49,7 @@ pub fn serve(config: Config, log: &LogHandle) -> Result<(), AppError> {
     let service = ServiceManager::from_env();
     let starting = Arc::new(AtomicBool::new(true));
     let signals = listen_to_signals(&starting)?;
-    let daemon = Daemon::start(&config)?;
+    let daemon = Daemon::start(&config, &service)?;
     starting.store(false, Ordering::SeqCst);
     service.ready("taking commands");
     tracing::info!(socket = %config.daemon.socket.display(), "ready");
@@ -93,7 +94,7 @@ fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<SignalRequests, AppEr
     Ok(SignalRequests { stop, reload })
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AppError> {
+pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AppError> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(run)
@@ -122,11 +123,14 @@ struct RelayHandle {
 
 impl Daemon {
     /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
-    fn start(config: &Config) -> Result<Self, AppError> {
+    fn start(config: &Config, service: &ServiceManager) -> Result<Self, AppError> {
         let server_options = server_options(config);
         let mut machine = Machine::new(config, &server_options);
         let clock = machine.clock();
-        let core = Core::open(&mut machine, &CoreOptions::of(config))?;
+        let options = CoreOptions::of(config);
+        let watch = StartWatch::begin(service, &options.store.redone_plans)?;
+        let core = Core::open(&mut machine, &options)?;
+        drop(watch);
         machine.note_holder();
         let listener = machine.take_listener()?;
 

@@ -56,6 +56,7 @@ fn store_options(config: &Config) -> StoreOptions {
         },
         command_ids_max: config.executor.command_ids_max,
         event_source: Arc::from(config.daemon.event_source.as_str()),
+        redone_plans: Arc::default(),
     }
 }
 

@@ -78,7 +78,12 @@ pub fn store_options(boot: u64) -> StoreOptions {
         full_probe: Duration::ZERO,
         epoch_seed: boot,
     };
-    StoreOptions { journal, command_ids_max: COMMAND_IDS_MAX, event_source: Arc::from("/orderd") }
+    StoreOptions {
+        journal,
+        command_ids_max: COMMAND_IDS_MAX,
+        event_source: Arc::from("/orderd"),
+        redone_plans: Arc::default(),
+    }
 }
 
 /// Opens the store as a start does.

@@ -47,7 +47,12 @@ impl House {
             full_probe: Duration::ZERO,
             epoch_seed: 1,
         };
-        let store = StoreOptions { journal, command_ids_max: 12, event_source: Arc::from("/orderd") };
+        let store = StoreOptions {
+            journal,
+            command_ids_max: 12,
+            event_source: Arc::from("/orderd"),
+            redone_plans: Arc::default(),
+        };
         let shared: Arc<dyn Storage> = Arc::new(storage.clone());
         let (store, _) = open_store(&shared, Arc::new(clock.clone()), STORE_ID, &store, &[]).unwrap();
         let files = JournalHandle { storage: shared, index: Arc::clone(store.journal().index()), store_id: STORE_ID };
