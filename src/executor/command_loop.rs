@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
 use super::Executor;
-use crate::contracts::{Answer, CommitError, PlanStore, RequestReceiver, StatusModel, Taken};
+use crate::contracts::{Answer, CommitError, DecisionBatch, PlanStore, RequestReceiver, StatusModel, Taken};
 
 /// Work that wants to see the store between two batches.
 pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
@@ -16,6 +16,8 @@ pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
 pub struct CommandLoop<S> {
     /// What clients ask for; when all senders are gone the loop ends.
     pub requests: RequestReceiver,
+    /// What the sinks' workers have decided.
+    pub decisions: Receiver<DecisionBatch>,
     /// What others want of the store.
     pub tasks: Receiver<Task<S>>,
     /// Where answers go; whatever they say is durable.
@@ -33,6 +35,8 @@ pub struct CommandLoop<S> {
 impl<S: PlanStore> CommandLoop<S> {
     /// An idle loop turns this often, to show that it lives and to look for room on a full disk.
     const IDLE_TURN: Duration = Duration::from_millis(250);
+    /// Batches of decisions that are taken at once; each worker has at most one under way.
+    const DECISION_BATCHES_MAX: usize = 64;
 
     /// Runs until no more commands can come, then closes the store.
     ///
@@ -48,19 +52,20 @@ impl<S: PlanStore> CommandLoop<S> {
             self.heartbeat.fetch_add(1, Ordering::Relaxed);
             self.run_task(executor.store());
             batch.clear();
-            match self.requests.take(&mut batch, batch_commands_max) {
-                Taken::Some => {}
-                Taken::Nothing => {
-                    if self.wait() == Woken::ByTime {
-                        executor.store_mut().has_room()?;
-                        self.status.publish(executor.store().status());
-                    }
-                    continue;
+            let decisions: Vec<_> = self.decisions.try_iter().take(Self::DECISION_BATCHES_MAX).collect();
+            let taken = self.requests.take(&mut batch, batch_commands_max);
+            if taken == Taken::Finished {
+                break;
+            }
+            if batch.is_empty() && decisions.is_empty() {
+                if self.wait() == Woken::ByTime {
+                    executor.store_mut().make_room()?;
+                    self.status.publish(executor.store().status());
                 }
-                Taken::Finished => break,
+                continue;
             }
             let before = executor.store().durable_lsn();
-            let answers = executor.run(&batch)?;
+            let answers = executor.run_with_decisions(&batch, decisions)?;
             self.status.publish(executor.store().status());
             if self.answers.send(answers).is_err() {
                 break;
@@ -87,20 +92,29 @@ impl<S: PlanStore> CommandLoop<S> {
         match self.tasks.try_recv() {
             Ok(task) => task(store),
             Err(TryRecvError::Empty) => {}
-            // A channel whose other end is gone is always ready; from now on it never is.
+            // Nobody will ask any more; a channel without senders would be ready for ever.
             Err(TryRecvError::Disconnected) => self.tasks = never(),
         }
     }
 
     /// Waits until there is something to do, or for one turn of an idle loop.
-    fn wait(&self) -> Woken {
+    fn wait(&mut self) -> Woken {
         let mut select = Select::new();
         for channel in self.requests.channels() {
             select.recv(channel);
         }
         select.recv(&self.tasks);
-        match select.ready_timeout(Self::IDLE_TURN) {
-            Ok(_) => Woken::BySomebody,
+        let decisions = select.recv(&self.decisions);
+        let ready = select.ready_timeout(Self::IDLE_TURN);
+        drop(select);
+        match ready {
+            Ok(index) => {
+                // Ready without anything in it: its senders are gone.
+                if index == decisions && self.decisions.is_empty() {
+                    self.decisions = never();
+                }
+                Woken::BySomebody
+            }
             Err(_) => Woken::ByTime,
         }
     }

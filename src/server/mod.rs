@@ -39,7 +39,7 @@ mod status;
 mod throttle;
 mod trace_context;
 
-pub use listener::BindError;
+pub use listener::{BindError, Listener, probe_socket};
 pub use options::ServerOptions;
 pub use response::write_order;
 pub use server::{Server, ServerHandle, ServerPorts};

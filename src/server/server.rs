@@ -54,18 +54,19 @@ impl Server {
         )
     }
 
-    /// Takes the socket's path and listens; clients that connect wait until [`Server::run`].
-    ///
-    /// The caller MUST hold the store's lock: it is what makes it safe to remove a socket that was left behind.
+    /// A server of a bound socket; clients that connect wait until [`Server::run`].
     ///
     /// # Errors
-    /// The socket cannot be had; whatever else is at its path was left untouched.
-    pub fn bind(options: ServerOptions, ports: ServerPorts) -> Result<(Self, ServerHandle), BindError> {
+    /// The socket cannot be watched.
+    pub fn new(
+        listener: Listener,
+        options: ServerOptions,
+        ports: ServerPorts,
+    ) -> Result<(Self, ServerHandle), BindError> {
         let ServerPorts { requests, answers, clock, store, sinks, targets } = ports;
         let failed = |source| BindError::Io { operation: "watch", path: options.socket.clone(), source };
         let poll = Poll::new().map_err(failed)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(failed)?;
-        let listener = Listener::bind(&options)?;
         let signals = Arc::new(Signals::new(waker));
         let admission = Admission::new(requests, options.queue_commands_max, options.queue_bytes_max);
         let context = StatusContext::new(clock, store, sinks);
@@ -98,6 +99,12 @@ impl ServerHandle {
     pub fn drain(&self) {
         self.signals.draining.store(true, Ordering::SeqCst);
         self.signals.wake();
+    }
+
+    /// From now on nothing is sent to anybody: the daemon is about to end after an error, and what an answer rests on may
+    /// be somebody else's to change.
+    pub fn halt(&self) {
+        self.signals.halted.store(true, Ordering::SeqCst);
     }
 
     /// Grows as long as the server's thread gets around, also without clients: at least twice a second.

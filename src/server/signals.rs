@@ -11,6 +11,8 @@ pub(super) struct Signals {
     pub(super) awake: AtomicBool,
     /// The server is to stop.
     pub(super) draining: AtomicBool,
+    /// Nothing may be sent any more.
+    pub(super) halted: AtomicBool,
     /// How many turns the loop has made.
     pub(super) turns: AtomicU64,
     waker: Waker,
@@ -18,7 +20,13 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) const fn new(waker: Waker) -> Self {
-        Self { awake: AtomicBool::new(true), draining: AtomicBool::new(false), turns: AtomicU64::new(0), waker }
+        Self {
+            awake: AtomicBool::new(true),
+            draining: AtomicBool::new(false),
+            halted: AtomicBool::new(false),
+            turns: AtomicU64::new(0),
+            waker,
+        }
     }
 
     pub(super) fn wake(&self) {

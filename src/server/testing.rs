@@ -12,7 +12,7 @@ use crossbeam_channel::{Sender, unbounded};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Server, ServerHandle, ServerOptions, ServerPorts};
+use super::{Listener, Server, ServerHandle, ServerOptions, ServerPorts};
 use crate::contracts::{
     Answer, AttachTarget, ChangeRequest, Clock, Command, Envelope, JournalStatus, Lsn, OperatorResult, Outcome,
     Refusal, Request, RequestReceiver, Sequence, StatusModel, StoreStatus,
@@ -89,7 +89,8 @@ impl Served {
             sinks: Vec::new(),
             targets,
         };
-        let (server, handle) = Server::bind(options, ports).unwrap();
+        let listener = Listener::bind(&options).unwrap();
+        let (server, handle) = Server::new(listener, options, ports).unwrap();
         let thread = std::thread::Builder::new().name("server".into()).spawn(move || server.run()).unwrap();
         Self { dir, handle, requests: RefCell::new(receiver), store, answers: Some(answers), thread }
     }
