@@ -23,7 +23,7 @@ use crate::journal::SegmentMap;
 use crate::logging::LogHandle;
 use crate::relay::{Control, Heartbeat};
 use crate::repo::Store;
-use crate::server::{Server, ServerHandle, ServerPorts};
+use crate::server::{Server, ServerHandle, ServerPorts, ServerTelemetry};
 use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
@@ -49,7 +49,7 @@ pub fn serve(config: Config, log: &LogHandle) -> Result<(), AppError> {
     let service = ServiceManager::from_env();
     let starting = Arc::new(AtomicBool::new(true));
     let signals = listen_to_signals(&starting)?;
-    let daemon = Daemon::start(&config, &service)?;
+    let daemon = Daemon::start(&config, log, &service)?;
     starting.store(false, Ordering::SeqCst);
     service.ready("taking commands");
     tracing::info!(socket = %config.daemon.socket.display(), "ready");
@@ -85,6 +85,7 @@ fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<SignalRequests, AppEr
             }
             if starting.load(Ordering::SeqCst) {
                 tracing::info!("told to stop during the start");
+                crate::logging::flush();
                 std::process::exit(0);
             }
             stop_sender.try_send(()).ok();
@@ -123,7 +124,7 @@ struct RelayHandle {
 
 impl Daemon {
     /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
-    fn start(config: &Config, service: &ServiceManager) -> Result<Self, AppError> {
+    fn start(config: &Config, log: &LogHandle, service: &ServiceManager) -> Result<Self, AppError> {
         let server_options = server_options(config);
         let mut machine = Machine::new(config, &server_options);
         let clock = machine.clock();
@@ -144,6 +145,11 @@ impl Daemon {
             store: Arc::clone(&status),
             sinks: core.workers.iter().map(|worker| worker.monitor()).collect(),
             targets: Vec::new(),
+            telemetry: ServerTelemetry {
+                journal: core.journal.index.metrics(),
+                checkpoint: core.maintenance.metrics(),
+                log: log.metrics(),
+            },
         };
         let (server, handle) = Server::new(listener, server_options, ports)?;
 

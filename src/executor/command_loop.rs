@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
@@ -65,7 +65,10 @@ impl<S: PlanStore> CommandLoop<S> {
                 continue;
             }
             let before = executor.store().durable_lsn();
+            let began = Instant::now();
             let answers = executor.run_with_decisions(&batch, decisions)?;
+            self.status.metrics().commit_duration.record_duration(began.elapsed());
+            self.status.metrics().batch_commands.record(batch.len() as u64);
             self.status.publish(executor.store().status());
             if self.answers.send(answers).is_err() {
                 break;
