@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::AppError;
 use super::host::Host;
+use super::registration::register;
 use crate::config::SinkStart;
 use crate::contracts::{Clock, FeedPosition, Lsn, Storage};
 use crate::executor::{Executor, ExecutorOptions};
@@ -63,8 +64,9 @@ impl Core {
     /// 3. which store it is; a missing one is made, an unreadable one is not;
     /// 4. the cursors, because what a sink has seen must be in the journal;
     /// 5. the state, from checkpoint and journal;
-    /// 6. the workers; new sinks get their cursors;
-    /// 7. the socket, so that nobody can ask before there is somebody to answer.
+    /// 6. new sinks, which are recorded;
+    /// 7. the workers;
+    /// 8. the socket, so that nobody can ask before there is somebody to answer.
     ///
     /// # Errors
     /// Whatever keeps the store from being opened. If it is damaged, nothing was changed.
@@ -76,9 +78,10 @@ impl Core {
         let cursors = load_cursors(storage.as_ref(), store_id)?;
         let clock = host.clock();
         let seen: Vec<_> = cursors.iter().map(|(name, cursor)| position_of(name, cursor)).collect();
-        let (store, report) = open_store(&storage, Arc::clone(&clock), store_id, &options.store, &seen)?;
+        let (mut store, report) = open_store(&storage, Arc::clone(&clock), store_id, &options.store, &seen)?;
         log_report(&report, clock.as_ref());
         let journal = JournalHandle { storage, index: Arc::clone(store.journal().index()), store_id };
+        let cursors = register(&mut store, &journal, clock.as_ref(), &options.sinks, cursors)?;
         let relays = Relays::open(host, options, &store, &journal, cursors)?;
         let positions = relays.workers.iter().map(Worker::position).collect();
         let saved = relays.saved;
@@ -150,9 +153,8 @@ impl Relays {
         let mut workers = Vec::new();
         for sink in &options.sinks {
             let at = cursors.iter().position(|(name, _)| *name == sink.worker.name);
-            let cursor = match at.map(|at| cursors.swap_remove(at)) {
-                Some((_, cursor)) => cursor,
-                None => new_cursor(sink, store, journal)?,
+            let Some((_, cursor)) = at.map(|at| cursors.swap_remove(at)) else {
+                return Err(AppError::Internal(format!("sink {} has no cursor", sink.worker.name)));
             };
             let durable_sequence = Arc::clone(store.durable_sequence());
             let feed = JournalOutbox::open(journal.clone(), durable_sequence, cursor.position())
@@ -164,22 +166,11 @@ impl Relays {
         for (sink, cursor) in cursors {
             let lsn = cursor.position().lsn;
             tracing::warn!(sink, %lsn, "a sink that is not configured keeps its cursor, and the journal from there on; \
-                remove the cursor's file to let it go");
+                `orderd sink forget` lets it go");
             saved.push(cursor.saved());
         }
         Ok(Self { workers, saved })
     }
-}
-
-fn new_cursor(sink: &SinkOptions, store: &Store, journal: &JournalHandle) -> Result<CursorFile, AppError> {
-    let last_sequence = store.state().last_sequence;
-    let position = match sink.start {
-        SinkStart::Beginning => JournalOutbox::beginning(journal.clone(), last_sequence)?,
-        SinkStart::Now => JournalOutbox::end(journal, last_sequence),
-    };
-    let name = &sink.worker.name;
-    tracing::info!(sink = name, after = %position.sequence, "a new sink starts");
-    Ok(CursorFile::create(journal.storage.as_ref(), name, uuid_of(journal.store_id), position)?)
 }
 
 /// Tells what a start found, for people.

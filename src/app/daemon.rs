@@ -16,7 +16,7 @@ use super::options::server_options;
 use super::watchdog::Watchdog;
 use super::{AppError, maintenance};
 use crate::config::Config;
-use crate::contracts::{Answer, Envelope};
+use crate::contracts::{Answer, DecisionBatch, Envelope};
 use crate::executor::{CommandLoop, Task};
 use crate::journal::SegmentMap;
 use crate::logging::LogHandle;
@@ -147,10 +147,12 @@ impl Daemon {
         let threads = relays.len() + 3;
         let (end, ended) = bounded(threads);
         let executor_heartbeat = Arc::new(AtomicU64::new(0));
+        let (_decide, decisions) = bounded::<DecisionBatch>(relays.len().max(1));
         let (tasks, tasks_heard) = bounded::<Task<Store>>(1);
         let (maintenance_goes_on, maintenance_stops) = bounded(0);
         let command_loop = CommandLoop {
             requests,
+            decisions,
             tasks: tasks_heard,
             answers: answer,
             answers_ready: {

@@ -117,7 +117,7 @@ impl From<FeedError> for AppError {
     fn from(error: FeedError) -> Self {
         let message = error.to_string();
         match error {
-            FeedError::Damaged(_) => Self::Damaged(message),
+            FeedError::Damaged(_) | FeedError::NotHeld { .. } => Self::Damaged(message),
             FeedError::Io(source) => Self::io(message, &source),
         }
     }

@@ -10,6 +10,7 @@ mod inspect;
 mod machine;
 mod maintenance;
 mod options;
+mod registration;
 mod watchdog;
 
 pub use self::core::{Core, CoreOptions, SinkOptions};

@@ -40,12 +40,17 @@ impl CoreOptions {
     }
 }
 
+/// A command's metadata, its trace context, a reason of 500 characters of four bytes each, and the order's own fields.
+const PLAN_BYTES_MAX: u64 = 24 << 10;
+
 fn store_options(config: &Config) -> StoreOptions {
     StoreOptions {
         journal: JournalOptions {
             segment_bytes: config.journal.segment_bytes,
             bytes_max: config.journal.bytes_max,
             batch_bytes_max: config.executor.batch_bytes_max,
+            plan_bytes_max: PLAN_BYTES_MAX,
+            decisions_bytes: config.journal.decisions_bytes.min(config.journal.segment_bytes / 4),
             full_probe: config.journal.full_probe_ms,
             epoch_seed: random(),
         },

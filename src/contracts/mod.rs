@@ -5,6 +5,7 @@ mod attach;
 mod clock;
 mod command;
 mod decision_queue;
+mod decision_view;
 mod delivery;
 mod event_feed;
 mod lsn;
@@ -23,17 +24,18 @@ pub use attach::{AttachInbox, AttachRequest, AttachTarget};
 pub use clock::{Clock, OrderIds};
 pub use command::{ChangeRequest, Command, Fingerprint, Request};
 pub use decision_queue::{DecisionBatch, DecisionInbox, DecisionNews};
+pub use decision_view::DecisionView;
 pub use delivery::{
     Decision, DecisionKind, EventType, LaneState, ParkedLane, ReplayRecord, ReplaySpec, ReplayState, SinkRecord,
     SinkStartPoint, SinkType,
 };
-pub use event_feed::{EventFeed, FeedError, FeedPosition, PublishedEvent};
+pub use event_feed::{DecisionPage, EventFeed, EventHistory, FeedError, FeedPosition, OrderEvents, PublishedEvent};
 pub use lsn::{Lsn, Sequence};
 pub use operator::{
     EventRange, LaneFilter, OperatorRefusal, OperatorRequest, OperatorResult, ReplayBound, ReplayRequest,
     RequeueTarget, SkipTo,
 };
-pub use plan_store::{CommitError, PlanStore, RememberedCommand, Staged};
+pub use plan_store::{CommitError, PlanStore, RememberedCommand, Room, Staged};
 pub use repository::{Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand};
 pub use sink::{Delivery, Sink, SinkError};
 pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, SinkHandle, SinkView};

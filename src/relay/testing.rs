@@ -43,8 +43,8 @@ pub(super) fn event(sequence: u64) -> PublishedEvent {
         1 => order.complete(at(at_micros)).unwrap(),
         _ => order.cancel(at(at_micros), Some(CancelReason::new("too \"late\"\n").unwrap())).unwrap(),
     }
-    let entry = OutboxEntry::from(order.events().events().last().unwrap());
-    PublishedEvent { sequence: Sequence(sequence), entry, source: "/orderd".into() }
+    let entry = OutboxEntry::from(order.events().events().last().unwrap().clone());
+    PublishedEvent { sequence: Sequence(sequence), entry, source: "/orderd".into(), epoch: 1 }
 }
 
 pub(super) fn position(sequence: u64) -> FeedPosition {

@@ -71,7 +71,7 @@ impl WorkerError {
 impl From<FeedError> for WorkerError {
     fn from(error: FeedError) -> Self {
         match error {
-            FeedError::Damaged(what) => Self::Damaged(what),
+            error @ (FeedError::Damaged(_) | FeedError::NotHeld { .. }) => Self::Damaged(error.to_string()),
             FeedError::Io(error) => Self::Io(error),
         }
     }

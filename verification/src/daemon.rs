@@ -26,7 +26,7 @@ pub enum StartError {
     Backlog(String),
     /// Exit code 74: something could not be read or written.
     Io(String),
-    /// Exit code 78: a later orderd's.
+    /// Exit code 78: written by a newer version.
     Version(String),
 }
 

@@ -110,6 +110,8 @@ impl Environment {
             segment_bytes,
             bytes_max: journal_bytes_max,
             batch_bytes_max,
+            plan_bytes_max: 8 << 10,
+            decisions_bytes: 8 << 10,
             full_probe,
             epoch_seed: self.run_seed,
         };

@@ -190,9 +190,9 @@ impl Model {
 
     fn change(&self, change: &ChangeRequest, after: OrderState, event: OrderEvent) -> Expected {
         let id = EventId::of_transition(after.order_id, after.version);
-        let entry = OutboxEntry { id, order_version: after.version, event };
+        let entry = OutboxEntry { id, order_version: after.version, event, context: None };
         let sequence = Sequence(self.plans.len() as u64 + 1);
-        let published = PublishedEvent { sequence, entry: entry.clone(), source: Arc::clone(&self.source) };
+        let published = PublishedEvent { sequence, entry: entry.clone(), source: Arc::clone(&self.source), epoch: 1 };
         let mut line = Vec::new();
         if cloud_event::render(&published, &mut line).is_err() {
             line.clear();

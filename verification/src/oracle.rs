@@ -50,7 +50,7 @@ fn settle(model: &mut Model, daemon: &Daemon, unanswered: &[Unanswered]) -> Resu
     let mut sent = unanswered.iter();
     let mut reader = JournalReader::new(daemon.files.clone(), Lsn(certain + 1));
     while let Some(frame) = reader.next_frame().map_err(|error| format!("reading back: {error}"))? {
-        let stored = PlanRecord::decode(frame.body)?;
+        let stored = PlanRecord::decode(frame.body).map_err(|error| error.to_string())?;
         loop {
             let Some(candidate) = sent.next() else {
                 return Err(format!("PHANTOM: LSN {} holds a plan that nobody asked for: {stored:?}", frame.lsn));
@@ -91,7 +91,7 @@ fn is_stored(model: &Model, plan: &PlanFacts, stored: &PlanRecord<'_>, lsn: Lsn)
                 && update.order_id == plan.after.order_id
                 && update.version == plan.after.version
         }
-        Mutation::InsertOutbox(_) | Mutation::InsertCommand(_) => false,
+        Mutation::InsertOutbox(_) | Mutation::InsertCommand(_) | Mutation::Decide(_) => false,
     };
     let remembered = match (rest, plan.command) {
         ([], None) => true,
@@ -117,9 +117,14 @@ pub fn judge_state(model: &Model, daemon: &Daemon) -> Result<(), String> {
     if (last_lsn, last_sequence) != (plans, plans) {
         return Err(format!("{plans} plans, but the last LSN is {last_lsn} and the last sequence {last_sequence}"));
     }
-    if !state.orders.rows(0, usize::MAX).eq(model.orders.iter()) {
+    if !state.orders.rows(0, usize::MAX).map(|row| &row.state).eq(model.orders.iter()) {
         let (found, wanted) = (state.orders.count(), model.orders.len());
-        let other = state.orders.rows(0, usize::MAX).zip(&model.orders).find(|(found, wanted)| found != wanted);
+        let other = state
+            .orders
+            .rows(0, usize::MAX)
+            .map(|row| &row.state)
+            .zip(&model.orders)
+            .find(|(found, wanted)| found != wanted);
         return Err(format!("{found} orders, expected {wanted}; the first other one: {other:?}"));
     }
     let remembered = model.remembered();
@@ -152,7 +157,7 @@ pub fn audit(model: &Model, daemon: &Daemon) -> Result<u64, String> {
     let mut next = oldest;
     let mut frames = 0;
     while let Some(frame) = reader.next_frame().map_err(|error| format!("audit: {error}"))? {
-        let stored = PlanRecord::decode(frame.body)?;
+        let stored = PlanRecord::decode(frame.body).map_err(|error| error.to_string())?;
         let index = usize::try_from(frame.lsn.0 - 1).map_err(|error| error.to_string())?;
         let facts = model.plans.get(index).ok_or_else(|| format!("PHANTOM: LSN {}", frame.lsn))?;
         if frame.lsn != next || !is_stored(model, facts, &stored, frame.lsn) {
@@ -260,7 +265,7 @@ impl Found {
         let state = daemon.executor.store().state();
         Self {
             disk: disk.fingerprint(),
-            orders: state.orders.rows(0, usize::MAX).copied().collect(),
+            orders: state.orders.rows(0, usize::MAX).map(|row| row.state).collect(),
             commands: state.commands.copy(0, usize::MAX).0,
             last_sequence: state.last_sequence,
         }

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use orderd::contracts::{Clock, PlanStore};
-use orderd::domain::OrderState;
-use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, MaintenanceOptions};
+use orderd::contracts::{Clock, ParkedLane, PlanStore};
+use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, MaintenanceOptions, OrderRow};
 
 use super::store::Store;
 use crate::clock::{CountedIds, SimClock};
@@ -189,11 +188,14 @@ impl CheckpointSource for Still<'_> {
         Ok(CheckpointBegin::of(store.state(), store.durable_lsn()))
     }
 
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
         Ok(self.0.executor.store().state().orders.rows(from, count).copied().collect())
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
         Ok(self.0.executor.store().state().commands.copy(from, count))
+    }
+    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
+        Ok(self.0.executor.store().state().delivery.lanes_after(after, count))
     }
 }

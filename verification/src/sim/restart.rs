@@ -11,7 +11,7 @@ use crate::environment::Environment;
 use crate::oracle::{Found, judge, judge_cursors, judge_sinks, judge_stop};
 use crate::sink::look;
 
-/// After so many starts that failed, one without faults.
+/// After this many starts that failed, one without faults.
 const STARTS_WITH_FAULTS: u64 = 6;
 
 impl World {

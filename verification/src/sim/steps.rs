@@ -2,10 +2,9 @@
 
 use std::io;
 
-use orderd::contracts::{Clock, CommitError, PlanStore, Request};
-use orderd::domain::OrderState;
+use orderd::contracts::{Clock, CommitError, ParkedLane, PlanStore, Request};
 use orderd::relay::WorkerError;
-use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry};
+use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, OrderRow};
 
 use super::world::{Stop, World};
 use crate::coverage::Mark;
@@ -36,7 +35,7 @@ impl World {
                 self.change_capacity();
                 Ok(())
             }
-            _ => daemon.executor.store_mut().has_room().map(drop).map_err(|_| Stop::Ended),
+            _ => daemon.executor.store_mut().make_room().map(drop).map_err(|_| Stop::Ended),
         }
     }
 
@@ -250,7 +249,7 @@ impl CheckpointSource for Busy<'_> {
         Ok(CheckpointBegin::of(store.state(), store.durable_lsn()))
     }
 
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
         self.go_on()?;
         // In small parts, so that commands come in between.
         let count = count.min(1 + self.world.rng.index(20));
@@ -261,5 +260,10 @@ impl CheckpointSource for Busy<'_> {
         self.go_on()?;
         let count = count.min(1 + self.world.rng.index(20));
         Ok(self.daemon.executor.store().state().commands.copy(from, count))
+    }
+    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
+        self.go_on()?;
+        let count = count.min(1 + self.world.rng.index(20));
+        Ok(self.daemon.executor.store().state().delivery.lanes_after(after, count))
     }
 }

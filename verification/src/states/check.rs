@@ -20,7 +20,7 @@ use crate::sink::look;
 const RUN_SEED: u64 = 0x5EED;
 /// Ids that no script gets to.
 const IDS_FROM: u64 = 1 << 40;
-/// When nothing is in the way, room is found again within so many tries.
+/// When nothing is in the way, room is found again within this many tries.
 const TRIES: u64 = 20;
 
 /// What came of a recovery.

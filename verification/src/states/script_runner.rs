@@ -3,10 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use orderd::contracts::{Clock, ConnectionId, Envelope, PlanStore, Request, Ticket};
-use orderd::domain::OrderState;
+use orderd::contracts::{Clock, ConnectionId, Envelope, ParkedLane, PlanStore, Request, Ticket};
 use orderd::relay::Step;
-use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, Maintenance};
+use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow};
 
 use super::crash_subsets::{Chosen, choices, first_parts};
 use super::expectations::{Expectations, Moment, SharedLedger, Standing, open};
@@ -22,7 +21,7 @@ use crate::rng::Rng;
 use crate::sink::FaultProfile;
 use crate::workload::Clients;
 
-/// So many commands at once are orders alone.
+/// This many commands at once are orders alone.
 const ORDERS_ALONE: u64 = 5;
 
 /// One script on its way.
@@ -138,7 +137,7 @@ impl ScriptRunner {
         (requests, Arc::new(unanswered))
     }
 
-    /// So many commands at once, answered; gives how many were refused for want of room.
+    /// This many commands at once, answered; gives how many were refused for want of room.
     pub fn commands(&mut self, count: u64) -> Result<usize, String> {
         let (requests, unanswered) = self.sent(count);
         open(&self.ledger).change(|now| now.unanswered = Arc::clone(&unanswered));
@@ -196,7 +195,7 @@ impl ScriptRunner {
         self.daemon.as_ref().ok_or("no daemon")?.drain(&self.around.clock)
     }
 
-    /// A checkpoint, while so many commands are taken in its midst.
+    /// A checkpoint, while this many commands are taken in its midst.
     pub fn checkpoint(&mut self, commands: u64) -> Result<(), String> {
         let index = &self.daemon.as_ref().ok_or("no daemon")?.files.index;
         if index.durable_lsn() == index.checkpoint_lsn() {
@@ -205,7 +204,7 @@ impl ScriptRunner {
         self.with_housekeeper(commands, |maintenance, source| maintenance.checkpoint(source))
     }
 
-    /// What maintenance finds due, while so many commands are taken in its midst.
+    /// What maintenance finds due, while this many commands are taken in its midst.
     pub fn keep_house(&mut self, commands: u64) -> Result<(), String> {
         self.with_housekeeper(commands, |maintenance, source| {
             maintenance.turn(source);
@@ -340,12 +339,15 @@ impl CheckpointSource for Busy<'_> {
         Ok(CheckpointBegin::of(store.state(), store.durable_lsn()))
     }
 
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
         let daemon = self.go_on()?;
         Ok(daemon.executor.store().state().orders.rows(from, count.min(ROWS_AT_ONCE)).copied().collect())
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
         Ok(self.go_on()?.executor.store().state().commands.copy(from, count.min(ROWS_AT_ONCE)))
+    }
+    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
+        Ok(self.go_on()?.executor.store().state().delivery.lanes_after(after, count.min(ROWS_AT_ONCE)))
     }
 }
