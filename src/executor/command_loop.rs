@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, never, select};
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
 use super::Executor;
-use crate::contracts::{Answer, CommitError, DecisionBatch, Envelope, PlanStore};
+use crate::contracts::{Answer, CommitError, DecisionBatch, PlanStore, RequestReceiver, StatusModel, Taken};
 
 /// Work that wants to see the store between two batches.
 pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
@@ -15,13 +15,15 @@ pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
 /// The channels that the loop joins.
 pub struct CommandLoop<S> {
     /// What clients ask for; when all senders are gone the loop ends.
-    pub requests: Receiver<Envelope>,
+    pub requests: RequestReceiver,
     /// What the sinks' workers have decided.
     pub decisions: Receiver<DecisionBatch>,
     /// What others want of the store.
     pub tasks: Receiver<Task<S>>,
     /// Where answers go; whatever they say is durable.
     pub answers: Sender<Vec<Answer>>,
+    /// Where the store shows itself.
+    pub status: Arc<StatusModel>,
     /// Called when answers are in their channel.
     pub answers_ready: Box<dyn Fn() + Send>,
     /// Called when more is durable than before.
@@ -48,33 +50,25 @@ impl<S: PlanStore> CommandLoop<S> {
         let mut batch = Vec::with_capacity(batch_commands_max);
         loop {
             self.heartbeat.fetch_add(1, Ordering::Relaxed);
+            self.run_task(executor.store());
             batch.clear();
-            let mut decisions = Vec::new();
-            select! {
-                recv(self.requests) -> first => match first {
-                    Ok(first) => batch.push(first),
-                    Err(_) => break,
-                },
-                recv(self.tasks) -> task => match task {
-                    Ok(task) => task(executor.store()),
-                    // Nobody will ask any more; a channel without senders would be ready for ever.
-                    Err(_) => self.tasks = never(),
-                },
-                recv(self.decisions) -> decided => match decided {
-                    Ok(decided) => decisions.push(decided),
-                    Err(_) => self.decisions = never(),
-                },
-                default(Self::IDLE_TURN) => {
-                    executor.store_mut().make_room()?;
+            let taken = self.requests.take(&mut batch, batch_commands_max);
+            let decisions = self.take_decisions();
+            match taken {
+                Taken::Some => {}
+                Taken::Nothing | Taken::Finished if !decisions.is_empty() => {}
+                Taken::Nothing => {
+                    if self.wait() == Woken::ByTime {
+                        executor.store_mut().make_room()?;
+                        self.status.publish(executor.store().status());
+                    }
+                    continue;
                 }
+                Taken::Finished => break,
             }
-            decisions.extend(self.decisions.try_iter().take(Self::DECISION_BATCHES_MAX));
-            if batch.is_empty() && decisions.is_empty() {
-                continue;
-            }
-            batch.extend(self.requests.try_iter().take(batch_commands_max.saturating_sub(1)));
             let before = executor.store().durable_lsn();
             let answers = executor.run_with_decisions(&batch, decisions)?;
+            self.status.publish(executor.store().status());
             if self.answers.send(answers).is_err() {
                 break;
             }
@@ -94,4 +88,50 @@ impl<S: PlanStore> CommandLoop<S> {
             Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
         }
     }
+
+    fn take_decisions(&mut self) -> Vec<DecisionBatch> {
+        let mut decisions = Vec::new();
+        while decisions.len() < Self::DECISION_BATCHES_MAX {
+            match self.decisions.try_recv() {
+                Ok(batch) => decisions.push(batch),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.decisions = never();
+                    break;
+                }
+            }
+        }
+        decisions
+    }
+
+    /// Does one thing that others want of the store, if there is one.
+    fn run_task(&mut self, store: &S) {
+        match self.tasks.try_recv() {
+            Ok(task) => task(store),
+            Err(TryRecvError::Empty) => {}
+            // A channel whose other end is gone is always ready; from now on it never is.
+            Err(TryRecvError::Disconnected) => self.tasks = never(),
+        }
+    }
+
+    /// Waits until there is something to do, or for one turn of an idle loop.
+    fn wait(&self) -> Woken {
+        let mut select = Select::new();
+        for channel in self.requests.channels() {
+            select.recv(channel);
+        }
+        select.recv(&self.decisions);
+        select.recv(&self.tasks);
+        match select.ready_timeout(Self::IDLE_TURN) {
+            Ok(_) => Woken::BySomebody,
+            Err(_) => Woken::ByTime,
+        }
+    }
+}
+
+/// Why the loop has woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    BySomebody,
+    ByTime,
 }

@@ -132,7 +132,6 @@ impl<S: PlanStore> Executor<S> {
         match request {
             Request::Change(change) => self.change(change, has_room),
             Request::Get { order_id } => Ok(self.show(*order_id)),
-            Request::Status => Ok(Outcome::Status(self.store.status())),
             Request::Operate(_) => {
                 let refusal = OperatorRefusal::Invalid("delivery cannot be operated yet".to_owned());
                 Ok(Outcome::Refused(refusal.into()))
