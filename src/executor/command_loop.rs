@@ -1,4 +1,4 @@
-//! The executor's thread: takes commands from the channel, batch by batch.
+//! The executor's thread: takes commands and decisions from their channels, batch by batch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +33,8 @@ pub struct CommandLoop<S> {
 impl<S: PlanStore> CommandLoop<S> {
     /// An idle loop turns this often, to show that it lives and to look for room on a full disk.
     const IDLE_TURN: Duration = Duration::from_millis(250);
+    /// The same while a job goes on that takes many batches.
+    const JOB_TURN: Duration = Duration::from_millis(1);
     /// Batches of decisions that are taken at once; each worker has at most one under way.
     const DECISION_BATCHES_MAX: usize = 64;
 
@@ -46,52 +48,66 @@ impl<S: PlanStore> CommandLoop<S> {
     pub fn run(mut self, mut executor: Executor<S>) -> Result<(), CommitError> {
         let batch_commands_max = executor.options().batch_commands_max;
         let mut batch = Vec::with_capacity(batch_commands_max);
+        let mut findings = executor.findings();
         loop {
             self.heartbeat.fetch_add(1, Ordering::Relaxed);
             batch.clear();
             let mut decisions = Vec::new();
+            let mut concluded = None;
+            let idle_turn = if executor.has_jobs() { Self::JOB_TURN } else { Self::IDLE_TURN };
             select! {
                 recv(self.requests) -> first => match first {
                     Ok(first) => batch.push(first),
                     Err(_) => break,
                 },
-                recv(self.tasks) -> task => match task {
-                    Ok(task) => task(executor.store()),
-                    // Nobody will ask any more; a channel without senders would be ready for ever.
-                    Err(_) => self.tasks = never(),
-                },
-                recv(self.decisions) -> decided => match decided {
-                    Ok(decided) => decisions.push(decided),
+                // Nobody will send any more; a channel without senders would be ready for ever.
+                recv(self.decisions) -> first => match first {
+                    Ok(first) => decisions.push(first),
                     Err(_) => self.decisions = never(),
                 },
-                default(Self::IDLE_TURN) => {
+                recv(findings) -> finding => match finding {
+                    Ok(finding) => concluded = executor.conclude(finding)?,
+                    Err(_) => findings = never(),
+                },
+                recv(self.tasks) -> task => match task {
+                    Ok(task) => task(executor.store()),
+                    Err(_) => self.tasks = never(),
+                },
+                default(idle_turn) => {
                     executor.store_mut().make_room()?;
                 }
             }
+            batch.extend(self.requests.try_iter().take(batch_commands_max.saturating_sub(batch.len())));
             decisions.extend(self.decisions.try_iter().take(Self::DECISION_BATCHES_MAX));
-            if batch.is_empty() && decisions.is_empty() {
-                continue;
-            }
-            batch.extend(self.requests.try_iter().take(batch_commands_max.saturating_sub(1)));
             let before = executor.store().durable_lsn();
-            let answers = executor.run_with_decisions(&batch, decisions)?;
-            if self.answers.send(answers).is_err() {
-                break;
+            let mut answers = executor.run_with_decisions(&batch, decisions)?;
+            answers.extend(concluded);
+            answers.extend(executor.turn()?);
+            if !answers.is_empty() {
+                if self.answers.send(answers).is_err() {
+                    break;
+                }
+                (self.answers_ready)();
             }
-            (self.answers_ready)();
             if executor.store().durable_lsn() > before {
                 (self.more_is_durable)();
             }
         }
-        match executor.store_mut().close() {
-            Ok(()) => Ok(()),
-            // A full disk is a state, and all plans are durable: the next start finds a journal without a seal.
-            Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
-                tracing::warn!(%error, "the journal could not be sealed; nothing is missing from it");
-                Ok(())
-            }
-            // A write or a sync failed: that is never passed over, also where nobody waits for an answer.
-            Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
+        // What workers have decided on their way to the end.
+        executor.run_with_decisions(&[], self.decisions.try_iter().collect())?;
+        close(&mut executor)
+    }
+}
+
+fn close<S: PlanStore>(executor: &mut Executor<S>) -> Result<(), CommitError> {
+    match executor.store_mut().close() {
+        Ok(()) => Ok(()),
+        // A full disk is a state, and all plans are durable: the next start finds a journal without a seal.
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            tracing::warn!(%error, "the journal could not be sealed; nothing is missing from it");
+            Ok(())
         }
+        // A write or a sync failed: that is never passed over, also where nobody waits for an answer.
+        Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
     }
 }
