@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
 use super::Executor;
+use super::inspector::Finding;
 use crate::contracts::{Answer, CommitError, DecisionBatch, PlanStore, RequestReceiver, StatusModel, Taken};
 
 /// Work that wants to see the store between two batches.
@@ -48,17 +49,20 @@ impl<S: PlanStore> CommandLoop<S> {
     pub fn run(mut self, mut executor: Executor<S>) -> Result<(), CommitError> {
         let batch_commands_max = executor.options().batch_commands_max;
         let mut batch = Vec::with_capacity(batch_commands_max);
+        let mut findings = executor.findings();
         loop {
             self.heartbeat.fetch_add(1, Ordering::Relaxed);
             self.run_task(executor.store());
             batch.clear();
-            let decisions: Vec<_> = self.decisions.try_iter().take(Self::DECISION_BATCHES_MAX).collect();
             let taken = self.requests.take(&mut batch, batch_commands_max);
-            if taken == Taken::Finished {
-                break;
-            }
-            if batch.is_empty() && decisions.is_empty() {
-                if self.wait() == Woken::ByTime {
+            let decisions = take(&mut self.decisions, Self::DECISION_BATCHES_MAX);
+            let found = take(&mut findings, 1).pop();
+            let has_work = taken == Taken::Some || !decisions.is_empty() || found.is_some() || executor.has_jobs();
+            if !has_work {
+                if taken == Taken::Finished {
+                    break;
+                }
+                if self.wait(&findings) == Woken::ByTime {
                     executor.store_mut().make_room()?;
                     self.status.publish(executor.store().status());
                 }
@@ -66,28 +70,29 @@ impl<S: PlanStore> CommandLoop<S> {
             }
             let before = executor.store().durable_lsn();
             let began = Instant::now();
-            let answers = executor.run_with_decisions(&batch, decisions)?;
-            self.status.metrics().commit_duration.record_duration(began.elapsed());
-            self.status.metrics().batch_commands.record(batch.len() as u64);
-            self.status.publish(executor.store().status());
-            if self.answers.send(answers).is_err() {
-                break;
+            let mut answers = executor.run_with_decisions(&batch, decisions)?;
+            if !batch.is_empty() {
+                self.status.metrics().commit_duration.record_duration(began.elapsed());
+                self.status.metrics().batch_commands.record(batch.len() as u64);
             }
-            (self.answers_ready)();
+            if let Some(finding) = found {
+                answers.extend(executor.conclude(finding)?);
+            }
+            answers.extend(executor.turn()?);
+            self.status.publish(executor.store().status());
+            if !answers.is_empty() {
+                if self.answers.send(answers).is_err() {
+                    break;
+                }
+                (self.answers_ready)();
+            }
             if executor.store().durable_lsn() > before {
                 (self.more_is_durable)();
             }
         }
-        match executor.store_mut().close() {
-            Ok(()) => Ok(()),
-            // A full disk is a state, and all plans are durable: the next start finds a journal without a seal.
-            Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
-                tracing::warn!(%error, "the journal could not be sealed; nothing is missing from it");
-                Ok(())
-            }
-            // A write or a sync failed: that is never passed over, also where nobody waits for an answer.
-            Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
-        }
+        // What workers have decided on their way to the end.
+        executor.run_with_decisions(&[], self.decisions.try_iter().collect())?;
+        close(&mut executor)
     }
 
     /// Does one thing that others want of the store, if there is one.
@@ -95,29 +100,22 @@ impl<S: PlanStore> CommandLoop<S> {
         match self.tasks.try_recv() {
             Ok(task) => task(store),
             Err(TryRecvError::Empty) => {}
-            // Nobody will ask any more; a channel without senders would be ready for ever.
+            // A channel whose other end is gone is always ready; from now on it never is.
             Err(TryRecvError::Disconnected) => self.tasks = never(),
         }
     }
 
     /// Waits until there is something to do, or for one turn of an idle loop.
-    fn wait(&mut self) -> Woken {
+    fn wait(&self, findings: &Receiver<Finding>) -> Woken {
         let mut select = Select::new();
         for channel in self.requests.channels() {
             select.recv(channel);
         }
+        select.recv(&self.decisions);
+        select.recv(findings);
         select.recv(&self.tasks);
-        let decisions = select.recv(&self.decisions);
-        let ready = select.ready_timeout(Self::IDLE_TURN);
-        drop(select);
-        match ready {
-            Ok(index) => {
-                // Ready without anything in it: its senders are gone.
-                if index == decisions && self.decisions.is_empty() {
-                    self.decisions = never();
-                }
-                Woken::BySomebody
-            }
+        match select.ready_timeout(Self::IDLE_TURN) {
+            Ok(_) => Woken::BySomebody,
             Err(_) => Woken::ByTime,
         }
     }
@@ -128,4 +126,33 @@ impl<S: PlanStore> CommandLoop<S> {
 enum Woken {
     BySomebody,
     ByTime,
+}
+
+/// At most `most` of what is in the channel. One whose other end is gone would be ready for ever; from now on it never is.
+fn take<T>(channel: &mut Receiver<T>, most: usize) -> Vec<T> {
+    let mut taken = Vec::new();
+    while taken.len() < most {
+        match channel.try_recv() {
+            Ok(one) => taken.push(one),
+            Err(TryRecvError::Empty) => break,
+            Err(TryRecvError::Disconnected) => {
+                *channel = never();
+                break;
+            }
+        }
+    }
+    taken
+}
+
+fn close<S: PlanStore>(executor: &mut Executor<S>) -> Result<(), CommitError> {
+    match executor.store_mut().close() {
+        Ok(()) => Ok(()),
+        // A full disk is a state, and all plans are durable: the next start finds a journal without a seal.
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            tracing::warn!(%error, "the journal could not be sealed; nothing is missing from it");
+            Ok(())
+        }
+        // A write or a sync failed: that is never passed over, also where nobody waits for an answer.
+        Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
+    }
 }

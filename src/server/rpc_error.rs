@@ -137,6 +137,7 @@ impl ErrorKind {
             OperatorRefusal::ReplayNotFound(_) => Self::ReplayNotFound,
             OperatorRefusal::SinkConfigured(_) => Self::SinkConfigured,
             OperatorRefusal::Invalid(_) => Self::InvalidParams,
+            OperatorRefusal::Unreadable(_) => Self::InternalError,
         }
     }
 }
