@@ -54,6 +54,15 @@ pub(crate) struct HandOut<'l> {
     event: &'l RawValue,
 }
 
+#[cfg(test)]
+impl Event {
+    /// The first hand-out of an event's line.
+    pub(crate) fn of_line(line: &str) -> Self {
+        let event = serde_json::from_str(line).unwrap();
+        HandOut { tag: 1, attempt: 1, replay: None, event }.into_event().unwrap()
+    }
+}
+
 #[derive(Deserialize)]
 struct Attributes<'l> {
     id: String,
