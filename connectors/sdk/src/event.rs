@@ -42,14 +42,14 @@ pub enum EventError {
     Sequence(String),
 }
 
-/// The parameters of an `event` notification.
+/// The parameters of an `event` notification. Those that a newer daemon adds are passed over.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct HandOut<'l> {
     tag: u64,
     attempt: u64,
-    #[serde(default)]
-    replay: Option<String>,
+    /// A text or a number: to us it is a name.
+    #[serde(borrow)]
+    replay: Option<&'l RawValue>,
     #[serde(borrow)]
     event: &'l RawValue,
 }
@@ -84,7 +84,7 @@ impl HandOut<'_> {
         Ok(Event {
             tag: self.tag,
             attempt: self.attempt,
-            replay: self.replay,
+            replay: self.replay.map(|id| id.get().trim_matches('"').to_owned()),
             line: line.as_bytes().to_vec(),
             id: attributes.id,
             kind: attributes.r#type,

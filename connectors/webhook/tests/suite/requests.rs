@@ -2,10 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use orderd_sink_testing::{event, event_with, orders};
+use orderd_sink_testing::{Program, event, event_with, orders};
 use serde_json::Value;
 
-use crate::support::{Reply, start};
+use crate::support::{BINARY, Endpoint, Reply, Request, config, start};
 
 #[test]
 fn the_body_is_the_line_of_a_file_sink_byte_for_byte() {
@@ -41,8 +41,7 @@ fn binary_mode_puts_the_attributes_into_headers() {
 
 #[test]
 fn attempts_differ_in_nothing_but_time_and_signature() {
-    let script =
-        |request: &crate::support::Request| if request.number < 3 { Reply::Status(500) } else { Reply::Status(200) };
+    let script = |request: &Request| if request.number < 3 { Reply::Status(500) } else { Reply::Status(200) };
     let (daemon, endpoint, _program) = start(script, "");
     daemon.publish([event(1, 1, 1)]);
     let requests = endpoint.wait_requests(3);
@@ -78,34 +77,21 @@ fn orders_keep_their_order_and_lanes_run_in_parallel_over_few_connections() {
 
 #[test]
 fn the_environment_s_proxy_is_not_used() {
-    // The variables are the program's, not ours: a proxy at a closed port would make every request fail.
     let daemon = orderd_sink_testing::FakeDaemon::start();
-    let endpoint = crate::support::Endpoint::start(|_| Reply::Status(200));
-    let file = daemon.dir().join("connector.toml");
-    std::fs::write(&file, crate::support::config(&daemon, &endpoint.url(), "")).unwrap();
-    let mut child = std::process::Command::new(crate::support::BINARY)
-        .args(["--sink", "sink", "--socket"])
-        .arg(daemon.socket())
-        .arg("--config")
-        .arg(&file)
-        .envs([
-            ("http_proxy", "http://127.0.0.1:1"),
-            ("HTTP_PROXY", "http://127.0.0.1:1"),
-            ("ALL_PROXY", "http://127.0.0.1:1"),
-        ])
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+    let endpoint = Endpoint::start(|_| Reply::Status(200));
+    // Nobody is there: a request to it would fail.
+    let proxy = "http://127.0.0.1:1";
+    let variables = ["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"].map(|name| (name, proxy));
+    let config = config(&daemon, &endpoint.url(), "");
+    let _program = Program::start_with(BINARY, &daemon, &config, &variables);
     daemon.publish([event(1, 1, 1)]);
     daemon.wait_delivered(1);
     assert_eq!(daemon.told().len(), 1);
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[test]
 fn the_endpoint_is_asked_before_the_first_event_where_an_origin_is_configured() {
-    let script = |request: &crate::support::Request| match &*request.method {
+    let script = |request: &Request| match &*request.method {
         "OPTIONS" => {
             assert_eq!(request.header("webhook-request-origin"), "shop.example");
             // The first time it does not know us.

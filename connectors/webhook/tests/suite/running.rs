@@ -132,3 +132,47 @@ fn a_refusal_that_may_change_is_waited_out() {
     daemon.publish([event(1, 1, 1)]);
     daemon.wait_delivered(1);
 }
+
+#[test]
+fn whatever_the_daemon_closes_for_it_comes_again() {
+    let (daemon, _endpoint, program) = start(|_| Reply::Status(200), "reattach_ms_max = 100");
+    for (round, kind) in ["shutting_down", "taken_over", "protocol_error", "answer_timeout"].into_iter().enumerate() {
+        let sequence = u64::try_from(round).unwrap() + 1;
+        daemon.publish([event(sequence, sequence, 1)]);
+        daemon.wait_delivered(round + 1);
+        daemon.close(kind, "for a test");
+        eventually("the next attachment", || (daemon.attach_count() == sequence + 1).then_some(()));
+        assert!(program.log().contains(kind), "{}", program.log());
+    }
+}
+
+#[test]
+fn the_service_manager_is_told_and_the_watchdog_fed() {
+    let daemon = FakeDaemon::start();
+    let endpoint = Endpoint::start(|_| Reply::Status(200));
+    let path = daemon.dir().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut said = String::new();
+    let mut until = |what: &str| {
+        while !said.contains(what) {
+            let mut message = [0; 4096];
+            let bytes = socket.recv(&mut message).unwrap_or_else(|_| panic!("no {what} in {said}"));
+            said.push_str(std::str::from_utf8(&message[..bytes]).unwrap());
+            said.push('\n');
+        }
+        std::mem::take(&mut said)
+    };
+    let variables = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "400000")];
+    let config = config(&daemon, &endpoint.url(), "");
+    let mut program = Program::start_with(BINARY, &daemon, &config, &variables);
+    assert!(until("READY=1").starts_with("READY=1"));
+    until("STATUS=attached to sink sink");
+    until("WATCHDOG=1");
+    until("WATCHDOG=1");
+    program.signal(Signal::HUP);
+    until("RELOADING=1");
+    until("READY=1");
+    assert_eq!(program.stop().code(), Some(0));
+    until("STOPPING=1");
+}
