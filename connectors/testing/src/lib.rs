@@ -6,6 +6,7 @@ mod fake_state;
 mod fake_wire;
 mod program;
 mod python;
+mod real_daemon;
 mod wait;
 
 pub use events::{event, event_with, order_id, orders};
@@ -13,4 +14,5 @@ pub use fake_daemon::FakeDaemon;
 pub use fake_state::Told;
 pub use program::Program;
 pub use python::python;
+pub use real_daemon::RealDaemon;
 pub use wait::{WAIT_MAX, eventually};

@@ -113,3 +113,15 @@ fn the_endpoint_is_asked_before_the_first_event_where_an_origin_is_configured() 
     let first = &daemon.told()[0];
     assert!(matches!(first, orderd_sink_testing::Told::Unavailable { blocked: true, .. }), "{first:?}");
 }
+
+#[test]
+fn large_events_and_many_of_them_take_little_memory() {
+    let (daemon, endpoint, program) = start(|_| Reply::Status(200), "in_flight_max = 64");
+    let metadata = format!(",\"metadata\":{{\"text\":\"{}\"}}", "x".repeat(16_000));
+    daemon.publish((1..=1_000).map(|number| event_with(number, number, 1, "", &metadata)));
+    daemon.publish((1..=1_000).map(|number| event(1_000 + number, number, 2)));
+    daemon.wait_delivered(2_000);
+    let peak = program.peak_memory_kib();
+    println!("{} requests, at most {peak} KiB", endpoint.requests().len());
+    assert!(peak < 64 * 1024, "{peak} KiB");
+}
