@@ -10,18 +10,30 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+mod backoff;
+mod cli;
 pub mod cloudevents;
 mod config;
 mod delivery;
 mod event;
+mod exit;
+mod link;
 mod logging;
+mod main_program;
 mod outcome;
+mod protocol;
+mod runner;
+mod service;
+mod session;
+mod signals;
 mod target;
+mod target_thread;
 pub mod text;
 
 pub use config::{ClientPem, Common, ConfigError, Defaults, Secret, SecretFile, TlsFiles, TlsPem};
 pub use delivery::Delivery;
 pub use event::{Event, EventError};
 pub use logging::{LogFormat, LogLevel};
+pub use main_program::main;
 pub use outcome::{Outcome, Unavailable};
 pub use target::{Connector, Target};

@@ -6,7 +6,6 @@ mod load;
 mod secret;
 mod tls;
 
-pub(crate) use common::Limits;
 pub use common::{Common, Defaults};
 pub use error::ConfigError;
 pub(crate) use load::{Loaded, load};
