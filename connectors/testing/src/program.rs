@@ -94,6 +94,17 @@ impl Program {
         self.child.id()
     }
 
+    /// The most memory that was resident, in KiB.
+    ///
+    /// # Panics
+    /// The process is gone.
+    #[must_use]
+    pub fn resident_kib_max(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a resident size");
+        line.trim().trim_end_matches("kB").trim().parse().expect("a number")
+    }
+
     /// What it wrote to standard error, and those before it in the same folder.
     #[must_use]
     pub fn log(&self) -> String {
