@@ -28,6 +28,7 @@ mod session;
 mod signals;
 mod target;
 mod target_thread;
+mod template;
 pub mod text;
 
 pub use config::{ClientPem, Common, ConfigError, Defaults, Secret, SecretFile, TlsFiles, TlsPem};
@@ -37,3 +38,4 @@ pub use logging::{LogFormat, LogLevel};
 pub use main_program::main;
 pub use outcome::{Outcome, Unavailable};
 pub use target::{Connector, Target};
+pub use template::Template;

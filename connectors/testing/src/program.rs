@@ -111,15 +111,15 @@ impl Program {
         self.child.id()
     }
 
-    /// The most memory that it has held so far, in KiB.
+    /// The most memory that was resident, in KiB.
     ///
     /// # Panics
     /// The process is gone.
     #[must_use]
-    pub fn peak_memory_kib(&self) -> u64 {
+    pub fn resident_kib_max(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process is there");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());
-        peak.and_then(|kib| kib.parse().ok()).expect("the kernel tells the peak")
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a resident size");
+        line.trim().trim_end_matches("kB").trim().parse().expect("a number")
     }
 
     /// What it wrote to standard error, and those before it in the same folder.
