@@ -98,7 +98,7 @@ impl RealDaemon {
     pub fn work(&self, orders: u64) {
         let mut stream = UnixStream::connect(self.socket()).expect("the daemon listens");
         let mut answers = BufReader::new(stream.try_clone().expect("a clone")).lines();
-        // Nobody may fill both directions: a part at a time.
+        // One order at a time, so that neither direction fills up.
         for _ in 0..orders {
             let id = order_id();
             let place = json!({"order_id": id, "customer_id": "7d444840-9dc0-11d1-b245-5ffdce74fad2", "total_amount": 1250,
@@ -169,7 +169,7 @@ fn request(method: &str, params: &Value) -> String {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string() + "\n"
 }
 
-/// A UUID that no other call gives.
+/// A new UUID.
 fn order_id() -> String {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/uuid").expect("the kernel makes UUIDs");
     text.trim().to_owned()
