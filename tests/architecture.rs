@@ -16,8 +16,8 @@ const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("server", &["contracts", "domain"]),
     ("storage", &["contracts"]),
     ("config", &[]),
-    ("log", &["config"]),
-    ("service", &[]),
+    ("logging", &["config"]),
+    ("systemd", &[]),
 ];
 
 fn sources(dir: &Path) -> Vec<PathBuf> {

@@ -9,19 +9,21 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals as SignalIterator;
 
-use super::clock::TimeOrderedIds;
-use super::open::{OpenStore, open};
-use super::relays::{self, Outbox, Relay};
+use super::core::{Core, CoreOptions};
+use super::host::Host as _;
+use super::machine::Machine;
+use super::options::server_options;
+use super::start_watch::StartWatch;
 use super::watchdog::Watchdog;
 use super::{AppError, maintenance};
 use crate::config::Config;
-use crate::contracts::{Answer, Envelope};
-use crate::executor::{CommandLoop, Executor, ExecutorOptions, Task};
-use crate::journal::{JournalHandle, SegmentMap};
+use crate::contracts::{Answer, DecisionBatch, Envelope};
+use crate::executor::{CommandLoop, Task};
+use crate::journal::SegmentMap;
 use crate::logging::LogHandle;
 use crate::relay::{Control, Heartbeat};
-use crate::repo::{Maintenance, MaintenanceOptions, Store};
-use crate::server::{Server, ServerHandle, ServerOptions};
+use crate::repo::Store;
+use crate::server::{Server, ServerHandle};
 use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
@@ -46,40 +48,53 @@ struct Ended {
 pub fn serve(config: Config, log: &LogHandle) -> Result<(), AppError> {
     let service = ServiceManager::from_env();
     let starting = Arc::new(AtomicBool::new(true));
-    let asked = listen_to_signals(&starting)?;
-    let daemon = Daemon::start(&config)?;
+    let signals = listen_to_signals(&starting)?;
+    let daemon = Daemon::start(&config, &service)?;
     starting.store(false, Ordering::SeqCst);
     service.ready("taking commands");
     tracing::info!(socket = %config.daemon.socket.display(), "ready");
-    daemon.watch(&config, log, &service, &asked)?;
+    if let Err(error) = daemon.watch(&config, log, &service, &signals) {
+        daemon.halt();
+        return Err(error);
+    }
     service.stopping("finishing what was accepted");
     tracing::info!("stopping");
     daemon.stop(&config)
 }
 
+/// What signals ask for. A request that was not heard yet need not be made again, and none can push out another.
+struct SignalRequests {
+    stop: Receiver<()>,
+    reload: Receiver<()>,
+}
+
 /// Signals as messages. One that asks for the end during recovery gets it at once: recovery can be killed at any moment.
-fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<Receiver<i32>, AppError> {
+fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<SignalRequests, AppError> {
     let failed = |error: std::io::Error| AppError::Internal(format!("listening to signals: {error}"));
     // A file size limit shows as an error of the write that meets it, not as the end of the process.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map_err(failed)?;
     let mut signals = SignalIterator::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
-    let (tell, asked) = bounded(16);
+    let (stop_sender, stop) = bounded(1);
+    let (reload_sender, reload) = bounded(1);
     let starting = Arc::clone(starting);
     let listen = move || {
         for signal in signals.forever() {
-            if starting.load(Ordering::SeqCst) && signal != SIGHUP {
+            if signal == SIGHUP {
+                reload_sender.try_send(()).ok();
+                continue;
+            }
+            if starting.load(Ordering::SeqCst) {
                 tracing::info!("told to stop during the start");
                 std::process::exit(0);
             }
-            // More than sixteen unheard signals say nothing that the first ones did not.
-            tell.try_send(signal).ok();
+            stop_sender.try_send(()).ok();
         }
     };
     spawn("signals", listen)?;
-    Ok(asked)
+    Ok(SignalRequests { stop, reload })
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AppError> {
+pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AppError> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(run)
@@ -87,95 +102,98 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AppError
         .map_err(|error| AppError::Internal(format!("starting the thread {name}: {error}")))
 }
 
-/// The running threads, and how to handles them.
+/// The running threads, and how to reach them.
 struct Daemon {
     server: ServerHandle,
-    relays: Vec<(String, Arc<Control>, Arc<Heartbeat>)>,
+    relays: Vec<RelayHandle>,
     /// Maintenance stops when it is gone.
     maintenance_goes_on: Option<Sender<()>>,
     executor_heartbeat: Arc<AtomicU64>,
     journal: Arc<SegmentMap>,
     ended: Receiver<Ended>,
     threads: usize,
-    _open: Keep,
 }
 
-/// What must live as long as the process: above all the lock.
-type Keep = crate::storage::StoreLock;
+/// Reaches a sink's worker.
+struct RelayHandle {
+    name: String,
+    control: Arc<Control>,
+    heartbeat: Arc<Heartbeat>,
+}
 
 impl Daemon {
     /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
-    fn start(config: &Config) -> Result<Self, AppError> {
-        let OpenStore { _lock: lock, storage, store_id, clock, store, checkpoint_lsn, cursors } = open(config)?;
-        let files = JournalHandle { storage, index: Arc::clone(store.journal().index()), store_id };
-        let outbox = Outbox {
-            files: files.clone(),
-            durable_sequence: Arc::clone(store.durable_sequence()),
-            last_sequence: store.state().last_sequence,
-        };
-        let (workers, saved) = relays::build(config, &outbox, &clock, cursors)?;
-        let handles: Vec<_> = workers
-            .iter()
-            .map(|relay| (relay.name.clone(), Arc::clone(&relay.control), relay.worker.heartbeat()))
-            .collect();
+    fn start(config: &Config, service: &ServiceManager) -> Result<Self, AppError> {
+        let server_options = server_options(config);
+        let mut machine = Machine::new(config, &server_options);
+        let clock = machine.clock();
+        let options = CoreOptions::of(config);
+        let watch = StartWatch::begin(service, &options.store.redone_plans)?;
+        let core = Core::open(&mut machine, &options)?;
+        drop(watch);
+        machine.note_holder();
+        let listener = machine.take_listener()?;
+
         let (submit, requests) = bounded::<Envelope>(config.executor.queue_commands_max);
         let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);
-        let monitors = workers.iter().map(|relay| relay.worker.monitor()).collect();
-        // From here on clients can connect; they are heard once the server's thread runs.
-        let (server, handle) = Server::bind(server_options(config), submit, answers, Arc::clone(&clock), monitors)?;
+        let monitors = core.workers.iter().map(|worker| worker.monitor()).collect();
+        let (server, handle) = Server::new(listener, server_options, submit, answers, clock, monitors)?;
 
-        let threads = workers.len() + 3;
+        let relays: Vec<_> = core
+            .workers
+            .iter()
+            .map(|worker| RelayHandle {
+                name: worker.name().to_owned(),
+                control: Arc::default(),
+                heartbeat: worker.heartbeat(),
+            })
+            .collect();
+        let threads = relays.len() + 3;
         let (end, ended) = bounded(threads);
-        let heartbeat = Arc::new(AtomicU64::new(0));
+        let executor_heartbeat = Arc::new(AtomicU64::new(0));
+        let (_decide, decisions) = bounded::<DecisionBatch>(relays.len().max(1));
         let (tasks, tasks_heard) = bounded::<Task<Store>>(1);
         let (maintenance_goes_on, maintenance_stops) = bounded(0);
-        let maintenance = Maintenance::new(
-            files.clone(),
-            Arc::clone(&clock),
-            maintenance_options(config),
-            checkpoint_lsn,
-            Box::new(move || relays::saved_lsns(&saved)),
-        );
-        let more_is_durable = {
-            let controls: Vec<_> = handles.iter().map(|(_, control, _)| Arc::clone(control)).collect();
-            Box::new(move || controls.iter().for_each(|control| control.durable()))
-        };
-        let answers_ready = {
-            let handle = handle.clone();
-            Box::new(move || handle.answers_ready())
-        };
         let command_loop = CommandLoop {
             requests,
+            decisions,
             tasks: tasks_heard,
             answers: answer,
-            answers_ready,
-            more_is_durable,
-            heartbeat: Arc::clone(&heartbeat),
+            answers_ready: {
+                let handle = handle.clone();
+                Box::new(move || handle.answers_ready())
+            },
+            more_is_durable: {
+                let controls: Vec<_> = relays.iter().map(|relay| Arc::clone(&relay.control)).collect();
+                Box::new(move || controls.iter().for_each(|control| control.durable()))
+            },
+            heartbeat: Arc::clone(&executor_heartbeat),
         };
-        let executor = Executor::new(store, clock, Box::new(TimeOrderedIds::new()), executor_options(config));
-
-        for Relay { name, worker, control } in workers {
-            supervise(&format!("relay-{name}"), &end, move || Ok(worker.run(&control)?))?;
+        let Core { executor, workers, maintenance, journal, .. } = core;
+        for (worker, relay) in workers.into_iter().zip(&relays) {
+            let control = Arc::clone(&relay.control);
+            supervise(&format!("relay-{}", relay.name), &end, move || Ok(worker.run(&control)?))?;
         }
         supervise("executor", &end, move || Ok(command_loop.run(executor)?))?;
-        let index = Arc::clone(&files.index);
-        supervise("maintenance", &end, move || {
-            maintenance::run(maintenance, tasks, index, &maintenance_stops);
-            Ok(())
+        let segments = Arc::clone(&journal.index);
+        supervise("maintenance", &end, {
+            let segments = Arc::clone(&segments);
+            move || {
+                maintenance::run(maintenance, tasks, segments, &maintenance_stops);
+                Ok(())
+            }
         })?;
         supervise("server", &end, move || {
             server.run().map_err(|error| AppError::Internal(format!("serving the socket: {error}")))
         })?;
-        Ok(Self {
-            server: handle,
-            relays: handles,
-            maintenance_goes_on: Some(maintenance_goes_on),
-            executor_heartbeat: heartbeat,
-            journal: files.index,
-            ended,
-            threads,
-            _open: lock,
-        })
+        let maintenance_goes_on = Some(maintenance_goes_on);
+        Ok(Self { server: handle, relays, maintenance_goes_on, executor_heartbeat, journal: segments, ended, threads })
+    }
+
+    /// After a fatal error, and before anything else: nobody is told anything any more, also not by threads that go on
+    /// until the process has ended. The lock stays until then.
+    fn halt(&self) {
+        self.server.halt();
     }
 
     /// Waits for a signal to stop. A thread that ends before one is an error.
@@ -184,17 +202,15 @@ impl Daemon {
         config: &Config,
         log: &LogHandle,
         service: &ServiceManager,
-        asked: &Receiver<i32>,
+        signals: &SignalRequests,
     ) -> Result<(), AppError> {
-        let heartbeats = self.relays.iter().map(|(name, _, heartbeat)| (name.clone(), Arc::clone(heartbeat))).collect();
+        let heartbeats = self.relays.iter().map(|relay| (relay.name.clone(), Arc::clone(&relay.heartbeat))).collect();
         let mut watchdog = Watchdog::new(Arc::clone(&self.executor_heartbeat), self.server.clone(), heartbeats);
         let turn = tick(service.watchdog_interval().unwrap_or(STATUS_TURN));
         loop {
             select! {
-                recv(asked) -> signal => match signal {
-                    Ok(SIGHUP) => self.reload(config, log, service),
-                    Ok(_) | Err(_) => return Ok(()),
-                },
+                recv(signals.stop) -> _ => return Ok(()),
+                recv(signals.reload) -> _ => self.reload(config, log, service),
                 recv(self.ended) -> ended => return Err(root_cause(ended.ok(), &self.ended)),
                 recv(turn) -> _ => {
                     if watchdog.all_alive() {
@@ -214,8 +230,8 @@ impl Daemon {
     fn reload(&self, config: &Config, log: &LogHandle, service: &ServiceManager) {
         service.reloading();
         tracing::info!("reopening file sinks");
-        for (_, control, _) in &self.relays {
-            control.reopen();
+        for relay in &self.relays {
+            relay.control.reopen();
         }
         log.reread(config);
         service.ready(&self.status());
@@ -232,8 +248,8 @@ impl Daemon {
         self.await_thread("executor", server_deadline, &mut running)?;
         // 3. The relays deliver what they can in a moment and save their cursors. One that hangs in its sink is left
         //    behind: its cursor says less than it did, and it will do that again.
-        for (_, control, _) in &self.relays {
-            control.stop();
+        for relay in &self.relays {
+            relay.control.stop();
         }
         let deadline = Instant::now() + STOP_MAX;
         while running > 0 {
@@ -301,40 +317,6 @@ fn root_cause(first: Option<Ended>, others: &Receiver<Ended>) -> AppError {
         return cause.unwrap_or_else(|| AppError::Internal(format!("the thread {thread} ended by itself")));
     };
     error
-}
-
-fn server_options(config: &Config) -> ServerOptions {
-    let (daemon, server) = (&config.daemon, &config.server);
-    ServerOptions {
-        socket: daemon.socket.clone(),
-        socket_mode: daemon.socket_mode,
-        socket_group: daemon.socket_group.clone(),
-        allowed_uids: daemon.allowed_uids.clone(),
-        connections_max: server.connections_max,
-        line_bytes_max: server.line_bytes_max,
-        in_flight_max: server.in_flight_max,
-        answer_bytes_max: server.answer_bytes_max,
-        answers_bytes_max: server.answers_bytes_max,
-        line_ms_max: server.line_ms_max,
-        idle_ms_max: server.idle_ms_max,
-        write_ms_max: server.write_ms_max,
-        shutdown_ms_max: daemon.shutdown_ms_max,
-    }
-}
-
-const fn executor_options(config: &Config) -> ExecutorOptions {
-    let executor = &config.executor;
-    ExecutorOptions { batch_commands_max: executor.batch_commands_max, batch_bytes_max: executor.batch_bytes_max }
-}
-
-const fn maintenance_options(config: &Config) -> MaintenanceOptions {
-    MaintenanceOptions {
-        journal_bytes: config.checkpoint.journal_bytes,
-        plans: config.checkpoint.plans,
-        age: config.checkpoint.age_ms,
-        retain_bytes: config.journal.retain_bytes,
-        journal_bytes_max: config.journal.bytes_max,
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ pub enum AppError {
     /// The store is damaged.
     #[error("{0}")]
     Damaged(String),
+    /// What only a sink has still to read is damaged; the state does not need it.
+    #[error("{0}")]
+    BacklogDamaged(String),
     /// Another daemon holds the data directory.
     #[error("{0}")]
     Held(String),
@@ -36,6 +39,16 @@ impl AppError {
     /// An I/O error; a missing permission is a kind of its own.
     pub(super) fn io(message: String, source: &io::Error) -> Self {
         if source.kind() == io::ErrorKind::PermissionDenied { Self::Permission(message) } else { Self::Io(message) }
+    }
+}
+
+impl AppError {
+    /// An error of a feed below the checkpoint, where only a sink still reads.
+    pub(super) fn behind_checkpoint(error: FeedError) -> Self {
+        match error.into() {
+            Self::Damaged(message) => Self::BacklogDamaged(message),
+            other => other,
+        }
     }
 }
 
@@ -104,7 +117,7 @@ impl From<FeedError> for AppError {
     fn from(error: FeedError) -> Self {
         let message = error.to_string();
         match error {
-            FeedError::Damaged(_) => Self::Damaged(message),
+            FeedError::Damaged(_) | FeedError::NotHeld { .. } => Self::Damaged(message),
             FeedError::Io(source) => Self::io(message, &source),
         }
     }
@@ -115,7 +128,7 @@ impl From<CursorError> for AppError {
         let message = error.to_string();
         match error {
             CursorError::Damaged { .. } | CursorError::WrongStore { .. } => Self::Damaged(message),
-            CursorError::NewerFormat { .. } => Self::Config(message),
+            CursorError::OtherFormat { .. } => Self::Config(message),
             CursorError::Io { source, .. } => Self::io(message, &source),
         }
     }

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::AppError;
-use super::open::{open_storage, sinks_with_cursor, uuid_of};
-use crate::contracts::{Lsn, Mutation, Storage};
+use super::core::{sinks_with_cursor, uuid_of};
+use super::machine::open_storage;
+use crate::contracts::{DecisionView, Lsn, Mutation, Storage};
 use crate::domain::OrderState;
 use crate::journal::{
     IdentityError, RedoFrame, RedoRange, StoreId, inspect, list_checkpoints, oldest_lsn, open_store, per_frame,
@@ -91,7 +92,7 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
     let range = RedoRange { after: Lsn(oldest.0.saturating_sub(1)), must_reach: store.must_reach() };
     let count = |frame: RedoFrame<'_>| {
         plans += 1;
-        PlanRecord::decode(frame.body).map(drop)
+        Ok(PlanRecord::decode(frame.body).map(drop)?)
     };
     inspect(storage, store.store_id, range, &mut per_frame(count))?;
     // Every checkpoint.
@@ -176,6 +177,11 @@ pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(),
 }
 
 fn write_plan(lsn: Lsn, plan: PlanRecord<'_>, state: &StoreState, line: &mut Vec<u8>) -> Result<(), String> {
+    if let Some(decision) = plan.mutations.iter().find_map(Mutation::decision) {
+        serde_json::to_writer(&mut *line, &DecisionView::new(lsn, decision)).map_err(|error| error.to_string())?;
+        line.push(b'\n');
+        return Ok(());
+    }
     let order = order_after(&plan, state).ok_or("a plan without an order")?;
     line.extend_from_slice(format!("{{\"lsn\":{lsn},\"order\":").as_bytes());
     write_order(line, &order);
@@ -196,8 +202,8 @@ fn order_after(plan: &PlanRecord<'_>, state: &StoreState) -> Option<OrderState> 
     plan.mutations.iter().find_map(|mutation| match mutation {
         Mutation::InsertOrder(order) => Some(*order),
         Mutation::UpdateOrder(update) => {
-            state.orders.find(update.order_id).map(|(_, order)| order.as_of(update.version))
+            state.orders.find(update.order_id).map(|(_, order)| order.state.as_of(update.version))
         }
-        Mutation::InsertOutbox(_) | Mutation::InsertCommand(_) => None,
+        Mutation::InsertOutbox(_) | Mutation::InsertCommand(_) | Mutation::Decide(_) => None,
     })
 }

@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::contracts::PlanStore;
-use crate::domain::OrderState;
+use crate::contracts::{ParkedLane, PlanStore};
 use crate::executor::Task;
 use crate::journal::SegmentMap;
-use crate::repo::{CheckpointBegin, CheckpointSource, DedupEntry, Maintenance, Store};
+use crate::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow, Store};
 
 /// How often maintenance looks whether something is due.
 const TURN: Duration = Duration::from_millis(200);
@@ -68,12 +67,17 @@ impl CheckpointSource for SharedState<'_> {
         self.ask(|store| CheckpointBegin::of(store.state(), store.durable_lsn()))
     }
 
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
         self.ask(move |store| store.state().orders.rows(from, count).copied().collect())
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
         self.ask(move |store| store.state().commands.copy(from, count))
+    }
+
+    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
+        let after = after.cloned();
+        self.ask(move |store| store.state().delivery.lanes_after(after.as_ref(), count))
     }
 
     fn throttle(&mut self) -> io::Result<()> {

@@ -2,14 +2,20 @@
 //! looking into a store from outside.
 
 mod clock;
+mod core;
 mod daemon;
 mod error;
+mod host;
 mod inspect;
+mod machine;
 mod maintenance;
-mod open;
-mod relays;
+mod options;
+mod registration;
+mod start_watch;
 mod watchdog;
 
+pub use self::core::{Core, CoreOptions, SinkOptions};
 pub use daemon::serve;
 pub use error::AppError;
+pub use host::Host;
 pub use inspect::{dump_store, verify_storage, verify_store};

@@ -69,13 +69,22 @@ impl Fingerprint {
     const NAMESPACE: Uuid = Uuid::from_u128(0x6f72_6465_7264_5f63_8f6d_6d61_6e64_0001);
 }
 
-impl From<Command> for ChangeRequest {
-    fn from(command: Command) -> Self {
-        Self { command, command_id: None, context: None }
-    }
-}
-
 impl Request {
+    /// A change without metadata and trace context.
+    #[must_use]
+    pub const fn change(command: Command, command_id: Option<CommandId>) -> Self {
+        Self::Change(ChangeRequest { command, command_id, context: None })
+    }
+
+    /// The client's idempotency key, if there is one.
+    #[must_use]
+    pub const fn command_id(&self) -> Option<CommandId> {
+        match self {
+            Self::Change(change) => change.command_id,
+            Self::Get { .. } | Self::Status | Self::Operate(_) => None,
+        }
+    }
+
     /// The order that is asked for, if its id is known already.
     #[must_use]
     pub fn order_id(&self) -> Option<OrderId> {

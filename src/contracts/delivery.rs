@@ -85,7 +85,7 @@ pub enum DecisionKind {
         /// The order.
         order_id: OrderId,
     },
-    /// Parked events got through; they leave their lanes.
+    /// Parked events got through; they leave their lanes. `dump` shows each event by itself where there is one only.
     Delivered {
         /// Each order with the sequence of its event; in the order in which they got through.
         events: Vec<(OrderId, Sequence)>,
@@ -187,6 +187,14 @@ pub struct SinkRecord {
     pub skipped_events: Vec<Sequence>,
     /// Running replays, and the last ended ones.
     pub replays: Vec<ReplayRecord>,
+}
+
+impl SinkRecord {
+    /// Whether a replay is under way.
+    #[must_use]
+    pub fn runs_a_replay(&self) -> bool {
+        self.replays.iter().any(|replay| replay.state == ReplayState::Running)
+    }
 }
 
 /// Events of one order that are out of the stream.

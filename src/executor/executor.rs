@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::contracts::{
-    Answer, ChangeRequest, Clock, Command, CommitError, Envelope, OperatorRefusal, OrderIds, Outcome, Plan, PlanStore,
-    ProcessedCommand, Refusal, Request,
+    Answer, ChangeRequest, Clock, Command, CommitError, DecisionBatch, Envelope, OperatorRefusal, OrderIds, Outcome,
+    Plan, PlanStore, ProcessedCommand, Refusal, Request, Room,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, OrderId};
 use crate::usecases::{cancel_order, complete_order, place_order};
@@ -58,10 +58,24 @@ impl<S: PlanStore> Executor<S> {
     /// # Errors
     /// It is unknown what is stored. No answer of this batch may leave, and the process must end.
     pub fn run(&mut self, requests: &[Envelope]) -> Result<Vec<Answer>, CommitError> {
+        self.run_with_decisions(requests, Vec::new())
+    }
+
+    /// As [`Executor::run`], with what the sinks' workers have decided, which goes first and shares the sync. What became
+    /// of a decision its worker hears from the store.
+    ///
+    /// # Errors
+    /// As [`Executor::run`].
+    pub fn run_with_decisions(
+        &mut self,
+        requests: &[Envelope],
+        decisions: Vec<DecisionBatch>,
+    ) -> Result<Vec<Answer>, CommitError> {
         let mut answers = Vec::with_capacity(requests.len());
-        let mut rest = requests;
-        while !rest.is_empty() {
-            let has_room = self.store.has_room()?;
+        let (mut rest, mut decisions) = (requests, decisions);
+        while !rest.is_empty() || !decisions.is_empty() {
+            let has_room = self.store.make_room()? == Room::ForAll;
+            self.stage_decisions(std::mem::take(&mut decisions))?;
             let decided = self.decide_batch(rest, has_room, &mut answers)?;
             let (batch, behind) = rest.split_at_checked(decided).unwrap_or((rest, &[]));
             match self.store.commit() {
@@ -77,6 +91,17 @@ impl<S: PlanStore> Executor<S> {
             rest = behind;
         }
         Ok(answers)
+    }
+
+    fn stage_decisions(&mut self, batches: Vec<DecisionBatch>) -> Result<(), CommitError> {
+        for DecisionBatch { ticket, decisions } in batches {
+            match self.store.stage_decisions(Some(ticket), decisions) {
+                // Without room the worker has been told, and tries again later.
+                Ok(_) | Err(CommitError::Full(_)) => {}
+                Err(error @ CommitError::Failed { .. }) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Decides until a batch is full; gives how many were decided.
@@ -143,8 +168,13 @@ impl<S: PlanStore> Executor<S> {
         if let Some(processed) = processed {
             plan.remember(processed);
         }
+        plan.attach(change.context.as_deref());
         let staged = self.store.stage(&plan)?;
-        Ok(Outcome::Changed { order: staged.order, lsn: staged.lsn, duplicate: false })
+        let Some(order) = staged.order else {
+            let source = std::io::Error::other("a command's plan changes no order");
+            return Err(CommitError::Failed { operation: "check of a plan", source });
+        };
+        Ok(Outcome::Changed { order, lsn: staged.lsn, duplicate: false })
     }
 
     fn show(&self, order_id: OrderId) -> Outcome {

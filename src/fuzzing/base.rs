@@ -1,7 +1,6 @@
 //! One small store that the daemon's own code wrote, and its whole history: what targets damage.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -17,8 +16,7 @@ use crate::executor::{Executor, ExecutorOptions};
 use crate::journal::{JournalHandle, JournalOptions, Redo, RedoRange, StoreId, create_store, inspect};
 use crate::relay::{CursorFile, cursor};
 use crate::repo::{
-    CheckpointBegin, CheckpointSource, DedupEntry, JournalOutbox, OpenError, OpenReport, SinkPosition, Store,
-    StoreOptions, StoreState, open_store, write_checkpoint,
+    JournalOutbox, OpenError, OpenReport, SinkPosition, Store, StoreOptions, StoreState, open_store, write_checkpoint,
 };
 
 pub const STORE_ID: StoreId = StoreId::from_bytes([7; 16]);
@@ -64,21 +62,33 @@ pub fn uuid_of(store_id: StoreId) -> Uuid {
 }
 
 pub fn state_of(state: &StoreState) -> State {
-    let mut orders: Vec<_> = state.orders.rows(0, usize::MAX).copied().collect();
+    let mut orders: Vec<_> = state.orders.rows(0, usize::MAX).map(|row| row.state).collect();
     orders.sort_unstable_by_key(|order| order.order_id);
     (orders, state.last_sequence)
 }
 
-/// Opens the journal with segments so small that a few batches fill one.
-pub fn open(memory: &Memory, boot: u64, cursor: Option<FeedPosition>) -> Result<(Store, OpenReport), OpenError> {
+/// Segments so small that a few batches fill one.
+pub fn store_options(boot: u64) -> StoreOptions {
     let journal = JournalOptions {
         segment_bytes: 1,
         bytes_max: 1 << 20,
         batch_bytes_max: 512,
+        plan_bytes_max: (8 << 10) - 40,
+        decisions_bytes: 0,
         full_probe: Duration::ZERO,
         epoch_seed: boot,
     };
-    let options = StoreOptions { journal, command_ids_max: COMMAND_IDS_MAX, event_source: Arc::from("/orderd") };
+    StoreOptions {
+        journal,
+        command_ids_max: COMMAND_IDS_MAX,
+        event_source: Arc::from("/orderd"),
+        redone_plans: Arc::default(),
+    }
+}
+
+/// Opens the store as a start does.
+pub fn open(memory: &Memory, boot: u64, cursor: Option<FeedPosition>) -> Result<(Store, OpenReport), OpenError> {
+    let options = store_options(boot);
     let storage: Arc<dyn Storage> = Arc::new(memory.clone());
     let sinks: Vec<_> =
         cursor.map(|position| SinkPosition { path: cursor::path_of(SINK), position }).into_iter().collect();
@@ -130,24 +140,12 @@ fn run(executor: &mut Executor<Store>, numbers: std::ops::Range<u64>, states: &m
 }
 
 /// The state of a store that nobody else uses.
-pub struct Source<'a>(pub &'a Store);
-
-impl CheckpointSource for Source<'_> {
-    fn begin(&mut self) -> io::Result<CheckpointBegin> {
-        Ok(CheckpointBegin::of(self.0.state(), self.0.durable_lsn()))
-    }
-
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
-        Ok(self.0.state().orders.rows(from, count).copied().collect())
-    }
-
-    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
-        Ok(self.0.state().commands.copy(from, count))
-    }
+pub fn source(store: &Store) -> (&StoreState, Lsn) {
+    (store.state(), store.durable_lsn())
 }
 
 fn checkpoint(memory: &Memory, executor: &Executor<Store>) {
-    write_checkpoint(memory, STORE_ID, &mut Source(executor.store())).unwrap();
+    write_checkpoint(memory, STORE_ID, &mut source(executor.store())).unwrap();
 }
 
 /// The store, made once.

@@ -34,10 +34,10 @@ pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};
 pub use read_only::{inspect_files, oldest_lsn, sync_up_to};
 pub use reader::{FrameRef, JournalReader};
 pub use recovery::{Precheck, Recovered, RedoRange, TornTail, inspect, recover};
-pub use recovery_error::{RecoveryError, VersionError};
-pub use redo::{Redo, RedoError, RedoFrame, per_frame};
+pub use recovery_error::RecoveryError;
+pub use redo::{Redo, RedoError, RedoFrame, RedoProblem, per_frame};
 pub use segment::{TEMPORARY_SUFFIX, segment_path};
-pub use segment_map::{JournalHandle, SegmentInfo, SegmentMap};
+pub use segment_map::{FrameMark, JournalHandle, SegmentInfo, SegmentMap};
 pub use store_id::{IdentityError, StoreId, create_store, open_store};
 pub use writer::{Journal, JournalOptions};
 

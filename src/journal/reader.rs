@@ -7,6 +7,7 @@ use super::format::{
     FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader,
 };
 use super::segment::segment_path;
+use super::segment_map::{FrameMark, MarkPace};
 use crate::contracts::{FeedError, Lsn, StorageFile};
 
 /// One reader; it costs a window of memory and an open file.
@@ -25,6 +26,7 @@ struct OpenSegment {
     /// The header CRC of the frame before it; unknown after a jump into the middle.
     chain: Option<u32>,
     window: Window,
+    pace: MarkPace,
 }
 
 /// A part of the file in memory.
@@ -88,9 +90,25 @@ impl JournalReader {
         let there = bytes.get(..read).and_then(FrameHeader::decode);
         if there.is_some_and(|header| header.lsn == lsn && header.epoch == open.header.epoch) {
             open.offset = offset;
+            open.pace = MarkPace::from(FrameMark { lsn, offset });
             open.chain = None;
             self.segment = Some(open);
         }
+        Ok(())
+    }
+
+    /// Goes to a frame wherever it is: from the nearest one before it whose place is known.
+    ///
+    /// # Errors
+    /// The segment cannot be read.
+    pub fn seek(&mut self, lsn: Lsn) -> Result<(), FeedError> {
+        let index = &self.files.index;
+        let mark = index.segment_holding(lsn).and_then(|base_lsn| Some((base_lsn, index.mark_before(base_lsn, lsn)?)));
+        match mark {
+            Some((base_lsn, mark)) => self.jump_to(mark.lsn, base_lsn, mark.offset)?,
+            None => self.segment = None,
+        }
+        self.next_lsn = lsn;
         Ok(())
     }
 
@@ -109,11 +127,20 @@ impl JournalReader {
             }
             let header = self.advance()?;
             let (offset, start) = self.consume(&header);
+            self.mark(FrameMark { lsn: header.lsn, offset });
             // A reader that opened a segment anew finds its place by walking there.
             if header.lsn == self.next_lsn {
                 self.next_lsn = self.next_lsn.next();
                 return Ok(self.frame(&header, offset, start));
             }
+        }
+    }
+
+    /// Who comes by leaves marks for who seeks.
+    fn mark(&mut self, frame: FrameMark) {
+        let Some(open) = self.segment.as_mut() else { return };
+        if open.pace.is_due(frame) {
+            self.files.index.mark(open.header.base_lsn, &[frame]);
         }
     }
 
@@ -137,7 +164,9 @@ impl JournalReader {
             .ok_or_else(|| FeedError::Damaged(format!("{path}: damaged at offset 0: not this store's segment")))?;
         let window = Window { bytes: Vec::new(), filled: 0, start: 0, frame_len: 0, durable_lsn: Lsn::ZERO };
         let chain = Some(header.chain);
-        Ok(OpenSegment { file, path, header, offset: SEGMENT_HEADER_LEN as u64, chain, window })
+        let offset = SEGMENT_HEADER_LEN as u64;
+        let pace = MarkPace::from(FrameMark { lsn: base_lsn, offset });
+        Ok(OpenSegment { file, path, header, offset, chain, window, pace })
     }
 
     /// Makes sure that the next frame of the open segment is whole in the window, and checks it.

@@ -11,11 +11,11 @@
 use std::sync::Arc;
 
 use super::format::{SegmentHeader, SegmentHeaderError};
-use super::recovery_error::{RecoveryError, VersionError, damaged, io_error};
-use super::redo::{Redo, RedoError, RedoFrame};
+use super::recovery_error::{RecoveryError, damaged, io_error};
+use super::redo::{Redo, RedoError, RedoFrame, RedoProblem};
 use super::scan::{Scan, Step, Tail};
 use super::segment::{TEMPORARY_SUFFIX, read_segment, segment_path};
-use super::segment_map::map_segments;
+use super::segment_map::{FrameMark, MarkPace, map_segments};
 use super::tail_repair::TailRepair;
 use super::writer::{End, SegmentEnd};
 use super::{
@@ -185,7 +185,8 @@ fn read_journal(
             Access::Own => false,
             Access::ReadOnly => storage.open_read_only(&segment_path(base_lsn)).is_ok(),
         };
-        redo_segment(&mut scan, next, range, &path, &mut read.recovered, redo, &is_begun)?;
+        let marks = redo_segment(&mut scan, next, range, &path, &mut read.recovered, redo, &is_begun)?;
+        read.index.mark(base_lsn, &marks);
         read.index.add_written(scan.offset as u64);
         read.chain = scan.chain;
         if scan.last_lsn >= base_lsn {
@@ -215,7 +216,7 @@ fn open_segment(storage: &dyn Storage, base_lsn: Lsn, access: Access) -> Result<
 fn check_header(bytes: &[u8], path: &str, store_id: StoreId, base_lsn: Lsn) -> Result<SegmentHeader, RecoveryError> {
     let header = SegmentHeader::decode(bytes).map_err(|error| match error {
         SegmentHeaderError::Damaged => damaged(path, 0, error.to_string()),
-        SegmentHeaderError::Version(_) => RecoveryError::Version { path: path.to_owned(), source: VersionError(error) },
+        SegmentHeaderError::Version(_) => RecoveryError::Version { path: path.to_owned(), problem: error.to_string() },
     })?;
     if header.store_id != store_id {
         return Err(damaged(path, 0, format!("it belongs to store {}, not to {store_id}", header.store_id)));
@@ -235,13 +236,19 @@ fn redo_segment(
     recovered: &mut Recovered,
     redo: &mut Redo<'_>,
     is_begun: &dyn Fn(Lsn) -> bool,
-) -> Result<(), RecoveryError> {
+) -> Result<Vec<FrameMark>, RecoveryError> {
     recovered.sealed = false;
     let mut together = Vec::with_capacity(TOGETHER);
+    let mut marks = Vec::new();
+    let mut pace = MarkPace::from(FrameMark { lsn: scan.last_lsn.next(), offset: scan.offset as u64 });
     // What lies behind the next segment's base was left behind by a recovery: it is not looked at again.
     while next.is_none_or(|next| scan.last_lsn.next() < next) && !recovered.sealed {
         match scan.step() {
             Step::Plan { lsn, offset, body } => {
+                let frame = FrameMark { lsn, offset: offset as u64 };
+                if pace.is_due(frame) {
+                    marks.push(frame);
+                }
                 if lsn > range.after {
                     together.push(RedoFrame { lsn, body, offset });
                 }
@@ -268,7 +275,7 @@ fn redo_segment(
             let problem = format!("LSN {missing} is unreadable or missing, and the next segment begins with {next}");
             Err(damaged(path, scan.offset, problem))
         }
-        Some(_) | None => Ok(()),
+        Some(_) | None => Ok(marks),
     }
 }
 
@@ -280,7 +287,12 @@ fn redo_together(
 ) -> Result<(), RecoveryError> {
     redo(frames).map_err(|RedoError { frame, problem }| {
         let offset = frames.get(frame).map_or(0, |frame| frame.offset);
-        damaged(path, offset, problem)
+        match problem {
+            RedoProblem::Unfit(problem) => damaged(path, offset, problem),
+            RedoProblem::Version(problem) => {
+                RecoveryError::Version { path: path.to_owned(), problem: format!("offset {offset}: {problem}") }
+            }
+        }
     })?;
     recovered.frames += frames.len() as u64;
     frames.clear();

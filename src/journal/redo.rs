@@ -19,7 +19,22 @@ pub struct RedoError {
     /// Its place among those that were replayed together.
     pub frame: usize,
     /// Why.
-    pub problem: String,
+    pub problem: RedoProblem,
+}
+
+/// Why a frame is not taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedoProblem {
+    /// It is not what was written, or does not fit what was before it.
+    Unfit(String),
+    /// It was written by a newer version.
+    Version(String),
+}
+
+impl From<String> for RedoProblem {
+    fn from(problem: String) -> Self {
+        Self::Unfit(problem)
+    }
 }
 
 /// Takes frames in, a few together, in their order.
@@ -27,7 +42,7 @@ pub type Redo<'a> = dyn FnMut(&[RedoFrame<'_>]) -> Result<(), RedoError> + 'a;
 
 /// Takes frames in one by one.
 pub fn per_frame(
-    mut take: impl FnMut(RedoFrame<'_>) -> Result<(), String>,
+    mut take: impl FnMut(RedoFrame<'_>) -> Result<(), RedoProblem>,
 ) -> impl FnMut(&[RedoFrame<'_>]) -> Result<(), RedoError> {
     move |frames| {
         let mut numbered = frames.iter().enumerate();

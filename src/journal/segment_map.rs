@@ -35,7 +35,50 @@ pub struct SegmentMap {
     written_bytes: AtomicU64,
     full: AtomicBool,
     /// By first LSN.
-    segments: Mutex<BTreeMap<Lsn, SegmentInfo>>,
+    segments: Mutex<BTreeMap<Lsn, Segment>>,
+}
+
+#[derive(Debug)]
+struct Segment {
+    info: SegmentInfo,
+    /// Where some of its frames are, ascending: a frame is found by walking from the one before it.
+    marks: Vec<FrameMark>,
+}
+
+/// Where a frame is in its segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameMark {
+    /// The frame.
+    pub lsn: Lsn,
+    /// Its byte offset.
+    pub offset: u64,
+}
+
+/// When the next frame is worth a mark: so near to each other that any frame is found by reading little, so far that the
+/// marks of a large journal take little memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MarkPace {
+    last: FrameMark,
+}
+
+impl MarkPace {
+    const FRAMES: u64 = 1024;
+    const BYTES: u64 = 256 << 10;
+
+    /// Counts from a frame that is marked, or needs no mark: a segment's first.
+    pub(super) const fn from(last: FrameMark) -> Self {
+        Self { last }
+    }
+
+    /// Whether `frame` is to be marked; then counting goes on from it.
+    pub(super) const fn is_due(&mut self, frame: FrameMark) -> bool {
+        let frames = frame.lsn.since(self.last.lsn);
+        let is_due = frames >= Self::FRAMES || frame.offset.saturating_sub(self.last.offset) >= Self::BYTES;
+        if is_due {
+            self.last = frame;
+        }
+        is_due
+    }
 }
 
 impl SegmentMap {
@@ -82,12 +125,12 @@ impl SegmentMap {
         self.full.store(full, Ordering::Relaxed);
     }
 
-    fn segments(&self) -> MutexGuard<'_, BTreeMap<Lsn, SegmentInfo>> {
+    fn segments(&self) -> MutexGuard<'_, BTreeMap<Lsn, Segment>> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn put(&self, base_lsn: Lsn, info: SegmentInfo) {
-        self.segments().insert(base_lsn, info);
+        self.segments().entry(base_lsn).or_insert_with(|| Segment { info, marks: Vec::new() }).info = info;
     }
 
     /// Forgets a segment that was deleted.
@@ -101,6 +144,24 @@ impl SegmentMap {
         self.segments().range(..=lsn).next_back().map(|(base_lsn, _)| *base_lsn)
     }
 
+    /// Notes where frames of a segment are; those that are known already change nothing.
+    pub(super) fn mark(&self, base_lsn: Lsn, marks: &[FrameMark]) {
+        let mut segments = self.segments();
+        let Some(segment) = segments.get_mut(&base_lsn) else { return };
+        for mark in marks {
+            if let Err(at) = segment.marks.binary_search_by_key(&mark.lsn, |known| known.lsn) {
+                segment.marks.insert(at, *mark);
+            }
+        }
+    }
+
+    /// The last frame of a segment at or before `lsn` whose place is known; `None` if there is none.
+    pub(super) fn mark_before(&self, base_lsn: Lsn, lsn: Lsn) -> Option<FrameMark> {
+        let segments = self.segments();
+        let marks = &segments.get(&base_lsn)?.marks;
+        marks.get(marks.partition_point(|mark| mark.lsn <= lsn).checked_sub(1)?).copied()
+    }
+
     /// The first LSN of the oldest segment.
     #[must_use]
     pub fn oldest(&self) -> Option<Lsn> {
@@ -110,14 +171,14 @@ impl SegmentMap {
     /// The segments by first LSN, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<(Lsn, SegmentInfo)> {
-        self.segments().iter().map(|(base_lsn, info)| (*base_lsn, *info)).collect()
+        self.segments().iter().map(|(base_lsn, segment)| (*base_lsn, segment.info)).collect()
     }
 
     /// How many there are, and what they take together.
     #[must_use]
     pub fn totals(&self) -> (usize, u64) {
         let segments = self.segments();
-        (segments.len(), segments.values().map(|info| info.bytes).sum())
+        (segments.len(), segments.values().map(|segment| segment.info.bytes).sum())
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     Journal, JournalOptions, Precheck, Recovered, RecoveryError, Redo, RedoFrame, RedoRange, StoreId, TEMPORARY_SUFFIX,
     create_store, recover,
 };
-use crate::contracts::{Clock, Lsn, Storage, StorageFile};
+use crate::contracts::{Clock, Lsn, Room, Storage, StorageFile};
 use crate::domain::Timestamp;
 use crate::fuzzing::memory::Memory;
 
@@ -206,6 +206,8 @@ pub const OPTIONS: JournalOptions = JournalOptions {
     segment_bytes: 64 << 10,
     bytes_max: 1 << 30,
     batch_bytes_max: 16 << 10,
+    plan_bytes_max: (8 << 10) - 40,
+    decisions_bytes: 0,
     full_probe: Duration::from_millis(500),
     epoch_seed: 1,
 };
@@ -234,7 +236,7 @@ pub fn start(storage: &Watched) -> Journal {
 
 /// A plan, in a batch of its own.
 pub fn append(journal: &mut Journal, body: &[u8]) {
-    assert!(journal.has_room().unwrap());
+    assert!(journal.make_room().unwrap() == Room::ForAll);
     journal.stage(body);
     journal.commit().unwrap();
 }

@@ -8,6 +8,7 @@ pub mod cursor;
 pub mod cursor_format;
 mod heartbeat;
 mod progress;
+pub mod scheduler;
 mod settings;
 pub mod sinks;
 #[cfg(test)]

@@ -34,7 +34,6 @@ impl Progress {
         }
     }
 
-    #[cfg(test)]
     pub(super) const fn position(&self) -> FeedPosition {
         self.position
     }

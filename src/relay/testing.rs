@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::WorkerSettings;
 use crate::contracts::{
     Clock, Delivery, EventFeed, FeedError, FeedPosition, Lsn, OutboxEntry, PublishedEvent, Sequence, Sink, SinkError,
-    Storage, StorageFile,
+    SinkType, Storage, StorageFile,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, Order, OrderId, Timestamp};
 
@@ -19,7 +19,7 @@ pub(super) const STORE_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_0123_456
 pub(super) fn settings() -> WorkerSettings {
     WorkerSettings {
         name: "events".to_owned(),
-        kind: "file".to_owned(),
+        sink_type: SinkType::File,
         batch_events_max: 10,
         batch_bytes_max: 1 << 20,
         cursor_events_max: 20,
@@ -43,8 +43,8 @@ pub(super) fn event(sequence: u64) -> PublishedEvent {
         1 => order.complete(at(at_micros)).unwrap(),
         _ => order.cancel(at(at_micros), Some(CancelReason::new("too \"late\"\n").unwrap())).unwrap(),
     }
-    let entry = OutboxEntry::from(order.events().events().last().unwrap());
-    PublishedEvent { sequence: Sequence(sequence), entry, source: "/orderd".into() }
+    let entry = OutboxEntry::from(order.events().events().last().unwrap().clone());
+    PublishedEvent { sequence: Sequence(sequence), entry, source: "/orderd".into(), epoch: 1 }
 }
 
 pub(super) fn position(sequence: u64) -> FeedPosition {

@@ -9,7 +9,9 @@ use super::cursor::{CursorFile, SaveError, SavedPosition};
 use super::heartbeat::Heartbeat;
 use super::progress::Progress;
 use super::{Backoff, WorkerSettings};
-use crate::contracts::{Clock, EventFeed, FeedError, Sequence, Sink, SinkError, SinkMonitor, SinkState, SinkStatus};
+use crate::contracts::{
+    Clock, EventFeed, FeedError, FeedPosition, Sequence, Sink, SinkError, SinkMonitor, SinkState, SinkStatus,
+};
 
 /// Moves events from the outbox into one sink: at least once, in order, for as long as it takes.
 ///
@@ -69,7 +71,7 @@ impl WorkerError {
 impl From<FeedError> for WorkerError {
     fn from(error: FeedError) -> Self {
         match error {
-            FeedError::Damaged(what) => Self::Damaged(what),
+            error @ (FeedError::Damaged(_) | FeedError::NotHeld { .. }) => Self::Damaged(error.to_string()),
             FeedError::Io(error) => Self::Io(error),
         }
     }
@@ -91,16 +93,8 @@ impl Worker {
         if reader.position().sequence != position.sequence {
             return Err(WorkerError::out_of_order(position.sequence, reader.position().sequence));
         }
-        let status = SinkStatus {
-            name: settings.name.clone(),
-            kind: settings.kind.clone(),
-            state: SinkState::Idle,
-            acked_sequence: position.sequence,
-            lag_events: reader.durable_sequence().since(position.sequence),
-            lag_ms: 0,
-            attempts: 0,
-            last_error: None,
-        };
+        let mut status = SinkStatus::new(settings.name.clone(), settings.sink_type, position.sequence);
+        status.lag_events = reader.durable_sequence().since(position.sequence);
         Ok(Self {
             name: settings.name.clone(),
             drain_max: settings.drain_max,
@@ -115,6 +109,18 @@ impl Worker {
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max, settings.backoff_seed),
             progress: Progress::new(cursor, settings),
         })
+    }
+
+    /// The sink's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The last event that the sink acknowledged.
+    #[must_use]
+    pub const fn position(&self) -> FeedPosition {
+        self.progress.position()
     }
 
     /// What `daemon.status` shows of this sink.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Maintenance, MaintenanceOptions, Store, StoreOptions, open_store};
 use crate::contracts::{Lsn, Outcome, PlanStore, Storage};
 use crate::executor::Executor;
-use crate::fuzzing::base::{STORE_ID, Source, executor, open, state_of, submission};
+use crate::fuzzing::base::{STORE_ID, executor, open, source, state_of, submission};
 use crate::fuzzing::memory::Memory;
 use crate::journal::testing::{SteppedClock, Watched};
 use crate::journal::{CHECKPOINTS_DIR, JournalHandle, JournalOptions, checkpoint_name, list_checkpoints};
@@ -42,10 +42,17 @@ impl House {
             segment_bytes: 1,
             bytes_max,
             batch_bytes_max: 512,
+            plan_bytes_max: (8 << 10) - 40,
+            decisions_bytes: 0,
             full_probe: Duration::ZERO,
             epoch_seed: 1,
         };
-        let store = StoreOptions { journal, command_ids_max: 12, event_source: Arc::from("/orderd") };
+        let store = StoreOptions {
+            journal,
+            command_ids_max: 12,
+            event_source: Arc::from("/orderd"),
+            redone_plans: Arc::default(),
+        };
         let shared: Arc<dyn Storage> = Arc::new(storage.clone());
         let (store, _) = open_store(&shared, Arc::new(clock.clone()), STORE_ID, &store, &[]).unwrap();
         let files = JournalHandle { storage: shared, index: Arc::clone(store.journal().index()), store_id: STORE_ID };
@@ -68,13 +75,13 @@ impl House {
     }
 
     fn checkpoint(&mut self) {
-        self.keeper.checkpoint(&mut Source(self.executor.store())).unwrap();
+        self.keeper.checkpoint(&mut source(self.executor.store())).unwrap();
     }
 
     /// Does what is due; gives how many checkpoints were begun.
     fn turn(&mut self) -> usize {
         self.storage.calls();
-        self.keeper.turn(&mut Source(self.executor.store()));
+        self.keeper.turn(&mut source(self.executor.store()));
         self.storage.calls_of(&format!("create {CHECKPOINTS_DIR}")).len()
     }
 
@@ -277,7 +284,7 @@ fn segments_go_one_after_the_other_each_deletion_durable_before_the_next() {
     let mut house = house_of_ten(NEVER);
     house.storage.fail(&format!("remove {}", path(3)), io::ErrorKind::Other);
     house.storage.calls();
-    house.keeper.turn(&mut Source(house.executor.store()));
+    house.keeper.turn(&mut source(house.executor.store()));
     let calls: Vec<_> = house.storage.calls().into_iter().filter(|call| call.contains("journal")).collect();
     let sync = "sync_dir store/journal".to_owned();
     let remove = |lsn| format!("remove {}", path(lsn));

@@ -4,6 +4,10 @@ mod checkpoint;
 #[cfg(test)]
 mod checkpoint_test;
 mod dedup_table;
+mod delivery_state;
+mod history;
+#[cfg(test)]
+mod history_test;
 #[cfg(test)]
 mod maintenance_test;
 mod open;
@@ -11,18 +15,25 @@ mod order_repo;
 mod outbox;
 #[cfg(test)]
 mod outbox_test;
-mod plan_record;
 mod retention;
+mod sink_record;
+mod state;
 mod store;
+#[cfg(test)]
+mod store_test;
+mod stored;
 
 pub use checkpoint::{
-    CheckpointBegin, CheckpointSource, LoadedState, WrittenCheckpoint, delete_checkpoints_but, load_newest,
+    CheckpointBegin, CheckpointSource, LoadedState, SinksCopy, WrittenCheckpoint, delete_checkpoints_but, load_newest,
     verify_checkpoint, write_checkpoint,
 };
 pub use dedup_table::{DedupEntry, DedupTable};
+pub use delivery_state::{DeliveryState, FIRST_EPOCH, LaneName};
+pub use history::JournalHistory;
 pub use open::{OpenError, OpenReport, SinkPosition, StoreOptions, inspect_positions, inspect_store, open_store};
-pub use order_repo::OrderTable;
-pub use outbox::{DurableSequence, JournalOutbox, published};
-pub use plan_record::PlanRecord;
+pub use order_repo::{OrderRow, OrderTable, update_mut};
+pub use outbox::{DurableSequence, JournalOutbox, outbox_muts, published};
 pub use retention::{Maintenance, MaintenanceOptions};
-pub use store::{Store, StoreState};
+pub use state::StoreState;
+pub use store::Store;
+pub use stored::{PlanRecord, PlanRecordError};

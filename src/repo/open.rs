@@ -1,14 +1,16 @@
 //! From a data directory to a store that takes plans.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::checkpoint::{LoadedState, load_newest};
-use super::store::{Store, StoreState};
-use super::{DurableSequence, JournalOutbox, PlanRecord};
+use super::state::StoreState;
+use super::store::Store;
+use super::{DurableSequence, JournalOutbox, PlanRecord, PlanRecordError};
 use crate::contracts::{Clock, FeedError, FeedPosition, Lsn, Storage};
 use crate::journal::{
-    CheckpointError, JournalHandle, JournalOptions, Recovered, RecoveryError, Redo, RedoError, RedoFrame, RedoRange,
-    StoreId, inspect, inspect_files, oldest_lsn, recover,
+    CheckpointError, JournalHandle, JournalOptions, Recovered, RecoveryError, Redo, RedoError, RedoFrame, RedoProblem,
+    RedoRange, StoreId, inspect, inspect_files, oldest_lsn, recover,
 };
 
 /// What a store needs to know from the configuration.
@@ -20,6 +22,8 @@ pub struct StoreOptions {
     pub command_ids_max: usize,
     /// `daemon.event_source`.
     pub event_source: Arc<str>,
+    /// Counts the plans that a start has redone, for whoever waits for it.
+    pub redone_plans: Arc<AtomicU64>,
 }
 
 /// Why there is no store.
@@ -68,7 +72,10 @@ pub fn open_store(
     let loaded = load(storage.as_ref(), store_id, options.command_ids_max)?;
     let range = RedoRange { after: loaded.covered, must_reach: must_reach_by(sinks).max(loaded.must_reach) };
     let (mut state, already_maybe) = (loaded.state, loaded.required);
-    let mut redo = |frames: &[RedoFrame<'_>]| redo_together(&mut state, frames, already_maybe);
+    let mut redo = |frames: &[RedoFrame<'_>]| {
+        options.redone_plans.fetch_add(frames.len() as u64, Ordering::Relaxed);
+        redo_together(&mut state, frames, already_maybe)
+    };
     // A cursor from another history is found out before the first byte is changed. What lies between it and the
     // checkpoint is not read here: a start costs the same however much is undelivered. The relay reads it, and damage
     // there ends the daemon then, with nothing skipped.
@@ -76,7 +83,8 @@ pub fn open_store(
     let (journal, recovered) = recover(storage, clock, options.journal, store_id, range, &mut redo, &precheck)?;
     journal.index().set_checkpoint_lsn(loaded.covered);
     let durable_sequence = Arc::new(DurableSequence::new(state.last_sequence));
-    let store = Store::new(state, journal, Arc::clone(&options.event_source), durable_sequence);
+    let files = JournalHandle { storage: Arc::clone(storage), index: Arc::clone(journal.index()), store_id };
+    let store = Store::new(state, journal, files, Arc::clone(&options.event_source), durable_sequence);
     let report = OpenReport { journal: recovered, checkpoint_lsn: loaded.covered, damaged_checkpoints: loaded.damaged };
     Ok((store, report))
 }
@@ -99,8 +107,8 @@ fn redo_together(state: &mut StoreState, frames: &[RedoFrame<'_>], already_maybe
         match PlanRecord::decode(replayed.body) {
             Ok(plan) => plans.push(plan),
             // The plans before it come first: the first that makes no sense is the one that is told.
-            Err(problem) => {
-                unfit = Err(RedoError { frame, problem });
+            Err(error) => {
+                unfit = Err(RedoError { frame, problem: error.into() });
                 break;
             }
         }
@@ -108,9 +116,19 @@ fn redo_together(state: &mut StoreState, frames: &[RedoFrame<'_>], already_maybe
     let order_ids: Vec<_> = plans.iter().filter_map(PlanRecord::order_id).collect();
     state.orders.fetch(&order_ids);
     for (frame, (replayed, plan)) in frames.iter().zip(&plans).enumerate() {
-        state.redo(replayed.lsn, plan, already_maybe).map_err(|problem| RedoError { frame, problem })?;
+        let redone = state.redo(replayed.lsn, plan, already_maybe);
+        redone.map_err(|problem| RedoError { frame, problem: problem.into() })?;
     }
     unfit
+}
+
+impl From<PlanRecordError> for RedoProblem {
+    fn from(error: PlanRecordError) -> Self {
+        match error {
+            PlanRecordError::Damaged(_) => Self::Unfit(error.to_string()),
+            PlanRecordError::Version(_) => Self::Version(error.to_string()),
+        }
+    }
 }
 
 /// The highest LSN that a sink has seen: it had been durable.
@@ -136,7 +154,9 @@ fn check_position(files: &JournalHandle, sink: &SinkPosition) -> Result<(), Reco
     let durable_sequence = Arc::new(DurableSequence::new(sink.position.sequence));
     match JournalOutbox::open(files.clone(), durable_sequence, sink.position) {
         Ok(_) => Ok(()),
-        Err(FeedError::Damaged(problem)) => Err(RecoveryError::Damaged { path: sink.path.clone(), offset: 0, problem }),
+        Err(error @ (FeedError::Damaged(_) | FeedError::NotHeld { .. })) => {
+            Err(RecoveryError::Damaged { path: sink.path.clone(), offset: 0, problem: error.to_string() })
+        }
         Err(FeedError::Io(source)) => {
             Err(RecoveryError::Io { operation: "reading the plan that is named by", path: sink.path.clone(), source })
         }

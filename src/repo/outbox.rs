@@ -3,9 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::PlanRecord;
+use super::{PlanRecord, PlanRecordError};
 use crate::contracts::{EventFeed, FeedError, FeedPosition, Lsn, Mutation, OutboxEntry, PublishedEvent, Sequence};
+use crate::domain::{Order, RaisedEvent};
 use crate::journal::{JournalHandle, JournalReader};
+
+/// One outbox entry for each event that the order raised, oldest first. The order gives its events up: they are stored
+/// with this plan, and with no other.
+pub fn outbox_muts(order: &mut Order) -> Vec<Mutation> {
+    order.take_events().into_iter().map(|raised| Mutation::InsertOutbox(raised.into())).collect()
+}
+
+impl From<RaisedEvent> for OutboxEntry {
+    fn from(raised: RaisedEvent) -> Self {
+        Self { id: raised.id, order_version: raised.order_version, event: raised.event, context: None }
+    }
+}
 
 /// The number of the last durable event: written by the store after each commit, read by the relay.
 #[derive(Debug)]
@@ -22,7 +35,7 @@ impl DurableSequence {
         self.0.store(sequence.0, Ordering::Relaxed);
     }
 
-    fn get(&self) -> Sequence {
+    pub(super) fn get(&self) -> Sequence {
         Sequence(self.0.load(Ordering::Relaxed))
     }
 }
@@ -34,6 +47,8 @@ pub struct JournalOutbox {
     position: FeedPosition,
     /// The source of the last event; most events have the same, and share it.
     source: Arc<str>,
+    /// The position may be inside a plan: the events before it are passed over.
+    inside_plan: bool,
 }
 
 impl JournalOutbox {
@@ -58,13 +73,26 @@ impl JournalOutbox {
             return Err(FeedError::Damaged(problem));
         }
         let reader = JournalReader::new(files, cursor_lsn.next());
-        let mut outbox = Self { reader, durable_sequence, position, source: Arc::from("") };
+        let mut outbox = Self { reader, durable_sequence, position, source: Arc::from(""), inside_plan: false };
         // The plan at the cursor is read again where it is still there, to see that it is the one that was delivered.
         if cursor_lsn >= oldest && cursor_lsn > Lsn::ZERO {
             outbox.reader.jump_to(cursor_lsn, position.segment, position.offset)?;
             outbox.check_plan_at_cursor()?;
         }
         Ok(outbox)
+    }
+
+    /// Goes on after the event `after`, with the plan `lsn`, which holds the next one.
+    pub(super) fn open_before(
+        files: JournalHandle,
+        durable_sequence: Arc<DurableSequence>,
+        after: Sequence,
+        lsn: Lsn,
+    ) -> Result<Self, FeedError> {
+        let mut reader = JournalReader::new(files, lsn);
+        reader.seek(lsn)?;
+        let position = FeedPosition { sequence: after, lsn: Lsn(lsn.0.saturating_sub(1)), ..FeedPosition::START };
+        Ok(Self { reader, durable_sequence, position, source: Arc::from(""), inside_plan: true })
     }
 
     /// The position before the first event that the journal still holds.
@@ -78,7 +106,7 @@ impl JournalOutbox {
         let sequence = match reader.next_frame()? {
             None => last_sequence,
             Some(frame) => {
-                let plan = PlanRecord::decode(frame.body).map_err(FeedError::Damaged)?;
+                let plan = PlanRecord::decode(frame.body).map_err(|error| feed_error(frame.lsn, &error))?;
                 Sequence(plan.first_sequence.0.saturating_sub(1))
             }
         };
@@ -97,8 +125,8 @@ impl JournalOutbox {
             return Err(FeedError::Damaged(format!("LSN {} cannot be read", expected.lsn)));
         };
         let same = expected.body_crc == 0 || frame.body_crc == expected.body_crc;
-        let plan = PlanRecord::decode(frame.body).map_err(FeedError::Damaged)?;
-        let entries = outbox_entries(&plan).count() as u64;
+        let plan = PlanRecord::decode(frame.body).map_err(|error| feed_error(frame.lsn, &error))?;
+        let entries = plan.events_count();
         // A cursor stands behind whole plans.
         if same && plan.first_sequence.plus(entries) == expected.sequence.next() {
             return Ok(());
@@ -108,23 +136,20 @@ impl JournalOutbox {
     }
 }
 
-fn outbox_entries<'a>(plan: &'a PlanRecord<'_>) -> impl Iterator<Item = &'a OutboxEntry> {
-    plan.mutations.iter().filter_map(|mutation| match mutation {
-        Mutation::InsertOutbox(entry) => Some(entry),
-        Mutation::InsertOrder(_) | Mutation::UpdateOrder(_) | Mutation::InsertCommand(_) => None,
-    })
+pub(super) fn feed_error(lsn: Lsn, error: &PlanRecordError) -> FeedError {
+    FeedError::Damaged(format!("LSN {lsn}: {error}"))
 }
 
 /// The events of a stored plan, numbered.
 pub fn published(plan: PlanRecord<'_>, source: &Arc<str>) -> impl Iterator<Item = PublishedEvent> {
-    let mut sequence = plan.first_sequence;
-    plan.mutations.into_iter().filter_map(move |mutation| match mutation {
-        Mutation::InsertOutbox(entry) => {
-            let event = PublishedEvent { sequence, entry, source: Arc::clone(source) };
-            sequence = sequence.next();
-            Some(event)
-        }
-        Mutation::InsertOrder(_) | Mutation::UpdateOrder(_) | Mutation::InsertCommand(_) => None,
+    let PlanRecord { first_sequence, epoch, mutations, .. } = plan;
+    let entries = mutations.into_iter().filter_map(|mutation| match mutation {
+        Mutation::InsertOutbox(entry) => Some(entry),
+        Mutation::InsertOrder(_) | Mutation::UpdateOrder(_) | Mutation::InsertCommand(_) | Mutation::Decide(_) => None,
+    });
+    (first_sequence.0..).map(Sequence).zip(entries).map(move |(sequence, entry)| {
+        let source = Arc::clone(source);
+        PublishedEvent { sequence, entry, source, epoch }
     })
 }
 
@@ -133,15 +158,18 @@ impl EventFeed for JournalOutbox {
         let full = batch.len().saturating_add(events_max);
         while batch.len() < full {
             let Some(frame) = self.reader.next_frame()? else { break };
-            let plan = PlanRecord::decode(frame.body)
-                .map_err(|problem| FeedError::Damaged(format!("LSN {}: {problem}", frame.lsn)))?;
+            let plan = PlanRecord::decode(frame.body).map_err(|error| feed_error(frame.lsn, &error))?;
             if plan.source != &*self.source {
                 self.source = Arc::from(plan.source);
             }
             let (lsn, body_crc, segment, offset) = (frame.lsn, frame.body_crc, frame.segment, frame.offset);
-            // A plan is read whole: its events, today one, lie in one batch.
+            // A plan is read whole: its events lie in one batch.
             for event in published(plan, &self.source) {
                 let sequence = event.sequence;
+                if self.inside_plan && sequence <= self.position.sequence {
+                    continue;
+                }
+                self.inside_plan = false;
                 if sequence != self.position.sequence.next() {
                     let expected = self.position.sequence.next();
                     let problem = format!("LSN {lsn} holds event {sequence} where {expected} was due");

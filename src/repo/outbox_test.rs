@@ -65,6 +65,7 @@ impl Outbox {
             Err(FeedError::Damaged(problem)) => problem,
             Err(FeedError::Io(error)) => panic!("{error}"),
             Ok(_) => panic!("it opens"),
+            Err(error @ FeedError::NotHeld { .. }) => panic!("{error}"),
         }
     }
 }

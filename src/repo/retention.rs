@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::checkpoint::{
     CheckpointBegin, CheckpointSource, delete_checkpoints_but, delete_unfinished, write_checkpoint,
 };
-use super::{DedupEntry, PlanRecord};
-use crate::contracts::{Clock, Lsn, Sequence};
-use crate::domain::OrderState;
+use super::{DedupEntry, LaneName, OrderRow, PlanRecord};
+use crate::contracts::{Clock, Lsn, ParkedLane, Sequence};
 use crate::journal::{JOURNAL_DIR, JournalHandle, JournalReader, segment_path};
 
 /// When to write a checkpoint, and how much of the journal to keep for replays.
@@ -233,12 +232,16 @@ impl CheckpointSource for Behind<'_> {
         Ok(CheckpointBegin { covered, last_sequence, ..begin })
     }
 
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
         self.source.orders(from, count)
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
         self.source.commands(from, count)
+    }
+
+    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
+        self.source.lanes(after, count)
     }
 
     fn throttle(&mut self) -> io::Result<()> {

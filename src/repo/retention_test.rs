@@ -6,7 +6,7 @@ use super::*;
 use crate::contracts::{Storage, StorageFile};
 use crate::domain::Timestamp;
 use crate::executor::Executor;
-use crate::fuzzing::base::{STORE_ID, Source, executor, open, state_of, submission};
+use crate::fuzzing::base::{STORE_ID, executor, open, source, state_of, submission};
 use crate::fuzzing::memory::Memory;
 use crate::journal::{CHECKPOINTS_DIR, checkpoint_name, create_store, list_checkpoints};
 use crate::repo::Store;
@@ -128,8 +128,8 @@ fn the_older_checkpoint_is_enough_when_the_newer_does_not_read() {
     for round in 0..3 {
         run(&mut executor, round * 60..round * 60 + 60);
         let store = executor.store();
-        maintenance.checkpoint(&mut Source(store)).unwrap();
-        maintenance.turn(&mut Source(store));
+        maintenance.checkpoint(&mut source(store)).unwrap();
+        maintenance.turn(&mut source(store));
     }
     let state = state_of(executor.store().state());
     let oldest = executor.store().journal().index().oldest().unwrap();
@@ -150,8 +150,8 @@ fn where_no_checkpoint_reads_and_the_journal_is_not_whole_the_checkpoint_is_name
     let mut maintenance = maintenance(Arc::new(memory.clone()), executor.store());
     for round in 0..3 {
         run(&mut executor, round * 60..round * 60 + 60);
-        maintenance.checkpoint(&mut Source(executor.store())).unwrap();
-        maintenance.turn(&mut Source(executor.store()));
+        maintenance.checkpoint(&mut source(executor.store())).unwrap();
+        maintenance.turn(&mut source(executor.store()));
     }
     drop(executor);
     let paths: Vec<_> = list_checkpoints(&memory).unwrap();
@@ -170,12 +170,12 @@ fn a_checkpoint_that_does_not_read_back_takes_no_older_ones_place() {
     let (memory, mut executor) = new_store();
     let mut good = maintenance(Arc::new(memory.clone()), executor.store());
     run(&mut executor, 0..30);
-    good.checkpoint(&mut Source(executor.store())).unwrap();
+    good.checkpoint(&mut source(executor.store())).unwrap();
     let mut bad = maintenance(Arc::new(Lossy(memory.clone())), executor.store());
     for round in 1..4 {
         run(&mut executor, round * 30..round * 30 + 30);
-        assert!(bad.checkpoint(&mut Source(executor.store())).is_err());
-        bad.turn(&mut Source(executor.store()));
+        assert!(bad.checkpoint(&mut source(executor.store())).is_err());
+        bad.turn(&mut source(executor.store()));
     }
     assert!(list_checkpoints(&memory).unwrap().contains(&Lsn(30)), "the one that reads is gone");
     let state = state_of(executor.store().state());
@@ -191,7 +191,7 @@ fn a_journal_that_ends_before_a_checkpoint_is_refused() {
     run(&mut executor, 0..10);
     let before = memory.files();
     run(&mut executor, 10..30);
-    maintenance.checkpoint(&mut Source(executor.store())).unwrap();
+    maintenance.checkpoint(&mut source(executor.store())).unwrap();
     drop(executor);
     // Somebody puts the journal of yesterday back; the checkpoint is of today.
     let checkpoints = memory.files().into_iter().filter(|(path, _)| path.starts_with(CHECKPOINTS_DIR));

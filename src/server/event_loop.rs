@@ -99,6 +99,9 @@ impl EventLoop {
                 // now would leave that batch's requests out: the close says it all.
                 break;
             }
+            if self.signals.halted.load(Ordering::SeqCst) {
+                break;
+            }
             self.run_ready(now);
             if now >= self.sweep_at {
                 self.sweep(now);

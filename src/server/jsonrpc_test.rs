@@ -1,5 +1,5 @@
 use super::*;
-use crate::contracts::Request;
+use crate::contracts::{Command, Request};
 use crate::domain::{CancelReason, Cents, CommandId, CustomerId, OrderId};
 
 const A: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -36,45 +36,42 @@ fn call(method: &str, params: &str) -> String {
 #[test]
 fn every_method_with_all_and_with_the_fewest_params() {
     let (command_id, customer_id) = (CommandId::parse(B).unwrap(), CustomerId::parse(B).unwrap());
-    let placed = |order_id| Request::Place { order_id, customer_id, total_amount: Cents::new(7).unwrap() };
+    let change = |command| Request::change(command, None);
+    let again = |command| Request::change(command, Some(command_id));
+    let placed = |order_id| Command::Place { order_id, customer_id, total_amount: Cents::new(7).unwrap() };
     let reason = CancelReason::new("zu \"spät\" 🦀").unwrap();
     let cases = [
-        ("order.place", format!(r#"{{"customer_id":"{B}","total_amount":7}}"#), placed(None), false),
+        ("order.place", format!(r#"{{"customer_id":"{B}","total_amount":7}}"#), change(placed(None))),
         (
             "order.place",
             format!(r#"{{"command_id":"{B}","total_amount":7,"order_id":"{A}","customer_id":"{B}"}}"#),
-            placed(Some(order(A))),
-            true,
+            again(placed(Some(order(A)))),
         ),
-        ("order.complete", format!(r#"{{"order_id":"{A}"}}"#), Request::Complete { order_id: order(A) }, false),
+        ("order.complete", format!(r#"{{"order_id":"{A}"}}"#), change(Command::Complete { order_id: order(A) })),
         (
             "order.complete",
             format!(r#"{{"order_id":"{}","command_id":"{B}"}}"#, A.to_uppercase()),
-            Request::Complete { order_id: order(A) },
-            true,
+            again(Command::Complete { order_id: order(A) }),
         ),
         (
             "order.cancel",
             format!(r#"{{"order_id":"{A}"}}"#),
-            Request::Cancel { order_id: order(A), reason: None },
-            false,
+            change(Command::Cancel { order_id: order(A), reason: None }),
         ),
         (
             "order.cancel",
             format!(r#"{{"order_id":"{A}","reason":"zu \"sp\u00e4t\" \ud83e\udd80","command_id":"{B}"}}"#),
-            Request::Cancel { order_id: order(A), reason: Some(reason) },
-            true,
+            again(Command::Cancel { order_id: order(A), reason: Some(reason) }),
         ),
-        ("order.get", format!(r#"{{"order_id":"{A}"}}"#), Request::Get { order_id: order(A) }, false),
-        ("daemon.status", "{}".to_owned(), Request::Status, false),
+        ("order.get", format!(r#"{{"order_id":"{A}"}}"#), Request::Get { order_id: order(A) }),
+        ("daemon.status", "{}".to_owned(), Request::Status),
     ];
-    for (method, params, request, with_command_id) in cases {
-        let command = Command { request, command_id: with_command_id.then_some(command_id) };
-        assert_eq!(read(call(method, &params).as_bytes()), Incoming::Call { id: "1", command: command.clone() });
+    for (method, params, request) in cases {
+        assert_eq!(read(call(method, &params).as_bytes()), Incoming::Call { id: "1", request: request.clone() });
         let silent = format!(r#"{{"params":{params},"method":"{method}","jsonrpc":"2.0"}}"#);
-        assert_eq!(read(silent.as_bytes()), Incoming::Notification(command), "{silent}");
+        assert_eq!(read(silent.as_bytes()), Incoming::Notification(request), "{silent}");
     }
-    let status = Incoming::Call { id: "1", command: Command { request: Request::Status, command_id: None } };
+    let status = Incoming::Call { id: "1", request: Request::Status };
     assert_eq!(read(br#"{"jsonrpc":"2.0","id":1,"method":"daemon.status"}"#), status);
 }
 
@@ -82,8 +79,7 @@ fn every_method_with_all_and_with_the_fewest_params() {
 fn ids_are_kept_as_they_were_written() {
     for id in ["0", "-0", "1.50", "1e400", "null", r#""""#, r#""\u0041\n\"""#, r#""größe""#, r#""\ud83e\udd80""#] {
         let line = format!(r#"{{"jsonrpc":"2.0", "id" : {id} ,"method":"daemon.status"}}"#);
-        let command = Command { request: Request::Status, command_id: None };
-        assert_eq!(read(line.as_bytes()), Incoming::Call { id, command });
+        assert_eq!(read(line.as_bytes()), Incoming::Call { id, request: Request::Status });
         let line = format!(r#"{{"jsonrpc":"1.0","method":5,"what":[],"id":{id}}}"#);
         assert_eq!(refused(line.as_bytes()).1, id, "an id is told however wrong the rest is");
     }

@@ -3,8 +3,8 @@
 //! One thread serves all connections. It never waits for anything but the readiness of sockets and for answers: a
 //! full queue is answered with `overloaded`, and a client that does not read its answers is not read from any more.
 //!
-//! A line's way: [`line_buffer`] cuts it out, [`json`], [`protocol`] and [`request`] make a command of it, [`shared`] hands it
-//! to the executor while [`responses`] keeps its place, [`response`] writes the answer into that place, [`connection`]
+//! A line's way: [`line_buffer`] cuts it out, [`raw_json`], [`jsonrpc`] and [`methods`] make a request of it, [`shared`] hands it
+//! to the executor while [`response_queue`] keeps its place, [`response`] writes the answer into that place, [`connection`]
 //! sends it.
 
 mod connection;
@@ -26,7 +26,7 @@ mod server;
 mod shared;
 mod status;
 
-pub use listener::BindError;
+pub use listener::{BindError, Listener, probe_socket};
 pub use options::ServerOptions;
 pub use response::write_order;
 pub use server::{Server, ServerHandle};

@@ -91,7 +91,7 @@ impl DaemonStatus {
 /// sink only now: it may have acknowledged what came in between, and one answer must not tell of two moments.
 fn as_of(mut sink: SinkStatus, last: Sequence) -> SinkStatus {
     sink.acked_sequence = sink.acked_sequence.min(last);
-    sink.lag_events = last.since(sink.acked_sequence);
+    sink.lag_events = sink.lag_events.min(last.since(sink.acked_sequence));
     if sink.lag_events == 0 {
         sink.lag_ms = 0;
     }

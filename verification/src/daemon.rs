@@ -1,21 +1,19 @@
-//! One run of the daemon in one thread: the parts that `app` gives threads to, joined by hand.
+//! One run of the daemon in one thread: what `app` gives threads to, driven step by step.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use orderd::contracts::{Clock, FeedError, FeedPosition, PlanStore, Storage};
-use orderd::executor::{Executor, ExecutorOptions};
-use orderd::journal::{CURSORS_DIR, CheckpointError, IdentityError, JournalHandle, RecoveryError, StoreId};
-use orderd::journal::{create_store, open_store as open_identity};
-use orderd::relay::{CursorError, CursorFile, Step, Worker, WorkerError, cursor};
-use orderd::repo::{JournalOutbox, Maintenance, OpenError, OpenReport, SinkPosition, Store, open_store};
-use uuid::Uuid;
+use orderd::app::{AppError, Core};
+use orderd::contracts::{Clock, FeedPosition, PlanStore};
+use orderd::executor::Executor;
+use orderd::journal::JournalHandle;
+use orderd::relay::{Step, Worker, WorkerError};
+use orderd::repo::{Maintenance, OpenReport, Store};
 
 use crate::clock::SimClock;
 use crate::disk::hook;
-use crate::environment::{Environment, STORE_ID, SinkSetup};
+use crate::environment::{Environment, SinkSetup};
+use crate::host::SimHost;
 use crate::rng::Rng;
 use crate::sink::look;
 
@@ -28,7 +26,7 @@ pub enum StartError {
     Backlog(String),
     /// Exit code 74: something could not be read or written.
     Io(String),
-    /// Exit code 78: a later orderd's.
+    /// Exit code 78: written by a newer version.
     Version(String),
 }
 
@@ -61,58 +59,30 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts as the daemon does: identity, cursors, checkpoint, journal, workers.
+    /// Starts as the daemon does, by the daemon's own wiring.
     ///
     /// # Errors
     /// See [`StartError`].
     pub fn start(around: &Environment) -> Result<Self, StartError> {
-        let storage = around.storage();
-        let clock: Arc<dyn Clock> = Arc::new(around.clock.clone());
-        let store_id = match open_identity(storage.as_ref()) {
-            Err(IdentityError::Missing) => create_store(storage.as_ref(), StoreId::from_bytes(STORE_ID)),
-            opened => opened,
-        }?;
-        let id = Uuid::from_bytes(*store_id.as_bytes());
-        let mut cursors = load_cursors(storage.as_ref(), id)?;
-        let seen: Vec<_> = cursors
-            .iter()
-            .map(|(name, cursor)| SinkPosition { path: cursor::path_of(name), position: cursor.position() })
-            .collect();
-        let options = around.store_options();
-        let (store, report) = open_store(&storage, Arc::clone(&clock), store_id, &options, &seen)?;
-        let index = Arc::clone(store.journal().index());
-        let files = JournalHandle { storage: Arc::clone(&storage), index, store_id };
-        let (mut relays, mut positions, mut saved) = (Vec::new(), Vec::new(), Vec::new());
-        for (number, sink) in around.sinks.iter().enumerate() {
-            let cursor = match cursors.remove(&sink.name) {
-                Some(cursor) => cursor,
-                None => CursorFile::create(storage.as_ref(), &sink.name, id, beginning(sink, &files, &store)?)?,
-            };
-            positions.push(cursor.position());
-            saved.push(cursor.saved());
-            let durable_sequence = Arc::clone(store.durable_sequence());
-            let reader = Box::new(JournalOutbox::open(files.clone(), durable_sequence, cursor.position())?);
-            let settings = around.worker_settings(&sink.name, number as u64);
-            let worker = Worker::new(&settings, reader, around.sink(sink, number as u64), cursor, Arc::clone(&clock))
-                .map_err(|error| StartError::Backlog(error.to_string()))?;
-            relays.push(Relay { worker: Some(worker), failed: None, delivered_while_syncing: 0 });
+        let mut host = SimHost::new(around);
+        let core = Core::open(&mut host, &around.core_options())?;
+        for (sink, position) in around.sinks.iter().zip(&core.positions) {
+            let mut consumer = look(&sink.consumer);
+            // The first start says where a sink begins.
+            if consumer.seen.is_empty() && consumer.base == 0 {
+                consumer.base = position.sequence.0;
+            }
         }
-        saved.extend(cursors.values().map(CursorFile::saved));
-        let positions_of_cursors = Box::new(move || saved.iter().map(|position| position.lsn()).collect());
-        let maintenance = Maintenance::new(
-            files.clone(),
-            Arc::clone(&clock),
-            around.options.maintenance,
-            report.checkpoint_lsn,
-            positions_of_cursors,
-        );
-        let options = ExecutorOptions {
-            batch_commands_max: around.options.batch_commands_max,
-            batch_bytes_max: around.options.batch_bytes_max,
-        };
-        let executor = Executor::new(store, clock, Box::new(around.ids.clone()), options);
-        let relays = Rc::new(RefCell::new(relays));
-        Ok(Self { executor, relays, maintenance: Some(maintenance), files, report, positions })
+        let relay = |worker| Relay { worker: Some(worker), failed: None, delivered_while_syncing: 0 };
+        let relays = Rc::new(RefCell::new(core.workers.into_iter().map(relay).collect()));
+        Ok(Self {
+            executor: core.executor,
+            relays,
+            maintenance: Some(core.maintenance),
+            files: core.journal,
+            report: core.report,
+            positions: core.positions,
+        })
     }
 
     /// From now on workers step now and then while somebody waits for a sync.
@@ -211,75 +181,14 @@ fn step(relays: &Relays, number: usize) -> Option<Step> {
     }
 }
 
-/// All that are there, also those of sinks that are not configured.
-fn load_cursors(storage: &dyn Storage, store_id: Uuid) -> Result<BTreeMap<String, CursorFile>, StartError> {
-    let mut cursors = BTreeMap::new();
-    let names = storage.list(CURSORS_DIR).map_err(|error| StartError::Io(format!("listing {CURSORS_DIR}: {error}")))?;
-    for name in names.iter().filter_map(|name| cursor::sink_of(name)) {
-        if let Some(cursor) = CursorFile::load(storage, name, store_id)? {
-            cursors.insert(name.to_owned(), cursor);
-        }
-    }
-    Ok(cursors)
-}
-
-fn beginning(sink: &SinkSetup, files: &JournalHandle, store: &Store) -> Result<FeedPosition, StartError> {
-    let last = store.state().last_sequence;
-    let position = if sink.from_beginning {
-        JournalOutbox::beginning(files.clone(), last)?
-    } else {
-        JournalOutbox::end(files, last)
-    };
-    let mut consumer = look(&sink.consumer);
-    if consumer.seen.is_empty() {
-        consumer.base = position.sequence.0;
-    } else {
-        return Err(StartError::Damaged(format!("the cursor of {} is gone", sink.name)));
-    }
-    Ok(position)
-}
-
-impl From<IdentityError> for StartError {
-    fn from(error: IdentityError) -> Self {
+impl From<AppError> for StartError {
+    fn from(error: AppError) -> Self {
         let text = error.to_string();
         match error {
-            IdentityError::Missing | IdentityError::Damaged(_) => Self::Damaged(text),
-            IdentityError::Version(_) => Self::Version(text),
-            IdentityError::Io { .. } => Self::Io(text),
-        }
-    }
-}
-
-impl From<CursorError> for StartError {
-    fn from(error: CursorError) -> Self {
-        let text = error.to_string();
-        match error {
-            CursorError::Damaged { .. } | CursorError::WrongStore { .. } => Self::Damaged(text),
-            CursorError::NewerFormat { .. } => Self::Version(text),
-            CursorError::Io { .. } => Self::Io(text),
-        }
-    }
-}
-
-impl From<FeedError> for StartError {
-    fn from(error: FeedError) -> Self {
-        match error {
-            FeedError::Damaged(text) => Self::Backlog(text),
-            FeedError::Io(error) => Self::Io(error.to_string()),
-        }
-    }
-}
-
-impl From<OpenError> for StartError {
-    fn from(error: OpenError) -> Self {
-        let text = error.to_string();
-        match error {
-            OpenError::Checkpoint(CheckpointError::Damaged { .. })
-            | OpenError::Journal(RecoveryError::Damaged { .. }) => Self::Damaged(text),
-            OpenError::Checkpoint(CheckpointError::Version { .. })
-            | OpenError::Journal(RecoveryError::Version { .. }) => Self::Version(text),
-            OpenError::Checkpoint(CheckpointError::Io { .. })
-            | OpenError::Journal(RecoveryError::Io { .. } | RecoveryError::Journal(_)) => Self::Io(text),
+            AppError::Damaged(_) => Self::Damaged(text),
+            AppError::BacklogDamaged(_) => Self::Backlog(text),
+            AppError::Config(_) => Self::Version(text),
+            AppError::Held(_) | AppError::Io(_) | AppError::Permission(_) | AppError::Internal(_) => Self::Io(text),
         }
     }
 }

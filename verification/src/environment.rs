@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use orderd::contracts::Storage;
+use orderd::app::{CoreOptions, SinkOptions};
+use orderd::config::SinkStart;
+use orderd::contracts::{SinkType, Storage};
+use orderd::executor::ExecutorOptions;
 use orderd::journal::JournalOptions;
 use orderd::relay::WorkerSettings;
 use orderd::repo::{MaintenanceOptions, StoreOptions};
@@ -107,16 +110,37 @@ impl Environment {
             segment_bytes,
             bytes_max: journal_bytes_max,
             batch_bytes_max,
+            plan_bytes_max: 8 << 10,
+            decisions_bytes: 8 << 10,
             full_probe,
             epoch_seed: self.run_seed,
         };
-        StoreOptions { journal, command_ids_max, event_source: SOURCE.into() }
+        StoreOptions { journal, command_ids_max, event_source: SOURCE.into(), redone_plans: Arc::default() }
+    }
+
+    /// What the daemon is opened with.
+    #[must_use]
+    pub fn core_options(&self) -> CoreOptions {
+        let executor = ExecutorOptions {
+            batch_commands_max: self.options.batch_commands_max,
+            batch_bytes_max: self.options.batch_bytes_max,
+        };
+        let sink = |(number, sink): (usize, &SinkSetup)| SinkOptions {
+            worker: self.worker_settings(&sink.name, number as u64),
+            start: if sink.from_beginning { SinkStart::Beginning } else { SinkStart::Now },
+        };
+        CoreOptions {
+            store: self.store_options(),
+            executor,
+            maintenance: self.options.maintenance,
+            sinks: self.sinks.iter().enumerate().map(sink).collect(),
+        }
     }
 
     pub(crate) fn worker_settings(&self, name: &str, number: u64) -> WorkerSettings {
         WorkerSettings {
             name: name.to_owned(),
-            kind: "simulated".to_owned(),
+            sink_type: SinkType::File,
             batch_events_max: self.options.batch_events_max,
             batch_bytes_max: 1 << 20,
             cursor_events_max: self.options.cursor_events_max,

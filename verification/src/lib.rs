@@ -9,6 +9,7 @@ pub mod damage;
 pub mod disk;
 pub mod environment;
 pub mod fingerprint;
+mod host;
 pub mod model;
 pub mod oracle;
 pub mod pool;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use orderd::contracts::{
-    Answer, Command, Fingerprint, Lsn, OutboxEntry, Outcome, PublishedEvent, Refusal, Request, Sequence,
+    Answer, ChangeRequest, Command, Decision, Fingerprint, Lsn, OutboxEntry, Outcome, PublishedEvent, Refusal, Request,
+    Sequence,
 };
 use orderd::domain::{
     CancelReason, CommandId, EventId, OrderCancelled, OrderCompleted, OrderEvent, OrderId, OrderPlaced, OrderState,
@@ -12,9 +13,11 @@ use orderd::domain::{
 };
 use orderd::relay::cloud_event;
 
-/// A plan that is part of the history. Its LSN is its place in the list, from 1; so is its event's number.
+/// A command's plan that is part of the history. Its event's number is its place in the list, from 1.
 #[derive(Debug, Clone)]
 pub struct PlanFacts {
+    /// Its place in the journal, where decisions about delivery are between commands.
+    pub lsn: Lsn,
     /// The order after it.
     pub after: OrderState,
     /// The event, as sinks get it.
@@ -29,6 +32,10 @@ pub struct PlanFacts {
 #[derive(Debug, Clone)]
 pub struct Model {
     source: Arc<str>,
+    /// The last plan of the history, be it a command's or a decision's.
+    pub last_lsn: Lsn,
+    /// The decisions about delivery, in order.
+    pub decisions: Vec<(Lsn, Decision)>,
     command_ids_max: usize,
     /// The plans, in order.
     pub plans: Vec<PlanFacts>,
@@ -62,6 +69,8 @@ impl Model {
     pub fn new(source: &str, command_ids_max: usize) -> Self {
         Self {
             source: source.into(),
+            last_lsn: Lsn::ZERO,
+            decisions: Vec::new(),
             command_ids_max,
             plans: Vec::new(),
             orders: Vec::new(),
@@ -92,10 +101,17 @@ impl Model {
     /// What may come of `command` at `now`, the likeliest first. `new_id` is the id that an order got which was placed
     /// without one.
     #[must_use]
-    pub fn expect(&self, command: &Command, now: Timestamp, new_id: Option<OrderId>) -> Vec<Expected> {
-        let fingerprint = command.request.fingerprint();
-        let Some(place) = command.command_id.and_then(|id| self.places.get(&id)).copied() else {
-            return vec![self.decide(command, now, new_id)];
+    pub fn expect(&self, request: &Request, now: Timestamp, new_id: Option<OrderId>) -> Vec<Expected> {
+        let change = match request {
+            Request::Change(change) => change,
+            Request::Get { order_id } => {
+                return vec![self.order(*order_id).map_or_else(|| not_found(*order_id), |o| Expected::Found(*o))];
+            }
+            Request::Status | Request::Operate(_) => return vec![Expected::Status],
+        };
+        let fingerprint = change.fingerprint();
+        let Some(place) = change.command_id.and_then(|id| self.places.get(&id)).copied() else {
+            return vec![self.decide(change, now, new_id)];
         };
         let (command_id, index) = self.commands[place];
         let same = self.plans[index].command.is_some_and(|(_, first)| first == fingerprint);
@@ -104,19 +120,13 @@ impl Model {
         // Within a batch a little more is remembered than has to be.
         match self.remembers(command_id) {
             Some(true) => vec![repeated],
-            Some(false) | None => vec![self.decide(command, now, new_id), repeated],
+            Some(false) | None => vec![self.decide(change, now, new_id), repeated],
         }
     }
 
-    fn decide(&self, command: &Command, now: Timestamp, new_id: Option<OrderId>) -> Expected {
-        let not_found =
-            |order_id| Expected::Refused(Refusal::OrderNotFound(orderd::contracts::OrderNotFound(order_id)));
-        match &command.request {
-            Request::Status => Expected::Status,
-            Request::Get { order_id } => {
-                self.order(*order_id).map_or_else(|| not_found(*order_id), |o| Expected::Found(*o))
-            }
-            Request::Place { order_id, customer_id, total_amount } => {
+    fn decide(&self, change: &ChangeRequest, now: Timestamp, new_id: Option<OrderId>) -> Expected {
+        match &change.command {
+            Command::Place { order_id, customer_id, total_amount } => {
                 let Some(order_id) = order_id.or(new_id) else {
                     return Expected::Refused(Refusal::Overloaded);
                 };
@@ -135,20 +145,20 @@ impl Model {
                     cancelled_at: None,
                 };
                 let event = OrderEvent::Placed(OrderPlaced { order_id, customer_id, total_amount, placed_at: now });
-                self.change(command, after, event)
+                self.change(change, after, event)
             }
-            Request::Complete { order_id } => {
+            Command::Complete { order_id } => {
                 let Some(before) = self.order(*order_id) else { return not_found(*order_id) };
-                self.complete(command, *before, now)
+                self.complete(change, *before, now)
             }
-            Request::Cancel { order_id, reason } => {
+            Command::Cancel { order_id, reason } => {
                 let Some(before) = self.order(*order_id) else { return not_found(*order_id) };
-                self.cancel(command, *before, now, reason.clone())
+                self.cancel(change, *before, now, reason.clone())
             }
         }
     }
 
-    fn complete(&self, command: &Command, before: OrderState, now: Timestamp) -> Expected {
+    fn complete(&self, change: &ChangeRequest, before: OrderState, now: Timestamp) -> Expected {
         if before.status != OrderStatus::Placed {
             return refuse_transition(&before, OrderStatus::Completed);
         }
@@ -161,10 +171,16 @@ impl Model {
         };
         let OrderState { order_id, customer_id, total_amount, .. } = after;
         let event = OrderCompleted { order_id, customer_id, total_amount, completed_at };
-        self.change(command, after, OrderEvent::Completed(event))
+        self.change(change, after, OrderEvent::Completed(event))
     }
 
-    fn cancel(&self, command: &Command, before: OrderState, now: Timestamp, reason: Option<CancelReason>) -> Expected {
+    fn cancel(
+        &self,
+        change: &ChangeRequest,
+        before: OrderState,
+        now: Timestamp,
+        reason: Option<CancelReason>,
+    ) -> Expected {
         if before.status == OrderStatus::Cancelled {
             return refuse_transition(&before, OrderStatus::Cancelled);
         }
@@ -178,21 +194,21 @@ impl Model {
         let OrderState { order_id, customer_id, total_amount, .. } = after;
         let cancelled_from = before.status;
         let event = OrderCancelled { order_id, customer_id, total_amount, cancelled_at, cancelled_from, reason };
-        self.change(command, after, OrderEvent::Cancelled(event))
+        self.change(change, after, OrderEvent::Cancelled(event))
     }
 
-    fn change(&self, command: &Command, after: OrderState, event: OrderEvent) -> Expected {
+    fn change(&self, change: &ChangeRequest, after: OrderState, event: OrderEvent) -> Expected {
         let id = EventId::of_transition(after.order_id, after.version);
-        let entry = OutboxEntry { id, order_version: after.version, event };
+        let entry = OutboxEntry { id, order_version: after.version, event, context: None };
         let sequence = Sequence(self.plans.len() as u64 + 1);
-        let published = PublishedEvent { sequence, entry: entry.clone(), source: Arc::clone(&self.source) };
+        let published = PublishedEvent { sequence, entry: entry.clone(), source: Arc::clone(&self.source), epoch: 1 };
         let mut line = Vec::new();
         if cloud_event::render(&published, &mut line).is_err() {
             line.clear();
         }
         line.push(b'\n');
-        let command = command.command_id.map(|command_id| (command_id, command.request.fingerprint()));
-        Expected::Change(Box::new(PlanFacts { after, line: line.into(), entry, command }))
+        let command = change.command_id.map(|command_id| (command_id, change.fingerprint()));
+        Expected::Change(Box::new(PlanFacts { lsn: self.last_lsn.next(), after, line: line.into(), entry, command }))
     }
 
     /// A plan is certain.
@@ -209,24 +225,33 @@ impl Model {
             self.places.insert(command_id, self.commands.len());
             self.commands.push((command_id, index));
         }
+        self.last_lsn = plan.lsn;
         self.plans.push(plan);
+    }
+
+    /// A decision is certain.
+    pub fn decided(&mut self, decision: Decision) {
+        self.last_lsn = self.last_lsn.next();
+        self.decisions.push((self.last_lsn, decision));
     }
 
     /// Compares an answer with what may come of its command, and takes in what it makes certain.
     ///
     /// # Errors
     /// The answer is wrong.
-    pub fn check_answer(&mut self, command: &Command, now: Timestamp, answer: &Answer) -> Result<Verdict, String> {
+    pub fn check_answer(&mut self, request: &Request, now: Timestamp, answer: &Answer) -> Result<Verdict, String> {
         let new_id = match &answer.outcome {
             Outcome::Changed { order, .. } => Some(order.order_id),
-            Outcome::Found(_) | Outcome::Status(_) | Outcome::Refused(_) => None,
+            Outcome::Found(_) | Outcome::Status(_) | Outcome::Operated(_) | Outcome::Refused(_) => None,
         };
-        let new_id = new_id.or_else(|| match &command.request {
+        let new_id = new_id.or_else(|| match request {
             // Refused for want of room, it would have got an id that nobody has.
-            Request::Place { order_id: None, .. } => Some(OrderId::new(uuid::Uuid::from_u128(u128::MAX))),
+            Request::Change(ChangeRequest { command: Command::Place { order_id: None, .. }, .. }) => {
+                Some(OrderId::new(uuid::Uuid::from_u128(u128::MAX)))
+            }
             _ => None,
         });
-        let expected = self.expect(command, now, new_id);
+        let expected = self.expect(request, now, new_id);
         for possible in &expected {
             if let Some(verdict) = self.fits(possible, &answer.outcome) {
                 if let (Expected::Change(plan), Verdict::Changed) = (possible, verdict) {
@@ -235,18 +260,17 @@ impl Model {
                 return Ok(verdict);
             }
         }
-        Err(format!("{command:?} was answered {:?}; expected {expected:?}", answer.outcome))
+        Err(format!("{request:?} was answered {:?}; expected {expected:?}", answer.outcome))
     }
 
     fn fits(&self, expected: &Expected, outcome: &Outcome) -> Option<Verdict> {
         match (expected, outcome) {
             (Expected::Change(plan), Outcome::Changed { order, lsn, duplicate: false }) => {
-                let next = Lsn(self.plans.len() as u64 + 1);
-                (plan.after == *order && *lsn == next).then_some(Verdict::Changed)
+                (plan.after == *order && *lsn == plan.lsn).then_some(Verdict::Changed)
             }
             (Expected::Change(_), Outcome::Refused(Refusal::StorageFull)) => Some(Verdict::Full),
             (Expected::Duplicate(index), Outcome::Changed { order, lsn, duplicate: true }) => {
-                let same = self.plans[*index].after == *order && lsn.0 == *index as u64 + 1;
+                let same = self.plans[*index].after == *order && *lsn == self.plans[*index].lsn;
                 same.then_some(Verdict::Duplicate(*index))
             }
             (Expected::Refused(refusal), Outcome::Refused(given)) if refusal == given => Some(Verdict::Refused),
@@ -279,4 +303,8 @@ pub enum Verdict {
 fn refuse_transition(before: &OrderState, to: OrderStatus) -> Expected {
     let error = orderd::domain::TransitionError { order_id: before.order_id, from: before.status, to };
     Expected::Refused(Refusal::InvalidTransition(error))
+}
+
+fn not_found(order_id: OrderId) -> Expected {
+    Expected::Refused(Refusal::OrderNotFound(orderd::contracts::OrderNotFound(order_id)))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use orderd::contracts::{Command, ConnectionId, Request, Submission};
+use orderd::contracts::{Command, ConnectionId, Envelope, Request, Ticket};
 use orderd::domain::{CancelReason, Cents, CommandId, CustomerId, OrderId};
 use uuid::Uuid;
 
@@ -17,9 +17,9 @@ pub struct Clients {
     only_again: bool,
     made: u64,
     /// Commands with an id that were answered with a result, to be repeated now and then.
-    done: Vec<Command>,
+    done: Vec<Request>,
     /// Commands with an id that were not answered.
-    again: VecDeque<Command>,
+    again: VecDeque<Request>,
 }
 
 impl Clients {
@@ -30,22 +30,22 @@ impl Clients {
     }
 
     /// A command was answered with a result.
-    pub fn answered(&mut self, command: &Command) {
-        if command.command_id.is_some() {
-            self.done.push(command.clone());
+    pub fn answered(&mut self, request: &Request) {
+        if request.command_id().is_some() {
+            self.done.push(request.clone());
         }
     }
 
     /// Whether a command of this id was answered with a result.
     #[must_use]
     pub fn was_done(&self, command_id: CommandId) -> bool {
-        self.done.iter().any(|command| command.command_id == Some(command_id))
+        self.done.iter().any(|request| request.command_id() == Some(command_id))
     }
 
     /// A command was not answered, and will be sent again if it has an id.
-    pub fn unanswered(&mut self, command: Command) {
-        if command.command_id.is_some() {
-            self.again.push_back(command);
+    pub fn unanswered(&mut self, request: Request) {
+        if request.command_id().is_some() {
+            self.again.push_back(request);
         }
     }
 
@@ -61,35 +61,35 @@ impl Clients {
     }
 
     /// The next commands, at most `count` and at least one.
-    pub fn next(&mut self, count: u64, model: &Model) -> Vec<Submission> {
+    pub fn next(&mut self, count: u64, model: &Model) -> Vec<Envelope> {
         let count = self.rng.between(1, count.max(1));
         (0..count).map(|_| self.one(model)).collect()
     }
 
     /// The next command.
-    pub fn one(&mut self, model: &Model) -> Submission {
-        let command = if self.only_again {
+    pub fn one(&mut self, model: &Model) -> Envelope {
+        let request = if self.only_again {
             self.again.pop_front().unwrap_or_else(|| self.place(model))
         } else if self.rng.percent(60)
-            && let Some(command) = self.again.pop_front()
+            && let Some(request) = self.again.pop_front()
         {
-            command
+            request
         } else {
             match self.rng.below(100) {
                 0..=7 if !self.done.is_empty() => self.repeated(),
                 8..=9 if !self.done.is_empty() => self.conflicting(),
-                10..=14 => Command { request: Request::Status, command_id: None },
-                15..=22 => Command { request: Request::Get { order_id: self.some_order(model) }, command_id: None },
+                10..=14 => Request::Status,
+                15..=22 => Request::Get { order_id: self.some_order(model) },
                 23..=42 => self.complete(model),
                 43..=57 => self.cancel(model),
                 _ => self.place(model),
             }
         };
-        Submission { connection: ConnectionId(self.rng.below(4)), command }
+        Envelope { connection: ConnectionId(self.rng.below(4)), ticket: Ticket::default(), uid: 0, request }
     }
 
     /// A command that was done: one of the last, or any.
-    fn repeated(&mut self) -> Command {
+    fn repeated(&mut self) -> Request {
         let recent = self.rng.percent(70);
         let from = if recent { self.done.len().saturating_sub(10) } else { 0 };
         let index = from + self.rng.index(self.done.len() - from);
@@ -97,44 +97,44 @@ impl Clients {
     }
 
     /// Another command under an id that was used.
-    fn conflicting(&mut self) -> Command {
-        let command_id = self.repeated().command_id;
+    fn conflicting(&mut self) -> Request {
+        let command_id = self.repeated().command_id();
         let order_id = self.fresh_order();
         let customer_id = self.customer();
         let total_amount = self.amount();
-        Command { request: Request::Place { order_id: Some(order_id), customer_id, total_amount }, command_id }
+        Request::change(Command::Place { order_id: Some(order_id), customer_id, total_amount }, command_id)
     }
 
     /// An order to be placed.
-    pub fn place(&mut self, model: &Model) -> Command {
+    pub fn place(&mut self, model: &Model) -> Request {
         let order_id = match self.rng.below(10) {
             0..=3 => None,
             4 => Some(self.some_order(model)),
             _ => Some(self.fresh_order()),
         };
         let (customer_id, total_amount) = (self.customer(), self.amount());
-        self.with_id(Request::Place { order_id, customer_id, total_amount })
+        self.with_id(Command::Place { order_id, customer_id, total_amount })
     }
 
-    fn complete(&mut self, model: &Model) -> Command {
+    fn complete(&mut self, model: &Model) -> Request {
         let order_id = self.some_order(model);
-        self.with_id(Request::Complete { order_id })
+        self.with_id(Command::Complete { order_id })
     }
 
-    fn cancel(&mut self, model: &Model) -> Command {
+    fn cancel(&mut self, model: &Model) -> Request {
         let len = *self.rng.pick(&[0, 0, 3, 40, 40, 500]);
         let letter = *self.rng.pick(&["r", "\u{1F4A5}", "\n", "\""]);
         let reason = CancelReason::new(letter.repeat(len)).ok().filter(|_| self.rng.percent(70));
         let order_id = self.some_order(model);
-        self.with_id(Request::Cancel { order_id, reason })
+        self.with_id(Command::Cancel { order_id, reason })
     }
 
-    fn with_id(&mut self, request: Request) -> Command {
+    fn with_id(&mut self, command: Command) -> Request {
         let command_id = self.rng.percent(self.with_id).then(|| {
             self.made += 1;
             CommandId::new(Uuid::from_u128(0xC0_0000_0000_0000_0000_0000 + u128::from(self.made)))
         });
-        Command { request, command_id }
+        Request::change(command, command_id)
     }
 
     /// An order that is there mostly, and one of the latest often: that is where unanswered changes are.

@@ -14,7 +14,7 @@ use orderd_verification::environment::STORE_ID;
 use orderd_verification::pool;
 use uuid::Uuid;
 
-/// So many bits are sixty-four kibibytes; other damage comes on top.
+/// This many bits are sixty-four kibibytes; other damage comes on top.
 const BITS: u64 = 8 * (64 << 10);
 /// One part in sixteen, always the same; the program tries them all.
 const SAMPLE: u64 = 11;

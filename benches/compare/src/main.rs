@@ -38,7 +38,7 @@ struct Common {
     /// Where temporary folders go; it must be on a disk [default: the system's temporary folder]
     #[arg(long, global = true)]
     dir: Option<PathBuf>,
-    /// Keep the figures in docs/performance/ and draw its page and plots anew
+    /// Keep the figures in docs/performance/ and draw its page and plots again
     #[arg(long, global = true)]
     write: bool,
     /// The folder with the page docs/performance.md

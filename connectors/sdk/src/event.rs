@@ -42,16 +42,25 @@ pub enum EventError {
     Sequence(String),
 }
 
-/// The parameters of an `event` notification.
+/// The parameters of an `event` notification. Those that a newer daemon adds are passed over.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct HandOut<'l> {
     tag: u64,
     attempt: u64,
-    #[serde(default)]
-    replay: Option<String>,
+    /// A text or a number: to us it is a name.
+    #[serde(borrow)]
+    replay: Option<&'l RawValue>,
     #[serde(borrow)]
     event: &'l RawValue,
+}
+
+#[cfg(test)]
+impl Event {
+    /// The first hand-out of an event's line.
+    pub(crate) fn of_line(line: &str) -> Self {
+        let event = serde_json::from_str(line).unwrap();
+        HandOut { tag: 1, attempt: 1, replay: None, event }.into_event().unwrap()
+    }
 }
 
 #[derive(Deserialize)]
@@ -75,7 +84,7 @@ impl HandOut<'_> {
         Ok(Event {
             tag: self.tag,
             attempt: self.attempt,
-            replay: self.replay,
+            replay: self.replay.map(|id| id.get().trim_matches('"').to_owned()),
             line: line.as_bytes().to_vec(),
             id: attributes.id,
             kind: attributes.r#type,

@@ -162,7 +162,7 @@ impl Runner {
             self.service.ready();
         }
         self.hand_over(now)?;
-        self.send_outcomes(now);
+        self.send_outcomes(now)?;
         match &self.link {
             Link::Waiting(_) if self.stop_at.is_some() => Ok(Turn::Stop),
             Link::Waiting(at) if *at <= now => self.attach(),
@@ -201,12 +201,15 @@ impl Runner {
         self.target.work.send(work).map_err(|_| Failure::new(Exit::Internal, "the target's thread has ended"))
     }
 
-    fn send_outcomes(&mut self, now: Instant) {
-        let Link::Attached { writer, session, .. } = &mut self.link else { return };
+    fn send_outcomes(&mut self, now: Instant) -> Result<(), Failure> {
+        let Link::Attached { from, writer, session } = &mut self.link else { return Ok(()) };
         let (lines, outage) = session.outgoing(now);
         if lines.is_empty() {
-            return;
+            return Ok(());
         }
+        // What has come until now was handed out before the daemon knows of the outage, and is voided with the rest.
+        // Later it could not be told from the attempt at the end of the back-off.
+        let voided: Vec<FromLink> = if outage.is_some() { from.try_iter().collect() } else { Vec::new() };
         let sent = writer.send(lines.as_bytes());
         if let Some(outage) = outage {
             self.on_outage(&outage);
@@ -214,6 +217,8 @@ impl Runner {
         if let Err(error) = sent {
             self.detached(&format!("the daemon does not take outcomes: {error}"));
         }
+        let not_an_event = |message: &FromLink| !matches!(message, FromLink::Events(_));
+        voided.into_iter().filter(not_an_event).try_for_each(|message| self.on_link(message))
     }
 
     fn on_outage(&mut self, Unavailable { reason, blocked, .. }: &Unavailable) {

@@ -143,6 +143,18 @@ impl FakeDaemon {
         eventually(what, || self.told().into_iter().find(&matches))
     }
 
+    /// Says why, and closes the connection of the attached program.
+    ///
+    /// # Panics
+    /// Nobody is connected.
+    pub fn close(&self, kind: &str, message: &str) {
+        let listening = self.listening.as_ref().expect("the daemon listens");
+        let connections = listening.connections.lock().expect("no thread has panicked");
+        let mut stream = connections.last().expect("somebody is connected");
+        stream.write_all(fake_wire::closing(kind, message).as_bytes()).ok();
+        stream.shutdown(Shutdown::Both).ok();
+    }
+
     /// Closes every connection and stops listening, as a kill does.
     ///
     /// # Panics

@@ -9,6 +9,7 @@ mod fake_state;
 mod fake_wire;
 mod program;
 mod python;
+mod real_daemon;
 mod server;
 mod wait;
 
@@ -20,6 +21,7 @@ pub use fake_daemon::FakeDaemon;
 pub use fake_state::Told;
 pub use program::Program;
 pub use python::python;
+pub use real_daemon::RealDaemon;
 pub use rustix::process::Signal;
 pub use server::{Server, free_port};
 pub use wait::{WAIT_MAX, eventually};

@@ -22,7 +22,16 @@ impl Program {
     /// It cannot be started.
     #[must_use]
     pub fn start(binary: &str, daemon: &FakeDaemon, config: &str) -> Self {
-        Self::start_on(binary, daemon.dir(), &daemon.socket(), FakeDaemon::SINK, config)
+        Self::start_on(binary, daemon.dir(), &daemon.socket(), FakeDaemon::SINK, config, &[])
+    }
+
+    /// The same with variables in its environment.
+    ///
+    /// # Panics
+    /// It cannot be started.
+    #[must_use]
+    pub fn start_with(binary: &str, daemon: &FakeDaemon, config: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_on(binary, daemon.dir(), &daemon.socket(), FakeDaemon::SINK, config, variables)
     }
 
     /// Starts `binary` on any daemon's sink; its files are in `dir`.
@@ -30,7 +39,14 @@ impl Program {
     /// # Panics
     /// It cannot be started.
     #[must_use]
-    pub fn start_on(binary: &str, dir: &Path, socket: &Path, sink: &str, config: &str) -> Self {
+    pub fn start_on(
+        binary: &str,
+        dir: &Path,
+        socket: &Path,
+        sink: &str,
+        config: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let file = dir.join("connector.toml");
         std::fs::write(&file, config).expect("the configuration is written");
         let log = dir.join("connector.log");
@@ -40,6 +56,7 @@ impl Program {
             .arg(socket)
             .arg("--config")
             .arg(&file)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)

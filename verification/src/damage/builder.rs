@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use orderd::contracts::{Clock, PlanStore};
-use orderd::domain::OrderState;
-use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, MaintenanceOptions};
+use orderd::contracts::{Clock, ParkedLane, PlanStore};
+use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, MaintenanceOptions, OrderRow};
 
 use super::store::Store;
 use crate::clock::{CountedIds, SimClock};
@@ -133,12 +132,12 @@ impl Builder {
     fn add(&mut self, daemon: &mut Daemon, plans: usize, sinks: &[usize]) -> Result<(), String> {
         let target = self.model.plans.len() + plans;
         while self.model.plans.len() < target {
-            let submissions = self.clients.next(4, &self.model);
+            let requests = self.clients.next(4, &self.model);
             let at = self.around.clock.now();
-            let answers = daemon.executor.run(&submissions).map_err(|error| format!("building: {error}"))?;
-            for (sent, answer) in submissions.iter().zip(&answers) {
-                if self.model.check_answer(&sent.command, at, answer)? == Verdict::Changed {
-                    self.clients.answered(&sent.command);
+            let answers = daemon.executor.run(&requests).map_err(|error| format!("building: {error}"))?;
+            for (sent, answer) in requests.iter().zip(&answers) {
+                if self.model.check_answer(&sent.request, at, answer)? == Verdict::Changed {
+                    self.clients.answered(&sent.request);
                 }
             }
             self.note();
@@ -189,11 +188,14 @@ impl CheckpointSource for Still<'_> {
         Ok(CheckpointBegin::of(store.state(), store.durable_lsn()))
     }
 
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
         Ok(self.0.executor.store().state().orders.rows(from, count).copied().collect())
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
         Ok(self.0.executor.store().state().commands.copy(from, count))
+    }
+    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
+        Ok(self.0.executor.store().state().delivery.lanes_after(after, count))
     }
 }

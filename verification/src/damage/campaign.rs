@@ -14,10 +14,10 @@ use super::trial::Trial;
 use crate::pool;
 use crate::rng::Rng;
 
-/// Stop after so many failures.
+/// Stop after this many failures.
 const FAILURES_MAX: usize = 20;
 
-/// One of so many parts of all cases; together they are all.
+/// One of this many parts of all cases; together they are all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
     /// Which one, from 0.

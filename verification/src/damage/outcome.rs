@@ -23,9 +23,9 @@ pub enum Outcome {
     Refused,
     /// The same state; then a worker names the damage, having skipped nothing, and `verify` names it, too.
     RelayRefused,
-    /// Refused as a later orderd's.
+    /// Refused as written by a newer version.
     Version,
-    /// Refused as damage, and `verify` says that it is a later orderd's.
+    /// Refused as damage, and `verify` says that a newer version wrote it.
     VersionAsDamage,
 }
 

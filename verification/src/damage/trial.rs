@@ -25,7 +25,7 @@ pub enum Told {
     Torn,
     /// That something is damaged.
     Damaged(String),
-    /// That something is a later orderd's.
+    /// That something was written by a newer version.
     Version(String),
 }
 
@@ -56,7 +56,7 @@ impl<'a> Trial<'a> {
         Ok(Found { outcome, told: !matches!(told, Told::Sound) })
     }
 
-    /// Whoever has lost a cursor begins anew: what it saw before says nothing about what it is to see.
+    /// Whoever has lost a cursor begins again: what it saw before says nothing about what it is to see.
     fn surroundings(&self) -> Environment {
         let mut around = self.store.around(self.damaged.tree.clone());
         for (sink, cursor) in around.sinks.iter_mut().zip(&self.store.sinks) {

@@ -22,9 +22,9 @@ pub enum Fate {
     Lost,
     /// It is not, but the file is as long as if it were.
     Sized,
-    /// So many bytes of its beginning are there.
+    /// This many bytes of its beginning are there.
     Prefix(usize),
-    /// All but so many bytes of its beginning are there.
+    /// All but this many bytes of its beginning are there.
     Suffix(usize),
     /// Anything is there; follows from the number.
     Noise(u64),

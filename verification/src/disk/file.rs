@@ -14,7 +14,7 @@ pub enum FileOp {
     Write(u64, Arc<[u8]>),
     /// Cut or extended.
     SetLen(u64),
-    /// Room reserved for so many bytes.
+    /// Room reserved for this many bytes.
     Extend(u64),
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Machine {
     /// Handles of an earlier run of the process are dead.
     run: u64,
     power: bool,
-    /// The power goes at the call that changes something after so many.
+    /// The power goes at the call that changes something after this many.
     cut_in: Option<u64>,
     calls: u64,
     /// The call in which the power went.

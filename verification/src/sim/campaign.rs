@@ -8,9 +8,9 @@ use crate::coverage::Coverage;
 use crate::disk::Call;
 use crate::pool;
 
-/// One in so many seeds is run twice, and must leave the same trace.
+/// One in this many seeds is run twice, and must leave the same trace.
 const REPEATED: u64 = 100;
-/// With so many seeds, everything that happens sometimes must have happened.
+/// With this many seeds, everything that happens sometimes must have happened.
 pub const SEEDS_FOR_ALL_MARKS: u64 = 20_000;
 
 /// What came of many seeds.

@@ -11,7 +11,7 @@ use crate::environment::Environment;
 use crate::oracle::{Found, judge, judge_cursors, judge_sinks, judge_stop};
 use crate::sink::look;
 
-/// After so many starts that failed, one without faults.
+/// After this many starts that failed, one without faults.
 const STARTS_WITH_FAULTS: u64 = 6;
 
 impl World {
@@ -120,7 +120,7 @@ impl World {
         self.before_start = self.model.plans.len() as u64;
         // A start links the segment with the last commit, and so proves it, unless there is no room for another.
         if !daemon.files.index.is_full() {
-            self.before_last_commit = self.before_start;
+            self.before_last_commit = self.model.last_lsn.0;
         }
         (self.stopped, self.was_full) = (false, false);
         Ok(())

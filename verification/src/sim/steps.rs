@@ -2,10 +2,9 @@
 
 use std::io;
 
-use orderd::contracts::{Clock, Command, CommitError, PlanStore};
-use orderd::domain::OrderState;
+use orderd::contracts::{Clock, CommitError, ParkedLane, PlanStore, Request};
 use orderd::relay::WorkerError;
-use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry};
+use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, OrderRow};
 
 use super::world::{Stop, World};
 use crate::coverage::Mark;
@@ -36,36 +35,36 @@ impl World {
                 self.change_capacity();
                 Ok(())
             }
-            _ => daemon.executor.store_mut().has_room().map(drop).map_err(|_| Stop::Ended),
+            _ => daemon.executor.store_mut().make_room().map(drop).map_err(|_| Stop::Ended),
         }
     }
 
     /// Clients ask, and what they are told is checked.
     pub(super) fn batch(&mut self, daemon: &mut Daemon) -> Result<(), Stop> {
-        let submissions = self.clients.next(self.swarm.commands_max, &self.model);
+        let requests = self.clients.next(self.swarm.commands_max, &self.model);
         let at = self.around.clock.now();
         let newest = daemon.files.index.list().last().map(|(base, _)| *base);
-        let before = self.model.plans.len() as u64;
-        let answers = match daemon.executor.run(&submissions) {
+        let before = self.model.last_lsn.0;
+        let answers = match daemon.executor.run(&requests) {
             Ok(answers) => answers,
             Err(error) => {
                 self.failed(&error);
-                let unanswered = submissions.into_iter().map(|sent| Unanswered { command: sent.command, at });
+                let unanswered = requests.into_iter().map(|sent| Unanswered { request: sent.request, at });
                 self.unanswered.extend(unanswered);
                 return Err(Stop::Ended);
             }
         };
-        if answers.len() != submissions.len() {
-            return Err(Stop::Broken(format!("{} answers to {} commands", answers.len(), submissions.len())));
+        if answers.len() != requests.len() {
+            return Err(Stop::Broken(format!("{} answers to {} commands", answers.len(), requests.len())));
         }
-        for (sent, answer) in submissions.iter().zip(&answers) {
+        for (sent, answer) in requests.iter().zip(&answers) {
             if sent.connection != answer.connection {
                 return Err(Stop::Broken("an answer went to another connection".to_owned()));
             }
-            let verdict = self.model.check_answer(&sent.command, at, answer)?;
-            self.answered(&sent.command, verdict)?;
+            let verdict = self.model.check_answer(&sent.request, at, answer)?;
+            self.answered(&sent.request, verdict)?;
         }
-        let after = self.model.plans.len() as u64;
+        let after = self.model.last_lsn.0;
         if after > before {
             self.before_last_commit = before;
         }
@@ -86,7 +85,7 @@ impl World {
         }
     }
 
-    fn answered(&mut self, command: &Command, verdict: Verdict) -> Result<(), Stop> {
+    fn answered(&mut self, request: &Request, verdict: Verdict) -> Result<(), Stop> {
         self.commands += 1;
         self.answers.add(match verdict {
             Verdict::Changed => 1,
@@ -98,9 +97,9 @@ impl World {
         match verdict {
             Verdict::Changed => {
                 self.marks.hit(Mark::Answered);
-                let again = command.command_id.is_some_and(|id| self.clients.was_done(id));
+                let again = request.command_id().is_some_and(|id| self.clients.was_done(id));
                 self.marks.hit_if(Mark::Forgotten, again);
-                self.clients.answered(command);
+                self.clients.answered(request);
                 self.marks.hit_if(Mark::Resumed, self.was_full);
                 self.was_full = false;
             }
@@ -111,11 +110,11 @@ impl World {
             Verdict::Full => {
                 self.marks.hit(Mark::Full);
                 self.was_full = true;
-                self.clients.unanswered(command.clone());
+                self.clients.unanswered(request.clone());
                 self.may_be_full()?;
             }
             Verdict::Refused => {
-                self.marks.hit_if(Mark::Conflict, command.command_id.is_some_and(|id| self.clients.was_done(id)))
+                self.marks.hit_if(Mark::Conflict, request.command_id().is_some_and(|id| self.clients.was_done(id)))
             }
             Verdict::Shown => {}
         }
@@ -250,7 +249,7 @@ impl CheckpointSource for Busy<'_> {
         Ok(CheckpointBegin::of(store.state(), store.durable_lsn()))
     }
 
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
         self.go_on()?;
         // In small parts, so that commands come in between.
         let count = count.min(1 + self.world.rng.index(20));
@@ -261,5 +260,10 @@ impl CheckpointSource for Busy<'_> {
         self.go_on()?;
         let count = count.min(1 + self.world.rng.index(20));
         Ok(self.daemon.executor.store().state().commands.copy(from, count))
+    }
+    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
+        self.go_on()?;
+        let count = count.min(1 + self.world.rng.index(20));
+        Ok(self.daemon.executor.store().state().delivery.lanes_after(after, count))
     }
 }

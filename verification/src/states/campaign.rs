@@ -11,7 +11,7 @@ use super::scenarios::SCENARIOS;
 use crate::bugs::Bug;
 use crate::pool;
 
-/// After so many failures it is enough.
+/// After this many failures it is enough.
 const FAILURES_MAX: usize = 5;
 
 /// What came of many scripts.
@@ -52,7 +52,7 @@ pub fn run_many(states: u64, size: &Size, threads: usize) -> Summary {
     summary
 }
 
-/// Looks for a deliberate bug, in so many variations of every scenario: where and how it was seen, by a script that
+/// Looks for a deliberate bug, in this many variations of every scenario: where and how it was seen, by a script that
 /// fails with it and passes without; none if it goes unseen.
 #[must_use]
 pub fn caught(bug: Bug, variations: u64) -> Option<(CaseId, String)> {

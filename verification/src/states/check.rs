@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use orderd::contracts::{Clock, Command, ConnectionId, Request, Submission};
+use orderd::contracts::{Clock, Command, ConnectionId, Envelope, Request, Ticket};
 use orderd::domain::{Cents, CommandId, CustomerId, OrderId};
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ use crate::sink::look;
 const RUN_SEED: u64 = 0x5EED;
 /// Ids that no script gets to.
 const IDS_FROM: u64 = 1 << 40;
-/// When nothing is in the way, room is found again within so many tries.
+/// When nothing is in the way, room is found again within this many tries.
 const TRIES: u64 = 20;
 
 /// What came of a recovery.
@@ -106,12 +106,14 @@ impl Recovery {
     /// # Errors
     /// A promise is broken.
     pub fn work_on(mut self, mut model: Model, standing: &Standing) -> Result<u64, String> {
-        let again = standing.unanswered.iter().rev().find(|unanswered| unanswered.command.command_id.is_some());
-        let commands = again.map(|unanswered| unanswered.command.clone()).into_iter().chain([new_order()]);
-        let submissions: Vec<_> = commands.map(|command| Submission { connection: ConnectionId(1), command }).collect();
+        let again = standing.unanswered.iter().rev().find(|unanswered| unanswered.request.command_id().is_some());
+        let again_and_new = again.map(|unanswered| unanswered.request.clone()).into_iter().chain([new_order()]);
+        let requests: Vec<_> = again_and_new
+            .map(|request| Envelope { connection: ConnectionId(1), ticket: Ticket::default(), uid: 0, request })
+            .collect();
         let mut answered = 0;
         let mut tries = 0;
-        while self.run(&submissions, &mut model, &mut answered)? {
+        while self.run(&requests, &mut model, &mut answered)? {
             tries += 1;
             if standing.capacity.is_none() {
                 return Err("a command was refused for want of room, and there is room".to_owned());
@@ -135,24 +137,24 @@ impl Recovery {
     }
 
     /// Whether something was refused for want of room.
-    fn run(&mut self, submissions: &[Submission], model: &mut Model, answered: &mut u64) -> Result<bool, String> {
+    fn run(&mut self, requests: &[Envelope], model: &mut Model, answered: &mut u64) -> Result<bool, String> {
         let at = self.around.clock.now();
-        let answers = self.daemon.executor.run(submissions).map_err(|error| format!("a batch failed: {error}"))?;
-        if answers.len() != submissions.len() {
-            return Err(format!("{} answers to {} commands", answers.len(), submissions.len()));
+        let answers = self.daemon.executor.run(requests).map_err(|error| format!("a batch failed: {error}"))?;
+        if answers.len() != requests.len() {
+            return Err(format!("{} answers to {} commands", answers.len(), requests.len()));
         }
         let mut full = false;
-        for (sent, answer) in submissions.iter().zip(&answers) {
-            full |= model.check_answer(&sent.command, at, answer)? == Verdict::Full;
+        for (sent, answer) in requests.iter().zip(&answers) {
+            full |= model.check_answer(&sent.request, at, answer)? == Verdict::Full;
             *answered += 1;
         }
         Ok(full)
     }
 }
 
-fn new_order() -> Command {
+fn new_order() -> Request {
     let order_id = Some(OrderId::new(Uuid::from_u128(0x0E)));
     let customer_id = CustomerId::new(Uuid::from_u128(1));
-    let request = Request::Place { order_id, customer_id, total_amount: Cents::new(1).unwrap_or(Cents::MAX) };
-    Command { request, command_id: Some(CommandId::new(Uuid::from_u128(0x0C))) }
+    let command = Command::Place { order_id, customer_id, total_amount: Cents::new(1).unwrap_or(Cents::MAX) };
+    Request::change(command, Some(CommandId::new(Uuid::from_u128(0x0C))))
 }

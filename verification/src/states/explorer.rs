@@ -11,7 +11,7 @@ use super::visited::Seen;
 use crate::disk::{Tree, crash, unsynced};
 use crate::fingerprint::Fingerprint;
 
-/// After so many failures a script is given up.
+/// After this many failures a script is given up.
 const FAILURES_MAX: usize = 3;
 
 /// What came of a script.

@@ -3,7 +3,7 @@
 //!
 //! A script is recorded: the disk before each call, and what was certain then. At each of these points all that a
 //! power cut could leave of what was not synced is enumerated. Each state that was not met before is recovered,
-//! compared with what was certain, and worked on; and of one recovery in so many the crash states are enumerated again.
+//! compared with what was certain, and worked on; and of one recovery in this many the crash states are enumerated again.
 
 mod campaign;
 mod case_id;

@@ -3,10 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use orderd::contracts::{Clock, Command, ConnectionId, PlanStore, Submission};
-use orderd::domain::OrderState;
+use orderd::contracts::{Clock, ConnectionId, Envelope, ParkedLane, PlanStore, Request, Ticket};
 use orderd::relay::Step;
-use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, Maintenance};
+use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow};
 
 use super::crash_subsets::{Chosen, choices, first_parts};
 use super::expectations::{Expectations, Moment, SharedLedger, Standing, open};
@@ -22,7 +21,7 @@ use crate::rng::Rng;
 use crate::sink::FaultProfile;
 use crate::workload::Clients;
 
-/// So many commands at once are orders alone.
+/// This many commands at once are orders alone.
 const ORDERS_ALONE: u64 = 5;
 
 /// One script on its way.
@@ -122,30 +121,35 @@ impl ScriptRunner {
     }
 
     /// Commands on their way: some of each kind, but orders alone where it is about the size of a batch.
-    fn sent(&mut self, count: u64) -> (Vec<Submission>, Arc<Vec<Unanswered>>) {
+    fn sent(&mut self, count: u64) -> (Vec<Envelope>, Arc<Vec<Unanswered>>) {
         let one = |_| match count {
             ..ORDERS_ALONE => self.clients.one(&self.model),
-            _ => Submission { connection: ConnectionId(0), command: self.clients.place(&self.model) },
+            _ => Envelope {
+                connection: ConnectionId(0),
+                ticket: Ticket::default(),
+                uid: 0,
+                request: self.clients.place(&self.model),
+            },
         };
-        let submissions: Vec<_> = (0..count).map(one).collect();
+        let requests: Vec<_> = (0..count).map(one).collect();
         let at = self.around.clock.now();
-        let unanswered = submissions.iter().map(|sent| Unanswered { command: sent.command.clone(), at }).collect();
-        (submissions, Arc::new(unanswered))
+        let unanswered = requests.iter().map(|sent| Unanswered { request: sent.request.clone(), at }).collect();
+        (requests, Arc::new(unanswered))
     }
 
-    /// So many commands at once, answered; gives how many were refused for want of room.
+    /// This many commands at once, answered; gives how many were refused for want of room.
     pub fn commands(&mut self, count: u64) -> Result<usize, String> {
-        let (submissions, unanswered) = self.sent(count);
+        let (requests, unanswered) = self.sent(count);
         open(&self.ledger).change(|now| now.unanswered = Arc::clone(&unanswered));
         let daemon = self.daemon.as_mut().ok_or("no daemon")?;
-        let answers = daemon.executor.run(&submissions).map_err(|error| format!("a batch failed: {error}"))?;
+        let answers = daemon.executor.run(&requests).map_err(|error| format!("a batch failed: {error}"))?;
         let mut refused = 0;
         for (sent, answer) in unanswered.iter().zip(&answers) {
-            match self.model.check_answer(&sent.command, sent.at, answer)? {
-                Verdict::Changed => self.clients.answered(&sent.command),
+            match self.model.check_answer(&sent.request, sent.at, answer)? {
+                Verdict::Changed => self.clients.answered(&sent.request),
                 Verdict::Full => {
                     refused += 1;
-                    self.clients.unanswered(Command::clone(&sent.command));
+                    self.clients.unanswered(Request::clone(&sent.request));
                 }
                 Verdict::Duplicate(_) | Verdict::Refused | Verdict::Shown => {}
             }
@@ -191,7 +195,7 @@ impl ScriptRunner {
         self.daemon.as_ref().ok_or("no daemon")?.drain(&self.around.clock)
     }
 
-    /// A checkpoint, while so many commands are taken in its midst.
+    /// A checkpoint, while this many commands are taken in its midst.
     pub fn checkpoint(&mut self, commands: u64) -> Result<(), String> {
         let index = &self.daemon.as_ref().ok_or("no daemon")?.files.index;
         if index.durable_lsn() == index.checkpoint_lsn() {
@@ -200,7 +204,7 @@ impl ScriptRunner {
         self.with_housekeeper(commands, |maintenance, source| maintenance.checkpoint(source))
     }
 
-    /// What maintenance finds due, while so many commands are taken in its midst.
+    /// What maintenance finds due, while this many commands are taken in its midst.
     pub fn keep_house(&mut self, commands: u64) -> Result<(), String> {
         self.with_housekeeper(commands, |maintenance, source| {
             maintenance.turn(source);
@@ -260,10 +264,10 @@ impl ScriptRunner {
 
     /// Commands of which nobody gets an answer.
     fn unanswered(&mut self, count: u64) -> Result<(), String> {
-        let (submissions, unanswered) = self.sent(count);
+        let (requests, unanswered) = self.sent(count);
         open(&self.ledger).change(|now| now.unanswered = unanswered);
         let daemon = self.daemon.as_mut().ok_or("no daemon")?;
-        daemon.executor.run(&submissions).map(drop).map_err(|error| format!("a batch failed: {error}"))
+        daemon.executor.run(&requests).map(drop).map_err(|error| format!("a batch failed: {error}"))
     }
 
     fn tree_within_batch(&mut self, count: u64) -> Result<Tree, String> {
@@ -335,12 +339,15 @@ impl CheckpointSource for Busy<'_> {
         Ok(CheckpointBegin::of(store.state(), store.durable_lsn()))
     }
 
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
         let daemon = self.go_on()?;
         Ok(daemon.executor.store().state().orders.rows(from, count.min(ROWS_AT_ONCE)).copied().collect())
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
         Ok(self.go_on()?.executor.store().state().commands.copy(from, count.min(ROWS_AT_ONCE)))
+    }
+    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
+        Ok(self.go_on()?.executor.store().state().delivery.lanes_after(after, count.min(ROWS_AT_ONCE)))
     }
 }

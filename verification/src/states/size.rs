@@ -3,21 +3,21 @@
 /// The bounds where everything would be too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
-    /// Of so many parts, all subsets.
+    /// Of this many parts, all subsets.
     pub all_subsets_of: usize,
-    /// Of more, so many at random, besides those with few missing or few there.
+    /// Of more, this many at random, besides those with few missing or few there.
     pub subsets: u64,
-    /// While one of so many parts is torn, all subsets of the others.
+    /// While one of this many parts is torn, all subsets of the others.
     pub all_others_of: usize,
-    /// Of more, so many at random, besides all, none and those before it.
+    /// Of more, this many at random, besides all, none and those before it.
     pub others: u64,
-    /// A sector is torn at every multiple of so many bytes,
+    /// A sector is torn at every multiple of this many bytes,
     pub grain: usize,
-    /// and at so many other places.
+    /// and at this many other places.
     pub cuts: u64,
     /// So often there is something else where nothing was written before.
     pub noises: u64,
-    /// One in so many recoveries is interrupted, at every call.
+    /// One in this many recoveries is interrupted, at every call.
     pub second_every: u64,
 }
 

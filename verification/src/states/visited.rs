@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Fingerprints, in so many sets that threads seldom wait for each other.
+/// Fingerprints, in this many sets that threads seldom wait for each other.
 #[derive(Debug, Default)]
 pub struct Seen {
     sets: [Mutex<HashSet<u64>>; 32],

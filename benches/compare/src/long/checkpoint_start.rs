@@ -43,7 +43,7 @@ pub fn checkpoint_start(args: &CheckpointStartArgs, shared: &Shared, figures: &m
     Ok(())
 }
 
-/// Runs so many commands and leaves with a checkpoint that covers them all.
+/// Runs this many commands and leaves with a checkpoint that covers them all.
 pub fn fill_to_checkpoint(store: &Store, mix: &str, commands: u64, settings: &Settings) -> Result<()> {
     let checkpoints = Checkpoints::Every(Duration::from_secs(5));
     let daemon = store.start(&Settings { checkpoints, ..settings.clone() })?;

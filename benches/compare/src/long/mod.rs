@@ -21,7 +21,7 @@ use crate::daemon::{Bench, Daemon, Settings, Store};
 use anyhow::Result;
 use std::time::Duration;
 
-/// Starts the store so many times and kills it each time, so that every start finds what the one before found.
+/// Starts the store this many times and kills it each time, so that every start finds what the one before found.
 fn starts(store: &Store, settings: &Settings, count: usize) -> Result<Vec<Duration>> {
     let mut times = Vec::with_capacity(count);
     for number in 1..=count {

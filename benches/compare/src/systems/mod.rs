@@ -1,4 +1,4 @@
-//! The systems that stand side by side. Each is started anew for every measurement, alone on the machine.
+//! The systems that stand side by side. Each is started again for every measurement, alone on the machine.
 
 mod baseline;
 mod orderd;
@@ -27,7 +27,7 @@ pub struct Bench {
     pub time: Duration,
 }
 
-/// One load: so many connections, so many commands in flight on each.
+/// One load: this many connections, this many commands in flight on each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cell {
     pub connections: u16,

@@ -9,6 +9,8 @@
 
 mod attributes;
 mod binding;
+#[cfg(test)]
+mod binding_test;
 mod percent;
 
 use serde::{Deserialize, Serialize};
