@@ -12,18 +12,19 @@ use signal_hook::iterator::Signals as SignalIterator;
 use super::core::{Core, CoreOptions};
 use super::host::Host as _;
 use super::machine::Machine;
+use super::maintenance::MaintenanceView;
 use super::options::server_options;
 use super::start_watch::StartWatch;
 use super::watchdog::Watchdog;
 use super::{AppError, maintenance};
 use crate::config::Config;
-use crate::contracts::{Answer, DecisionBatch, Envelope};
+use crate::contracts::{Answer, DecisionBatch, PlanStore as _, StatusModel};
 use crate::executor::{CommandLoop, Task};
 use crate::journal::SegmentMap;
 use crate::logging::LogHandle;
 use crate::relay::{Control, Heartbeat};
 use crate::repo::Store;
-use crate::server::{Server, ServerHandle};
+use crate::server::{Server, ServerHandle, ServerPorts};
 use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
@@ -34,6 +35,8 @@ const STATUS_TURN: Duration = Duration::from_secs(5);
 const CAUSE_MAX: Duration = Duration::from_millis(500);
 /// Batches of answers on their way to the server, each of at most `executor.batch_commands_max`.
 const ANSWER_BATCHES_MAX: usize = 64;
+/// Forgotten sinks whose cursors wait to be removed; those of more are removed by the next start.
+const FORGOTTEN_MAX: usize = 64;
 
 /// A thread has ended, and how.
 struct Ended {
@@ -134,10 +137,18 @@ impl Daemon {
         machine.note_holder();
         let listener = machine.take_listener()?;
 
-        let (submit, requests) = bounded::<Envelope>(config.executor.queue_commands_max);
+        let (submit, requests) = Server::request_queue(&server_options);
+        let status = Arc::new(StatusModel::new(core.executor.store().status(), config.journal.bytes_max));
         let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);
-        let monitors = core.workers.iter().map(|worker| worker.monitor()).collect();
-        let (server, handle) = Server::new(listener, server_options, submit, answers, clock, monitors)?;
+        let ports = ServerPorts {
+            requests: submit,
+            answers,
+            clock,
+            store: Arc::clone(&status),
+            sinks: core.workers.iter().map(|worker| worker.monitor()).collect(),
+            targets: Vec::new(),
+        };
+        let (server, handle) = Server::new(listener, server_options, ports)?;
 
         let relays: Vec<_> = core
             .workers
@@ -153,12 +164,14 @@ impl Daemon {
         let executor_heartbeat = Arc::new(AtomicU64::new(0));
         let (_decide, decisions) = bounded::<DecisionBatch>(relays.len().max(1));
         let (tasks, tasks_heard) = bounded::<Task<Store>>(1);
+        let (_forget, forgotten) = bounded::<String>(FORGOTTEN_MAX);
         let (maintenance_goes_on, maintenance_stops) = bounded(0);
         let command_loop = CommandLoop {
             requests,
             decisions,
             tasks: tasks_heard,
             answers: answer,
+            status: Arc::clone(&status),
             answers_ready: {
                 let handle = handle.clone();
                 Box::new(move || handle.answers_ready())
@@ -177,9 +190,9 @@ impl Daemon {
         supervise("executor", &end, move || Ok(command_loop.run(executor)?))?;
         let segments = Arc::clone(&journal.index);
         supervise("maintenance", &end, {
-            let segments = Arc::clone(&segments);
+            let shown = MaintenanceView { forgotten, status: Arc::clone(&status) };
             move || {
-                maintenance::run(maintenance, tasks, segments, &maintenance_stops);
+                maintenance::run(maintenance, tasks, journal, &shown, &maintenance_stops);
                 Ok(())
             }
         })?;
