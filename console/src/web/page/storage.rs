@@ -1,0 +1,234 @@
+//! The journal, replays, and who decided what.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use super::command::shell;
+use super::format::{bytes, clock_time, count, count_or_dash, dash, outside, path_part, visible};
+use super::layout::{Place, page};
+use super::overview::state;
+use super::problem;
+use super::sink::{eta_of, order_link};
+use super::value::{list, number, shown, text};
+use crate::daemon::CallError;
+use crate::telemetry::{Journal, Snapshot, Status};
+use crate::web::app::App;
+
+/// Decisions on the page, the newest.
+const DECISIONS_MAX: usize = 100;
+/// Decisions in one answer.
+const ANSWER_MAX: u64 = 1_000;
+/// How far back to look for decisions, in plans, one try after the other. Most plans are orders'.
+const LOOK_BACK: [u64; 3] = [10_000, 1_000_000, u64::MAX];
+/// Answers that are read on from there.
+const ANSWERS_MAX: usize = 4;
+
+/// `/storage`
+pub async fn storage(State(app): State<Arc<App>>) -> Response {
+    let snapshot = app.sampler.fresh().await;
+    let replays = app.daemon.query("replay.list", &Value::Null).await;
+    let decisions = newest_decisions(&app, &snapshot).await;
+    let content = html! {
+        @if let Some(status) = snapshot.status() { (journal(&status.journal)) (positions(status)) }
+        (replay_section(&app, &snapshot, &replays))
+        (decision_section(&decisions))
+    };
+    page(&app, &snapshot, Place::Storage, "Storage and jobs", &content)
+}
+
+fn journal(journal: &Journal) -> Markup {
+    let share = match (journal.bytes, journal.bytes_max) {
+        (Some(used), Some(max)) if max > 0 => Some((used, max)),
+        (_, _) => None,
+    };
+    html! {
+        section aria-labelledby="journal" {
+            h2 #journal { "Journal" }
+            dl.figures #journal-figures data-live {
+                div { dt { "Durable up to" } dd { (count_or_dash(journal.durable_lsn)) small { "LSN" } } }
+                div { dt { "Checkpoint" } dd { (count_or_dash(journal.checkpoint_lsn)) small { "LSN" } } }
+                div { dt { "A restart redoes" } dd {
+                    (journal.durable_lsn.zip(journal.checkpoint_lsn).map_or_else(dash, |(end, from)| count(end.saturating_sub(from))))
+                    small { "plans" }
+                } }
+                div { dt { "Segments" } dd { (count_or_dash(journal.segments)) } }
+                div { dt { "Size" } dd { (journal.bytes.map_or_else(dash, bytes)) @if let Some(max) = journal.bytes_max { small { "of " (bytes(max)) } } } }
+                div { dt { "Oldest segment kept by" } dd.text { (journal.pinned_by.as_deref().map_or_else(|| html! { "nothing" }, outside)) } }
+            }
+            @if let Some((used, max)) = share {
+                div #budget data-live {
+                    meter min="0" max=(max) high=(max / 5 * 4) value=(used) aria-label="Share of journal.bytes_max in use" {
+                        (bytes(used)) " of " (bytes(max))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn positions(status: &Status) -> Markup {
+    html! {
+        section aria-labelledby="positions" {
+            h2 #positions { "Where the sinks are" }
+            table.cards #position-table data-live {
+                thead { tr {
+                    th scope="col" { "Sink" } th.number scope="col" { "Settled up to" } th.number scope="col" { "Behind" }
+                    th.number scope="col" { "Parked events" }
+                } }
+                tbody {
+                    @for sink in &status.sinks {
+                        tr {
+                            th scope="row" { a href={ "/sinks/" (path_part(&sink.name)) } { (outside(&sink.name)) } }
+                            td.number data-label="Settled up to" { (count_or_dash(sink.acked_sequence)) }
+                            td.number data-label="Behind" { (count(sink.lag_events)) }
+                            td.number data-label="Parked events" { (count(sink.parked_events)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn replay_section(app: &App, snapshot: &Snapshot, replays: &Result<Value, CallError>) -> Markup {
+    html! {
+        section aria-labelledby="replays" {
+            h2 #replays { "Replays" }
+            div #replay-list data-live {
+                @match replays {
+                    Err(error) => { (problem::note("replay.list", error)) }
+                    Ok(answer) if list(answer, "replays").is_empty() => p.empty { "No replay was started." },
+                    Ok(answer) => table.cards {
+                        thead { tr {
+                            th scope="col" { "Replay" } th scope="col" { "Sink" } th scope="col" { "State" } th scope="col" { "Progress" }
+                            th.number scope="col" { "Delivered" } th.number scope="col" { "Failed" }
+                            th.number scope="col" { "Remaining" } th.number scope="col" { "ETA" } th scope="col" { span.hidden { "Actions" } }
+                        } }
+                        tbody { @for replay in list(answer, "replays") { (replay_row(app, replay)) } }
+                    },
+                }
+            }
+            @if app.flags.actions { (replay_form(snapshot)) }
+            @else {
+                p.how { "Start one with " code { (shell(&["orderd", "replay", "start", "SINK", "--from", "X", "--to", "Y", "--dry-run"])) } }
+            }
+        }
+    }
+}
+
+fn replay_row(app: &App, replay: &Value) -> Markup {
+    let id = replay.get("replay_id").map(shown).unwrap_or_default();
+    let of = |name| number(replay, name).unwrap_or_default();
+    let done = of("delivered").saturating_add(of("failed"));
+    html! {
+        tr {
+            th scope="row" { (outside(&id)) }
+            td data-label="Sink" { (outside(text(replay, "sink").unwrap_or_default())) }
+            td data-label="State" { (state(text(replay, "state").unwrap_or_default())) }
+            td data-label="Progress" {
+                progress max=(done.saturating_add(of("remaining")).max(1)) value=(done) aria-label={ "Progress of replay " (visible(&id)) } {}
+            }
+            td.number data-label="Delivered" { (count_or_dash(number(replay, "delivered"))) }
+            td.number data-label="Failed" { (count_or_dash(number(replay, "failed"))) }
+            td.number data-label="Remaining" { (count_or_dash(number(replay, "remaining"))) }
+            td.number data-label="ETA" { (eta_of(replay)) }
+            td.buttons {
+                @if app.flags.actions && text(replay, "state") == Some("running") {
+                    button type="button" id={ "cancel-" (path_part(&id)) } data-title={ "Cancel replay " (visible(&id)) } data-body="{}"
+                        data-path={ "/api/v1/replays/" (path_part(&id)) "/cancel" } data-text="What it has delivered stays delivered." { "Cancel…" }
+                }
+            }
+        }
+    }
+}
+
+fn replay_form(snapshot: &Snapshot) -> Markup {
+    let sinks = snapshot.status().map_or(&[][..], |status| &status.sinks);
+    html! {
+        form.filter #replay-form data-title="Start a replay" data-path="/api/v1/replays" data-preview="dry_run"
+            data-text="Hands a range of the journal to one sink again, beside the live events." {
+            label { "Sink " select name="sink" required { @for sink in sinks { option value=(sink.name) { (visible(&sink.name)) } } } }
+            label { "From " input name="from" required autocomplete="off" placeholder="sequence or time"; }
+            label { "To " input name="to" required autocomplete="off" placeholder="sequence or time"; }
+            label { "Events/s " input name="rate_events_per_s_max" type="number" min="1" placeholder="500"; }
+            button { "Preview…" }
+        }
+    }
+}
+
+/// The newest decisions: from ever further back until there are enough.
+async fn newest_decisions(app: &App, snapshot: &Snapshot) -> Result<Vec<Value>, CallError> {
+    let end = snapshot.status().and_then(|status| status.journal.durable_lsn).unwrap_or_default();
+    let mut found = Vec::new();
+    for distance in LOOK_BACK {
+        let from = end.saturating_sub(distance);
+        found = decisions_after(app, from).await?;
+        if found.len() >= DECISIONS_MAX || from == 0 {
+            break;
+        }
+    }
+    let superfluous = found.len().saturating_sub(DECISIONS_MAX);
+    found.drain(..superfluous);
+    found.reverse();
+    Ok(found)
+}
+
+async fn decisions_after(app: &App, lsn: u64) -> Result<Vec<Value>, CallError> {
+    let mut after = json!(lsn);
+    let mut found = Vec::new();
+    for _ in 0..ANSWERS_MAX {
+        let params = json!({"after_lsn": after, "limit": ANSWER_MAX});
+        let answer = app.daemon.query("decision.list", &params).await?;
+        found.extend_from_slice(list(&answer, "decisions"));
+        match answer.get("next") {
+            Some(next) if !next.is_null() => after = next.clone(),
+            Some(_) | None => break,
+        }
+    }
+    Ok(found)
+}
+
+fn decision_section(decisions: &Result<Vec<Value>, CallError>) -> Markup {
+    html! {
+        section aria-labelledby="decisions" {
+            h2 #decisions { "Decisions" }
+            div #decision-list data-live {
+                @match decisions {
+                    Err(error) => { (problem::note("decision.list", error)) }
+                    Ok(decisions) if decisions.is_empty() => p.empty { "The journal holds no decision." },
+                    Ok(decisions) => table.cards {
+                        thead { tr {
+                            th.number scope="col" { "LSN" } th scope="col" { "At" } th scope="col" { "Decision" } th scope="col" { "Sink" }
+                            th scope="col" { "Of" } th.number scope="col" { "User" } th scope="col" { "Reason" }
+                        } }
+                        tbody { @for decision in decisions { (decision_row(decision)) } }
+                    },
+                }
+            }
+        }
+    }
+}
+
+fn decision_row(record: &Value) -> Markup {
+    let decision = record.get("delivery").unwrap_or(record);
+    let range = (decision.get("from"), decision.get("to"));
+    html! {
+        tr {
+            td.number data-label="LSN" { (count_or_dash(number(record, "lsn"))) }
+            td data-label="At" { (clock_time(text(decision, "at").unwrap_or_default())) }
+            td data-label="Decision" { (outside(&text(decision, "kind").unwrap_or_default().replace('_', " "))) }
+            td data-label="Sink" { (outside(text(decision, "sink").unwrap_or_default())) }
+            td data-label="Of" {
+                @if let Some(order) = text(decision, "order_id") { (order_link(Some(order))) " " }
+                @if let Some(sequence) = number(decision, "sequence") { small { "event " (count(sequence)) } }
+                @if let (Some(from), Some(to)) = range { small { "events " (outside(&shown(from))) " to " (outside(&shown(to))) } }
+            }
+            td.number data-label="User" { (decision.get("uid").map(shown).unwrap_or_default()) }
+            td.error data-label="Reason" { (outside(text(decision, "reason").unwrap_or_default())) }
+        }
+    }
+}
