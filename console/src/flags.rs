@@ -80,8 +80,8 @@ impl Flags {
             return Err(Failure::new(
                 Exit::Usage,
                 format!(
-                    "refusing to listen on {} without a token: other machines reach it; give --token-file, or listen on \
-                     127.0.0.1, [::1] or unix:PATH",
+                    "refusing to listen on {} without a token: other machines reach it; give --token-file, or listen \
+                     on 127.0.0.1, [::1] or unix:PATH",
                     self.listen
                 ),
             ));

@@ -120,8 +120,8 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
     beside.push(format!(".{}", std::process::id()));
     let beside = PathBuf::from(beside);
     let listener = UnixListener::bind(&beside)?;
-    let placed = fs::set_permissions(&beside, fs::Permissions::from_mode(SOCKET_MODE))
-        .and_then(|()| fs::rename(&beside, path));
+    let placed =
+        fs::set_permissions(&beside, fs::Permissions::from_mode(SOCKET_MODE)).and_then(|()| fs::rename(&beside, path));
     if let Err(error) = placed {
         fs::remove_file(&beside).ok();
         return Err(error);

@@ -22,8 +22,7 @@ pub fn run(flags: Flags) -> Result<(), Failure> {
     flags.check()?;
     let token = flags.token_file.as_deref().map(Token::read).transpose()?;
     let socket = flags.socket.clone().map_or_else(find_socket, Ok)?;
-    let daemon =
-        Daemon::new(socket, flags.daemon_timeout(), flags.daemon_bytes_max, flags.daemon_connections_max);
+    let daemon = Daemon::new(socket, flags.daemon_timeout(), flags.daemon_bytes_max, flags.daemon_connections_max);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

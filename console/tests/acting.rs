@@ -20,14 +20,32 @@ fn each_action_is_one_call_of_the_daemon() {
     let console = start(&daemon);
     let lane = daemon.state().world.lanes[0].1["order_id"].clone();
     let cases = [
-        ("/api/v1/sinks/events/pause", json!({"reason": "stock"}), "sink.pause", json!({"sink": "events", "reason": "stock"})),
+        (
+            "/api/v1/sinks/events/pause",
+            json!({"reason": "stock"}),
+            "sink.pause",
+            json!({"sink": "events", "reason": "stock"}),
+        ),
         ("/api/v1/sinks/events/resume", json!({}), "sink.resume", json!({"sink": "events"})),
         ("/api/v1/sinks/events/retry", json!({}), "sink.retry", json!({"sink": "events"})),
-        ("/api/v1/lanes/requeue", json!({"sink": "billing", "all": true, "dry_run": true}), "lane.requeue",
-            json!({"sink": "billing", "all": true, "dry_run": true})),
-        ("/api/v1/lanes/skip", json!({"sink": "billing", "order_id": lane, "sequence": 40_000, "reason": "test"}), "lane.skip",
-            json!({"sink": "billing", "order_id": lane, "sequence": 40_000, "reason": "test"})),
-        ("/api/v1/replays", json!({"sink": "events", "from": 1, "to": 9}), "replay.start", json!({"sink": "events", "from": 1, "to": 9})),
+        (
+            "/api/v1/lanes/requeue",
+            json!({"sink": "billing", "all": true, "dry_run": true}),
+            "lane.requeue",
+            json!({"sink": "billing", "all": true, "dry_run": true}),
+        ),
+        (
+            "/api/v1/lanes/skip",
+            json!({"sink": "billing", "order_id": lane, "sequence": 40_000, "reason": "test"}),
+            "lane.skip",
+            json!({"sink": "billing", "order_id": lane, "sequence": 40_000, "reason": "test"}),
+        ),
+        (
+            "/api/v1/replays",
+            json!({"sink": "events", "from": 1, "to": 9}),
+            "replay.start",
+            json!({"sink": "events", "from": 1, "to": 9}),
+        ),
         ("/api/v1/replays/7/cancel", json!({}), "replay.cancel", json!({"replay_id": 7})),
     ];
     for (path, body, method, params) in cases {
@@ -44,7 +62,12 @@ fn a_sink_action_needs_no_body() {
     let daemon = FakeDaemon::start(World::busy());
     let console = start(&daemon);
     let bearer = format!("Bearer {TOKEN}");
-    let reply = console.request("POST", "/api/v1/sinks/events/retry", &[("Authorization", &bearer), ("Content-Length", "0")], "");
+    let reply = console.request(
+        "POST",
+        "/api/v1/sinks/events/retry",
+        &[("Authorization", &bearer), ("Content-Length", "0")],
+        "",
+    );
     assert_eq!(reply.code, 200, "{}", reply.body);
 }
 
@@ -86,7 +109,8 @@ fn only_a_json_object_of_limited_size_is_a_body() {
 fn there_are_no_other_actions() {
     let daemon = FakeDaemon::start(World::busy());
     let console = start(&daemon);
-    for path in ["/api/v1/sinks/events/forget", "/api/v1/sinks/events/skip_to", "/api/v1/lanes/park", "/api/v1/nothing"] {
+    for path in ["/api/v1/sinks/events/forget", "/api/v1/sinks/events/skip_to", "/api/v1/lanes/park", "/api/v1/nothing"]
+    {
         assert_eq!(console.act(path, TOKEN, "{}").code, 404, "{path}");
     }
     for method in ["PUT", "DELETE", "PATCH"] {

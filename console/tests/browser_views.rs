@@ -1,1 +1,351 @@
-//! later
+//! The pages in a real browser.
+
+use serde_json::{Value, json};
+
+use crate::support::browser::Browser;
+use crate::support::console::Console;
+use crate::support::eventually;
+use crate::support::fake_daemon::FakeDaemon;
+use crate::support::world::{ORDER, World, with};
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+/// Scripts, styles, frames, requests to elsewhere: each of them would be a complaint or an address.
+const EVIL: &str = "</script><script>alert(1)</script><img src=\"http://evil.example/x\" onerror=\"alert(2)\">\
+     <style>*{display:none}</style><iframe src=\"http://evil.example/\"></iframe>\"'`--><svg onload=alert(3)>\
+     {{7*7}}${7*7}%3Cscript%3E\u{202e}\u{0}\n";
+
+fn start(daemon: &FakeDaemon, flags: &[&str]) -> Console {
+    let file = daemon.socket().with_file_name("token");
+    std::fs::write(&file, TOKEN).unwrap();
+    let mut all = flags.to_vec();
+    if flags.contains(&"--actions") {
+        all.extend(["--token-file", file.to_str().unwrap()]);
+    }
+    Console::start(&daemon.socket(), &all)
+}
+
+fn pages() -> Vec<String> {
+    vec![
+        "/".into(),
+        "/sinks/billing".into(),
+        "/sinks/billing?window=1h".into(),
+        "/parked".into(),
+        format!("/orders/{ORDER}"),
+        "/storage".into(),
+    ]
+}
+
+fn assert_clean(browser: &Browser, console: &Console) {
+    assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
+    let own = format!("http://{}/", console.address);
+    let foreign: Vec<_> =
+        browser.requested.iter().filter(|url| !url.starts_with(&own) && *url != "about:blank").collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+}
+
+#[test]
+fn every_page_loads_and_refreshes_without_a_complaint_or_another_host() {
+    let daemon = FakeDaemon::start(World::busy());
+    let console = start(&daemon, &["--actions"]);
+    let mut browser = Browser::start();
+    for page in pages() {
+        browser.open(&format!("http://{}{page}", console.address));
+        assert_eq!(browser.evaluate("document.querySelectorAll('main h1').length"), 1, "{page}");
+        assert_eq!(
+            browser.evaluate("getComputedStyle(document.querySelector('main')).maxWidth"),
+            "1560px",
+            "{page} has no style"
+        );
+        let asked = browser.requested.len();
+        browser.evaluate("refresh()");
+        browser.until("!loading");
+        assert!(browser.requested.len() > asked, "{page} does not refresh");
+        assert_eq!(browser.evaluate("violations"), json!([]), "{page}");
+    }
+    assert_clean(&browser, &console);
+}
+
+#[test]
+fn hostile_text_in_every_field_stays_text() {
+    let mut world = World::busy();
+    let mut hostile = |value: &mut Value| poison(value);
+    world.lanes.iter_mut().for_each(|(_, lane)| hostile(lane));
+    world.failures.iter_mut().for_each(&mut hostile);
+    hostile(&mut world.trace);
+    world.replays.iter_mut().for_each(&mut hostile);
+    world.decisions.iter_mut().for_each(&mut hostile);
+    // The order keeps its id, so that its page is found; the sink keeps its name.
+    world.trace["order"]["order_id"] = json!(ORDER);
+    for sink in &mut world.sinks {
+        let name = sink["name"].clone();
+        poison(sink);
+        *sink = with(sink.clone(), json!({"name": name, EVIL: EVIL}));
+    }
+    let sink = with(world.sinks[0].clone(), json!({"name": EVIL, "parked_lanes": 3}));
+    world.sinks.push(sink);
+    let daemon = FakeDaemon::start(world);
+    let console = start(&daemon, &["--actions"]);
+    let mut browser = Browser::start();
+    let evil_sink: String = EVIL.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    for page in pages().into_iter().chain([
+        format!("/sinks/{evil_sink}"),
+        format!("/parked?sink={evil_sink}&reason_contains={evil_sink}"),
+        format!("/orders/{evil_sink}"),
+    ]) {
+        browser.open(&format!("http://{}{page}", console.address));
+        browser.evaluate("refresh()");
+        browser.until("!loading");
+        let foreign = "document.querySelectorAll('img, iframe, style, script:not([src=\"/assets/app.js\"]), [onload], [onerror], [style]').length";
+        assert_eq!(browser.evaluate(foreign), 0, "{page}");
+        assert_eq!(browser.evaluate("violations"), json!([]), "{page}");
+        let shown = browser.evaluate("document.body.innerText.includes('alert(1)')");
+        assert_eq!(shown, true, "{page} does not show the text");
+        // What opens a dialog puts foreign text into it, too.
+        if browser.evaluate("!!document.querySelector('button[data-path]')") == json!(true) {
+            browser.evaluate("document.querySelector('button[data-path]').click()");
+            assert_eq!(browser.evaluate("document.querySelectorAll('dialog img, dialog script').length"), 0, "{page}");
+        }
+    }
+    // A page that is not found is a complaint of the browser's log, and nothing else is.
+    browser.complaints.retain(|complaint| !complaint.contains("status of 404"));
+    assert_clean(&browser, &console);
+}
+
+/// Every text becomes hostile.
+fn poison(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = EVIL.to_owned(),
+        Value::Array(items) => items.iter_mut().for_each(poison),
+        Value::Object(members) => members.values_mut().for_each(poison),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[test]
+fn no_page_is_wider_than_the_window_at_360_and_1600_pixels() {
+    let daemon = FakeDaemon::start(World::busy());
+    let console = start(&daemon, &["--actions"]);
+    let mut browser = Browser::start();
+    for width in [360, 1_600] {
+        browser.size(width, 800);
+        for page in pages() {
+            browser.open(&format!("http://{}{page}", console.address));
+            let wide = browser.evaluate("document.documentElement.scrollWidth");
+            assert!(wide.as_u64().unwrap() <= u64::from(width), "{page} is {wide} wide at {width}");
+        }
+    }
+}
+
+#[test]
+fn words_stand_out_from_their_background_in_light_and_dark() {
+    let daemon = FakeDaemon::start(World::busy());
+    let console = start(&daemon, &["--actions"]);
+    let mut browser = Browser::start();
+    for scheme in ["light", "dark"] {
+        browser.colours(scheme);
+        for page in pages() {
+            browser.open(&format!("http://{}{page}", console.address));
+            let weak = browser.evaluate(CONTRAST);
+            assert_eq!(weak, json!([]), "{page} in {scheme}");
+        }
+    }
+}
+
+/// Texts with a contrast below 4.5 to 1, the least that WCAG calls readable.
+const CONTRAST: &str = r"(() => {
+    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const rgb = (colour, under) => {
+        canvas.fillStyle = `rgb(${under.join(',')})`; canvas.fillRect(0, 0, 1, 1);
+        canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const back = (node) => node ? rgb(getComputedStyle(node).backgroundColor, back(node.parentElement)) : [255, 255, 255];
+    const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
+    const weak = [];
+    for (const node of document.querySelectorAll('body *')) {
+        const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+        if (!own || !node.getClientRects().length || node.closest('.hidden, option')) continue;
+        const under = back(node);
+        const [a, b] = [light(rgb(getComputedStyle(node).color, under)), light(under)];
+        const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+        if (ratio < 4.5) weak.push(`${ratio.toFixed(1)} ${node.className} ${node.textContent.trim().slice(0, 40)}`);
+    }
+    return weak;
+})()";
+
+#[test]
+fn the_keyboard_reaches_everything_and_focus_survives_a_refresh() {
+    let daemon = FakeDaemon::start(World::busy());
+    let console = start(&daemon, &["--actions"]);
+    let mut browser = Browser::start();
+    browser.open(&format!("http://{}/", console.address));
+    let mut reached = Vec::new();
+    for _ in 0..40 {
+        browser.press("Tab");
+        reached
+            .push(browser.evaluate("(document.activeElement.id || document.activeElement.textContent || '').trim()"));
+    }
+    for expected in [
+        "Skip to the content",
+        "Overview",
+        "find",
+        "refresh",
+        "sink-events",
+        "sink-billing",
+        "parked-billing",
+        "sink-audit",
+    ] {
+        assert!(reached.iter().any(|name| name == expected), "{expected} is not among {reached:?}");
+    }
+    browser.evaluate("document.getElementById('sink-billing').focus()");
+    let before = browser.evaluate("window.row = document.getElementById('sink-table'), true");
+    assert_eq!(before, true);
+    browser.evaluate("refresh()");
+    browser.until("row !== document.getElementById('sink-table')");
+    assert_eq!(browser.evaluate("document.activeElement.id"), "sink-billing");
+    // The search from the keyboard alone.
+    browser.evaluate("document.getElementById('find').focus()");
+    browser.type_text(ORDER);
+    browser.press("Enter");
+    browser.until(&format!("location.pathname === '/orders/{ORDER}'"));
+}
+
+#[test]
+fn an_operator_previews_and_requeues_with_the_keyboard_alone() {
+    let daemon = FakeDaemon::start(World::busy());
+    let console = start(&daemon, &["--actions"]);
+    let mut browser = Browser::start();
+    browser.open(&format!("http://{}/parked", console.address));
+    browser.evaluate("document.querySelector('.group-head button').focus()");
+    browser.press("Enter");
+    browser.until("!!document.querySelector('dialog[open]') && document.activeElement.id === 'token'");
+    browser.type_text("a wrong token");
+    browser.press("Enter");
+    browser.until("document.querySelector('dialog pre.bad')?.textContent.includes('Bearer')");
+    browser.evaluate("document.getElementById('token').value = ''; document.getElementById('token').focus()");
+    browser.type_text(TOKEN);
+    // Enter is the first button: the preview.
+    browser.press("Enter");
+    browser.until("document.querySelector('dialog pre:not(.bad)')?.textContent.startsWith('Would take: ')");
+    assert!(
+        browser.evaluate("document.querySelector('dialog pre').textContent").as_str().unwrap().contains("lanes 18")
+    );
+    let requeues = |daemon: &FakeDaemon| {
+        daemon
+            .state()
+            .calls
+            .iter()
+            .filter(|(method, _)| method == "lane.requeue")
+            .map(|(_, params)| params.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(requeues(&daemon).len(), 1);
+    assert_eq!(requeues(&daemon)[0]["dry_run"], true);
+    browser.evaluate("document.getElementById('reason').value = 'customer was added'");
+    browser.evaluate("document.querySelector('dialog button.main').focus()");
+    browser.press("Enter");
+    browser.until("document.querySelector('dialog pre').textContent.startsWith('Done. ')");
+    let last = requeues(&daemon).pop().unwrap();
+    assert_eq!(
+        last,
+        json!({"sink": "billing", "all": true, "state": "rejected", "reason_contains": "HTTP 422: unknown customer", "reason": "customer was added"})
+    );
+    browser.press("Escape");
+    browser.until("!document.querySelector('dialog')");
+    browser.complaints.retain(|complaint| !complaint.contains("status of 401"));
+    assert_clean(&browser, &console);
+}
+
+#[test]
+fn skipping_shows_what_is_passed_over_and_asks_for_a_reason() {
+    let daemon = FakeDaemon::start(World::busy());
+    let console = start(&daemon, &["--actions"]);
+    let mut browser = Browser::start();
+    browser.open(&format!("http://{}/parked", console.address));
+    browser.evaluate("document.querySelector('button[data-lane]').click()");
+    browser.until("document.querySelector('dialog pre')?.textContent.includes('OrderCompleted')");
+    browser.evaluate(&format!(
+        "document.getElementById('token').value = '{TOKEN}'; document.querySelector('dialog button.main').click()"
+    ));
+    assert!(!daemon.state().calls.iter().any(|(method, _)| method == "lane.skip"), "skipped without a reason");
+    browser.evaluate("document.getElementById('reason').value = 'a test order'; document.querySelector('dialog button.main').click()");
+    eventually("it is skipped", || {
+        daemon
+            .state()
+            .calls
+            .iter()
+            .any(|(method, params)| method == "lane.skip" && params["reason"] == "a test order")
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_page_says_that_the_console_or_the_daemon_went_away() {
+    let daemon = FakeDaemon::start(World::busy());
+    let console = start(&daemon, &[]);
+    let mut browser = Browser::start();
+    browser.open(&format!("http://{}/", console.address));
+    daemon.stop();
+    browser.until("document.getElementById('banners').textContent.includes('No daemon.')");
+    daemon.listen();
+    browser.until("!document.getElementById('banners').textContent.includes('No daemon.')");
+    drop(console);
+    browser.until("document.getElementById('banners').textContent.includes('does not answer')");
+}
+
+/// Pictures for docs/console.md: `just console-pictures`. They need history, so the console runs for a while first.
+#[test]
+#[ignore = "takes five minutes; writes docs/console/*.png"]
+fn pictures() {
+    let seconds = std::env::var("PICTURES_AFTER_S").ok().and_then(|text| text.parse().ok()).unwrap_or(300);
+    let folder = std::env::var("PICTURES_DIR")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/console").to_owned());
+    let daemon = FakeDaemon::start(World::busy());
+    let console = start(&daemon, &["--actions"]);
+    console.get("/");
+    std::thread::sleep(std::time::Duration::from_secs(seconds));
+    let mut browser = Browser::start();
+    let order = format!("/orders/{ORDER}");
+    let views = [
+        ("overview", "/"),
+        ("sink", "/sinks/accounting?window=5m"),
+        ("parked", "/parked"),
+        ("order", order.as_str()),
+        ("storage", "/storage"),
+    ];
+    std::fs::create_dir_all(&folder).unwrap();
+    for (scheme, width, height) in [("light", 1_280, 860), ("dark", 1_280, 860), ("light", 360, 760)] {
+        browser.colours(scheme);
+        browser.size(width, height);
+        for (name, path) in views {
+            browser.open(&format!("http://{}{path}", console.address));
+            let file = format!("{folder}/{name}-{scheme}-{width}.png");
+            let decode = format!("printf %s \"$(cat)\" | base64 -d > '{file}'");
+            let mut decoder = std::process::Command::new("sh")
+                .args(["-c", &decode])
+                .stdin(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            std::io::Write::write_all(&mut decoder.stdin.take().unwrap(), browser.screenshot().as_bytes()).unwrap();
+            assert!(decoder.wait().unwrap().success());
+        }
+    }
+}
+
+/// A check that cannot fail is none.
+#[test]
+fn the_browser_notices_what_the_policy_forbids() {
+    let daemon = FakeDaemon::start(World::busy());
+    let console = start(&daemon, &[]);
+    let mut browser = Browser::start();
+    browser.open(&format!("http://{}/", console.address));
+    let inline =
+        "document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.ran = 1' }))";
+    browser.evaluate(&format!("{inline}, true"));
+    browser.evaluate("document.querySelector('main').setAttribute('style', 'display: none')");
+    browser.evaluate("document.body.append(Object.assign(new Image(), { src: 'http://192.0.2.1/x.png' })), true");
+    browser.until("violations.length === 3");
+    assert_eq!(browser.evaluate("window.ran === undefined"), true);
+    assert!(browser.complaints.len() >= 3, "{:?}", browser.complaints);
+    assert_eq!(console.get("/").code, 200);
+}

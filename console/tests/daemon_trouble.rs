@@ -18,7 +18,9 @@ fn it_starts_before_the_daemon_and_finds_it_again_after_every_restart() {
     let console = Console::start(&daemon.socket(), &[]);
     assert_eq!(console.get("/api/v1/status").code, 503);
     assert_eq!(console.get("/livez").code, 200);
-    let up = |expected: u16| eventually("the status changes", || (console.get("/api/v1/status").code == expected).then_some(()));
+    let up = |expected: u16| {
+        eventually("the status changes", || (console.get("/api/v1/status").code == expected).then_some(()))
+    };
     for _ in 0..2 {
         daemon.listen();
         up(200);
@@ -67,8 +69,12 @@ fn what_an_older_daemon_does_not_know_is_said_on_the_page() {
         vec!["daemon.metrics", "sink.show", "lane.list", "replay.list", "decision.list", "order.trace"];
     let console = Console::start(&daemon.socket(), &[]);
     for (path, method) in [
-        ("/", "daemon.metrics"), ("/sinks/billing", "sink.show"), ("/parked", "lane.list"), ("/storage", "replay.list"),
-        ("/storage", "decision.list"), (order.as_str(), "order.trace"),
+        ("/", "daemon.metrics"),
+        ("/sinks/billing", "sink.show"),
+        ("/parked", "lane.list"),
+        ("/storage", "replay.list"),
+        ("/storage", "decision.list"),
+        (order.as_str(), "order.trace"),
     ] {
         let reply = console.get(path);
         assert_eq!(reply.code, 200, "{path}");

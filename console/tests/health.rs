@@ -24,7 +24,8 @@ fn ready_means_that_commands_are_taken() {
 
 #[test]
 fn a_sink_in_trouble_degrades_and_fails_only_where_a_flag_names_it() {
-    let sinks = vec![sink("events", "file", "idle"), with(sink("web", "subscription", "blocked"), json!({"last_error": "x"}))];
+    let sinks =
+        vec![sink("events", "file", "idle"), with(sink("web", "subscription", "blocked"), json!({"last_error": "x"}))];
     let daemon = FakeDaemon::start(World { sinks, ..World::default() });
     let lenient = Console::start(&daemon.socket(), &[]);
     let reply = lenient.get("/readyz");

@@ -75,7 +75,10 @@ fn every_page_says_what_there_is() {
     let order = format!("/orders/{ORDER}");
     let expected = [
         ("/", vec!["billing", "search index", "blocked", "WRONGPASS", "1 min 36 s", "never"]),
-        ("/sinks/billing", vec!["a status from 200 to 299", "Last failures", "unknown customer", "orderd sink pause billing"]),
+        (
+            "/sinks/billing",
+            vec!["a status from 200 to 299", "Last failures", "unknown customer", "orderd sink pause billing"],
+        ),
         ("/parked", vec!["unknown customer …", "18 lanes, 27 events", "HTTP 503", "orderd lane requeue billing --all"]),
         (&order, vec!["OrderPlaced", "OrderCompleted", "in flight", "parked", "waits for event 40310"]),
         ("/storage", vec!["search-index", "4,200,311", "61,200", "stock-taking until 18:00", "replay started"]),
@@ -107,7 +110,10 @@ fn the_search_leads_to_the_order() {
     let reply = console.get(&format!("/orders?id=+{ORDER}+"));
     assert_eq!((reply.code, reply.header("location")), (303, Some(format!("/orders/{ORDER}").as_str())));
     // No id leads to another host.
-    assert_eq!(console.get("/orders?id=//evil.example").header("location"), Some("/orders/%2f%2fevil%2eexample".replace("%2e", ".").as_str()));
+    assert_eq!(
+        console.get("/orders?id=//evil.example").header("location"),
+        Some("/orders/%2f%2fevil%2eexample".replace("%2e", ".").as_str())
+    );
 }
 
 #[test]

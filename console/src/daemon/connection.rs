@@ -44,7 +44,7 @@ impl Connection {
         }
         let mut line = request.to_string().into_bytes();
         line.push(b'\n');
-        // A daemon that refuses the connection says why before it closes it: read that also if the request found no taker.
+        // A daemon that refuses a connection says why before it closes it: read that, too.
         let sent = self.stream.get_mut().write_all(&line).await;
         let answer = self.read_answer().await?;
         // The answer to a connection over the limit has no id of ours.

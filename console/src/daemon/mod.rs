@@ -65,12 +65,7 @@ impl Daemon {
     ///
     /// # Errors
     /// The daemon refused, or did not answer in time.
-    pub async fn call(
-        &self,
-        connection: &mut Connection,
-        method: &str,
-        params: &Value,
-    ) -> Result<Value, CallError> {
+    pub async fn call(&self, connection: &mut Connection, method: &str, params: &Value) -> Result<Value, CallError> {
         within(self.timeout, connection.call(method, params)).await
     }
 }

@@ -116,7 +116,11 @@ impl Exposition {
             write!(pairs, "{comma}{label}=\"{text}\"").ok();
         }
         let pairs = if pairs.is_empty() { pairs } else { format!("{{{pairs}}}") };
-        let value = if value.is_infinite() { if value > 0.0 { "+Inf".into() } else { "-Inf".into() } } else { value.to_string() };
+        let value = if value.is_infinite() {
+            if value > 0.0 { "+Inf".into() } else { "-Inf".into() }
+        } else {
+            value.to_string()
+        };
         writeln!(self.text, "{name}{pairs} {value}").ok();
     }
 }
@@ -158,7 +162,9 @@ mod tests {
     fn a_histogram_has_buckets_a_sum_and_a_count() {
         let (text, _) = rendered(serde_json::json!([{
             "name": "h", "kind": "histogram", "help": "H.",
-            "samples": [{"labels": {}, "buckets": [{"le": "0.1", "count": 1}, {"le": "+Inf", "count": 2}], "sum": 7, "count": 2}]
+            "samples": [{
+                "labels": {}, "buckets": [{"le": "0.1", "count": 1}, {"le": "+Inf", "count": 2}], "sum": 7, "count": 2,
+            }]
         }]));
         assert!(text.ends_with("h_bucket{le=\"0.1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 7\nh_count 2\n"), "{text}");
     }

@@ -26,8 +26,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 
 /// Metrics whose percentiles the charts show; the first that the daemon has.
 const COMMAND_DURATIONS: [&str; 2] = ["orderd_command_duration_seconds", "orderd_commit_duration_seconds"];
-const DELIVERY_DURATIONS: [&str; 2] =
-    ["orderd_sink_delivery_duration_seconds", "orderd_sink_commit_to_ack_seconds"];
+const DELIVERY_DURATIONS: [&str; 2] = ["orderd_sink_delivery_duration_seconds", "orderd_sink_commit_to_ack_seconds"];
 
 /// What the sampler shares with the pages.
 #[derive(Debug)]
@@ -41,7 +40,11 @@ impl Sampler {
     /// No sample yet.
     #[must_use]
     pub fn new(history: History) -> Self {
-        Self { newest: watch::Sender::new(Arc::new(Snapshot::none())), wanted: Notify::new(), history: Mutex::new(history) }
+        Self {
+            newest: watch::Sender::new(Arc::new(Snapshot::none())),
+            wanted: Notify::new(),
+            history: Mutex::new(history),
+        }
     }
 
     /// The newest sample, which is older than [`FRESH`] only if the daemon is slow.
@@ -171,10 +174,8 @@ impl Rates {
         let sinks = status.sinks.iter().map(|sink| {
             let (delivered, durations_before) = before.remove(&sink.name).unwrap_or_default();
             let durations = Buckets::sum(deliveries.iter().flat_map(|family| family.with_label("sink", &sink.name)));
-            let rate = sink.rate_events_per_s.map_or_else(
-                || per_second(delivered, sink.delivered_total, elapsed),
-                narrow,
-            );
+            let rate =
+                sink.rate_events_per_s.map_or_else(|| per_second(delivered, sink.delivered_total, elapsed), narrow);
             let age = sink.lag_ms.map_or(0.0, |ms| narrow(wide(ms) / 1_000.0));
             let point = [narrow(wide(sink.lag_events)), age, rate, f32::NAN, f32::NAN];
             let point = with_percentiles(point, 3, &durations.since(&durations_before));

@@ -1,8 +1,8 @@
 //! What the console counts of itself.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Counts since the start.
 #[derive(Debug, Default)]

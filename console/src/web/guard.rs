@@ -32,7 +32,8 @@ const SECURITY_HEADERS: [(&str, &str); 7] = [
 
 /// An error as the API writes it.
 pub fn refuse(code: StatusCode, kind: &str, message: &str) -> Response {
-    let error = json!({"error": {"code": code.as_u16(), "message": message, "data": {"kind": kind, "retryable": false}}});
+    let error =
+        json!({"error": {"code": code.as_u16(), "message": message, "data": {"kind": kind, "retryable": false}}});
     (code, Json(error)).into_response()
 }
 
@@ -74,7 +75,8 @@ pub async fn host(State(app): State<Arc<App>>, request: Request, next: Next) -> 
 /// What a page of another site makes the browser send is refused, reading included; following a link to us is not.
 pub async fn origin(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let foreign_origin = headers.get_all(ORIGIN).iter().any(|origin| !origin.to_str().is_ok_and(|o| app.hosts.has_origin(o)));
+    let foreign_origin =
+        headers.get_all(ORIGIN).iter().any(|origin| !origin.to_str().is_ok_and(|o| app.hosts.has_origin(o)));
     let is = |name: &str, values: &[&str]| {
         headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| values.contains(&value))
     };

@@ -57,7 +57,9 @@ mod tests {
         for ours in ["127.0.0.1:7480", "localhost:7480", "LOCALHOST:7480", "[::1]:7480", "orders.example"] {
             assert!(hosts.has(ours), "{ours}");
         }
-        for other in ["", "127.0.0.1", "127.0.0.1:80", "evil.example", "127.0.0.1:7480.evil.example", "x.localhost:7480"] {
+        for other in
+            ["", "127.0.0.1", "127.0.0.1:80", "evil.example", "127.0.0.1:7480.evil.example", "x.localhost:7480"]
+        {
             assert!(!hosts.has(other), "{other}");
         }
         assert!(hosts.has_origin("http://localhost:7480") && hosts.has_origin("https://orders.example"));

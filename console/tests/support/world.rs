@@ -74,22 +74,34 @@ impl World {
     /// A busy day with trouble at two sinks.
     pub fn busy() -> Self {
         let attached = |text: &str| json!({"attached": text, "in_flight": 37});
-        let billing = with(sink("billing", "subscription", "delivering"), json!({
-            "attached": "orderd-sink-webhook 0.2.0", "in_flight": 12, "lag_events": 3_420, "lag_ms": 41_300,
-            "parked_lanes": 23, "parked_events": 31, "attempts": 1, "rate_events_per_s": 212.4, "eta_ms": 96_000,
-            "last_error": "order 01975a5d-ac96-774b-bcce-00000000000b: HTTP 422: unknown customer",
-        }));
-        let search = with(sink("search-index", "subscription", "blocked"), json!({
-            "attached": "orderd-sink-redis 0.2.0", "lag_events": 18_734, "lag_ms": 754_000, "attempts": 14,
-            "last_error": "WRONGPASS invalid username-password pair or user is disabled.",
-        }));
-        let lanes = (0..18).map(|n| ("billing".into(), lane(n, "rejected", &format!("HTTP 422: unknown customer 7d44484{n:03}"))));
+        let billing = with(
+            sink("billing", "subscription", "delivering"),
+            json!({
+                "attached": "orderd-sink-webhook 0.2.0", "in_flight": 12, "lag_events": 3_420, "lag_ms": 41_300,
+                "parked_lanes": 23, "parked_events": 31, "attempts": 1, "rate_events_per_s": 212.4, "eta_ms": 96_000,
+                "last_error": "order 01975a5d-ac96-774b-bcce-00000000000b: HTTP 422: unknown customer",
+            }),
+        );
+        let search = with(
+            sink("search-index", "subscription", "blocked"),
+            json!({
+                "attached": "orderd-sink-redis 0.2.0", "lag_events": 18_734, "lag_ms": 754_000, "attempts": 14,
+                "last_error": "WRONGPASS invalid username-password pair or user is disabled.",
+            }),
+        );
+        let lanes = (0..18)
+            .map(|n| ("billing".into(), lane(n, "rejected", &format!("HTTP 422: unknown customer 7d44484{n:03}"))));
         let retrying = (18..23).map(|n| ("billing".into(), lane(n, "retrying", "HTTP 503: try again later")));
         Self {
             sinks: vec![
-                with(sink("events", "file", "delivering"), json!({"rate_events_per_s": 1_873.0, "lag_events": 12, "lag_ms": 4})),
-                with(with(sink("accounting", "subscription", "delivering"), attached("orderd-sink-kafka 0.2.0")),
-                    json!({"rate_events_per_s": 1_869.5, "lag_events": 210, "lag_ms": 118, "eta_ms": 900})),
+                with(
+                    sink("events", "file", "delivering"),
+                    json!({"rate_events_per_s": 1_873.0, "lag_events": 12, "lag_ms": 4}),
+                ),
+                with(
+                    with(sink("accounting", "subscription", "delivering"), attached("orderd-sink-kafka 0.2.0")),
+                    json!({"rate_events_per_s": 1_869.5, "lag_events": 210, "lag_ms": 118, "eta_ms": 900}),
+                ),
                 billing,
                 search,
                 with(sink("warehouse", "subscription", "paused"), json!({"lag_events": 5_210, "lag_ms": 302_000})),
@@ -220,9 +232,21 @@ fn decisions() -> Vec<Value> {
     let decision = |lsn: u64, members: Value| json!({"lsn": lsn, "delivery": with(json!({"at": ago(4_200_320 - lsn), "uid": 0, "reason": null}), members)});
     vec![
         decision(3, json!({"kind": "registered", "sink": "events"})),
-        decision(4_199_010, json!({"kind": "parked", "sink": "billing", "order_id": ORDER, "sequence": 40_310, "uid": 997, "reason": "HTTP 422: unknown customer 7d444840"})),
-        decision(4_199_800, json!({"kind": "paused", "sink": "warehouse", "uid": 1000, "reason": "stock-taking until 18:00"})),
-        decision(4_200_100, json!({"kind": "replay_started", "sink": "accounting", "from": 1, "to": 100_000, "uid": 1000, "reason": "ledger restored from last night"})),
-        decision(4_200_300, json!({"kind": "skipped", "sink": "billing", "order_id": "01975a5d-ac96-774b-bcce-0000000000ff", "sequence": 39_977, "uid": 1000, "reason": "test order"})),
+        decision(
+            4_199_010,
+            json!({"kind": "parked", "sink": "billing", "order_id": ORDER, "sequence": 40_310, "uid": 997, "reason": "HTTP 422: unknown customer 7d444840"}),
+        ),
+        decision(
+            4_199_800,
+            json!({"kind": "paused", "sink": "warehouse", "uid": 1000, "reason": "stock-taking until 18:00"}),
+        ),
+        decision(
+            4_200_100,
+            json!({"kind": "replay_started", "sink": "accounting", "from": 1, "to": 100_000, "uid": 1000, "reason": "ledger restored from last night"}),
+        ),
+        decision(
+            4_200_300,
+            json!({"kind": "skipped", "sink": "billing", "order_id": "01975a5d-ac96-774b-bcce-0000000000ff", "sequence": 39_977, "uid": 1000, "reason": "test order"}),
+        ),
     ]
 }

@@ -8,7 +8,10 @@ const BOUNDS_S: [f64; 8] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.
 
 pub fn metrics(world: &World) -> Value {
     let sinks = |member: &str| -> Value {
-        let samples = world.sinks.iter().map(|sink| json!({"labels": {"sink": sink["name"]}, "value": sink[member].as_f64().unwrap_or(0.0)}));
+        let samples = world
+            .sinks
+            .iter()
+            .map(|sink| json!({"labels": {"sink": sink["name"]}, "value": sink[member].as_f64().unwrap_or(0.0)}));
         samples.collect()
     };
     let age = world.age();
@@ -36,7 +39,8 @@ fn histogram(age: f64, per_s: f64, middle: f64) -> Value {
     let slow = per_s * 0.02 * 8.0f64.mul_add((age / 8.0).sin(), age);
     let share = |bound: f64, middle: f64| 1.0 - (-bound / middle).exp();
     let below = |bound: f64| fast.mul_add(share(bound, middle), slow * share(bound, 10.0 * middle)).floor();
-    let mut buckets: Vec<_> = BOUNDS_S.iter().map(|bound| json!({"le": bound.to_string(), "count": below(*bound)})).collect();
+    let mut buckets: Vec<_> =
+        BOUNDS_S.iter().map(|bound| json!({"le": bound.to_string(), "count": below(*bound)})).collect();
     let count = (fast + slow).floor();
     buckets.push(json!({"le": "+Inf", "count": count}));
     json!({"labels": {}, "buckets": buckets, "sum": fast.mul_add(middle, slow * 10.0 * middle), "count": count})

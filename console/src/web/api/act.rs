@@ -54,7 +54,8 @@ async fn act(app: &App, method: &str, from_path: &[(&str, &str)], request: Reque
     };
     for (name, value) in from_path {
         // A replay's id may be a number.
-        let value = value.parse::<u64>().ok().filter(|_| *name == "replay_id").map_or_else(|| json!(value), |id| json!(id));
+        let value =
+            value.parse::<u64>().ok().filter(|_| *name == "replay_id").map_or_else(|| json!(value), |id| json!(id));
         params.insert((*name).to_owned(), value);
     }
     let result = app.daemon.query_within(app.flags.request_timeout(), method, &Value::Object(params)).await;
@@ -68,7 +69,8 @@ async fn act(app: &App, method: &str, from_path: &[(&str, &str)], request: Reque
 /// The body: nothing, or one JSON object. A form of another site cannot send that content type.
 async fn object(app: &App, request: Request) -> Result<Map<String, Value>, Response> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_json = content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+    let is_json =
+        content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
     let typed = !content_type.is_empty();
     let body = Limited::new(request.into_body(), app.flags.body_bytes_max).collect().await.map_err(|_| {
         let message = format!("the body may have at most {} bytes", app.flags.body_bytes_max);

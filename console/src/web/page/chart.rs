@@ -43,14 +43,14 @@ const SPARK_HEIGHT: f64 = 24.0;
 
 impl Frame {
     /// Where the left edge is, Unix milliseconds.
-    pub const fn from_ms(&self) -> u64 {
+    pub const fn begin_ms(&self) -> u64 {
         self.now_ms.saturating_sub(self.window_s * 1_000)
     }
 
     /// The samples in columns; a column without any is NaN.
     fn columns(&self, series: &Series, fold: Fold) -> Vec<f64> {
         let mut sums = vec![(0.0_f64, 0_u32); self.columns];
-        let (from, width) = (self.from_ms(), self.window_s * 1_000);
+        let (from, width) = (self.begin_ms(), self.window_s * 1_000);
         for (at, value) in series.0.iter().filter(|(at, value)| *at >= from && value.is_finite()) {
             let offset = u128::from((at - from).min(width.saturating_sub(1)));
             let columns = u128::try_from(self.columns).unwrap_or(1);
@@ -198,6 +198,9 @@ mod tests {
 
     #[test]
     fn the_scale_is_a_round_number() {
-        assert_eq!([0.0, 0.7, 1.0, 3.0, 99.0, 1_200.0].map(|value| scale(&[value])), [1.0, 1.0, 1.0, 5.0, 100.0, 2_000.0]);
+        assert_eq!(
+            [0.0, 0.7, 1.0, 3.0, 99.0, 1_200.0].map(|value| scale(&[value])),
+            [1.0, 1.0, 1.0, 5.0, 100.0, 2_000.0]
+        );
     }
 }

@@ -45,7 +45,10 @@ pub fn attribute_json(value: &serde_json::Value) -> String {
 pub fn path_part(text: &str) -> String {
     let mut part = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') || (byte == b'.' && text.trim_matches('.') != "") {
+        if byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'~')
+            || (byte == b'.' && !text.trim_matches('.').is_empty())
+        {
             part.push(char::from(byte));
         } else {
             part.push_str(&format!("%{byte:02X}"));
@@ -85,6 +88,9 @@ pub fn measure(value: f64) -> String {
         format!("{:.1} M", value / 1_000_000.0)
     } else if value >= 10_000.0 {
         format!("{:.1} k", value / 1_000.0)
+    } else if value >= 1_000.0 {
+        let (thousands, rest) = ((value / 1_000.0).trunc(), value % 1_000.0);
+        format!("{thousands:.0},{:03.0}", rest.trunc())
     } else if value >= 100.0 || value == value.trunc() {
         format!("{value:.0}")
     } else if value >= 10.0 {
@@ -143,16 +149,17 @@ pub fn clock_time(text: &str) -> Markup {
     html! { time datetime=(time.to_rfc3339()) { (time.format(format).to_string()) } }
 }
 
+/// The largest unit is enough; the element's title has the rest.
 fn relative(age_ms: i64) -> String {
-    let text = duration_ms(age_ms.unsigned_abs());
-    let text = text.split_once('.').map_or_else(|| text.clone(), |(whole, _)| format!("{whole} s"));
-    if age_ms.unsigned_abs() < 1_000 {
-        "now".to_owned()
-    } else if age_ms < 0 {
-        format!("in {text}")
-    } else {
-        format!("{text} ago")
-    }
+    let seconds = age_ms.unsigned_abs() / 1_000;
+    let text = match seconds {
+        0 => return "now".to_owned(),
+        1..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..172_800 => format!("{} h", seconds / 3_600),
+        172_800.. => format!("{} d", seconds / 86_400),
+    };
+    if age_ms < 0 { format!("in {text}") } else { format!("{text} ago") }
 }
 
 #[cfg(test)]
@@ -161,7 +168,10 @@ mod tests {
 
     #[test]
     fn numbers_have_separators_and_units() {
-        assert_eq!(["1", "999", "1,000", "1,234,567"], [1, 999, 1_000, 1_234_567].map(count).each_ref().map(String::as_str));
+        assert_eq!(
+            ["1", "999", "1,000", "1,234,567"],
+            [1, 999, 1_000, 1_234_567].map(count).each_ref().map(String::as_str)
+        );
         assert_eq!(duration_ms(999), "999 ms");
         assert_eq!(duration_ms(1_250), "1.2 s");
         assert_eq!(duration_ms(61_000), "1 min 1 s");
@@ -169,6 +179,8 @@ mod tests {
         assert_eq!(bytes(1_536), "1.5 KiB");
         assert_eq!(measure(0.5), "0.50");
         assert_eq!(measure(12_345.0), "12.3 k");
+        assert_eq!(measure(2_041.7), "2,041");
+        assert_eq!([-20_500, 300, 61_000, 7_200_000].map(relative), ["in 20 s", "now", "1 min ago", "2 h ago"]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum Place {
 }
 
 const NAVIGATION: [(Place, &str, &str); 3] =
-    [(Place::Overview, "/", "Overview"), (Place::Parked, "/parked", "Parked"), (Place::Storage, "/storage", "Storage and jobs")];
+    [(Place::Overview, "/", "Overview"), (Place::Parked, "/parked", "Parked"), (Place::Storage, "/storage", "Storage")];
 
 /// A page.
 pub fn page(app: &App, snapshot: &Snapshot, place: Place, title: &str, content: &Markup) -> Response {
@@ -81,10 +81,13 @@ fn top(place: Place, parked: u64) -> Markup {
             }
             form.find action="/orders" method="get" role="search" {
                 label.hidden for="find" { "Order id" }
-                input #find name="id" type="search" placeholder="Order id" autocomplete="off" spellcheck="false" required;
+                input #find name="id" type="search" placeholder="Order id" autocomplete="off"
+                    spellcheck="false" required;
                 button { "Find" }
             }
-            button #refresh type="button" hidden aria-pressed="true" title="Stop or go on refreshing every 2 seconds" { "Live" }
+            button #refresh type="button" hidden aria-pressed="true" title="Stop or go on refreshing every 2 seconds" {
+                "Live"
+            }
         }
     }
 }

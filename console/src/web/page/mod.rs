@@ -8,6 +8,7 @@ mod layout;
 mod order;
 mod overview;
 mod parked;
+mod parts;
 mod problem;
 mod sink;
 mod storage;

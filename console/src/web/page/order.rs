@@ -13,6 +13,7 @@ use super::command::shell;
 use super::format::{clock_time, count, count_or_dash, dash, outside, path_part, time};
 use super::layout::{Place, not_found, page};
 use super::overview::state;
+use super::parts::{fact, figure, number_cell};
 use super::problem;
 use super::value::{list, number, shown, text};
 use crate::web::app::App;
@@ -56,7 +57,13 @@ pub async fn order(State(app): State<Arc<App>>, Path(id): Path<String>) -> Respo
                 }
             };
             let missing = order.is_err_and(|error| problem::is_not_found(&error));
-            let answer = if missing { not_found } else { |app: &App, snapshot: &_, title: &str, content: &Markup| page(app, snapshot, Place::Elsewhere, title, content) };
+            let answer = if missing {
+                not_found
+            } else {
+                |app: &App, snapshot: &_, title: &str, content: &Markup| {
+                    page(app, snapshot, Place::Elsewhere, title, content)
+                }
+            };
             answer(&app, &snapshot, &title, &content)
         }
     }
@@ -70,7 +77,9 @@ fn traced(trace: &Value, id: &str) -> Markup {
         (facts(trace.get("order").unwrap_or(&Value::Null)))
         section aria-labelledby="events" {
             h2 #events { "Events" }
-            @if !complete { p.note { "Older events of this order have left the journal: every sink had settled them." } }
+            @if !complete {
+                p.note { "Older events of this order have left the journal: every sink had settled them." }
+            }
             div #trace data-live {
                 @if events.is_empty() { p.empty { "The journal holds no event of this order." } }
                 @else {
@@ -92,14 +101,15 @@ fn traced(trace: &Value, id: &str) -> Markup {
 
 fn facts(order: &Value) -> Markup {
     let moments = [("Placed", "placed_at"), ("Completed", "completed_at"), ("Cancelled", "cancelled_at")];
+    let status = state(text(order, "status").unwrap_or_default());
     html! {
         dl.figures #order data-live {
-            div { dt { "Status" } dd { (state(text(order, "status").unwrap_or_default())) small { "version " (count_or_dash(number(order, "version"))) } } }
-            div { dt { "Amount" } dd { (number(order, "total_amount").map_or_else(dash, count)) small { "cents" } } }
+            (figure("Status", status, format_args!("version {}", count_or_dash(number(order, "version")))))
+            (figure("Amount", number(order, "total_amount").map_or_else(dash, count), "cents"))
             @for (name, member) in moments {
-                @if let Some(at) = text(order, member) { div { dt { (name) } dd.text { (time(at)) } } }
+                @if let Some(at) = text(order, member) { (fact(name, time(at))) }
             }
-            div { dt { "Customer" } dd.text { (outside(text(order, "customer_id").unwrap_or_default())) } }
+            (fact("Customer", outside(text(order, "customer_id").unwrap_or_default())))
         }
     }
 }
@@ -122,7 +132,7 @@ fn row(event: &Value, sinks: &[&str]) -> Markup {
                 (outside(text(event, "type").unwrap_or_default()))
                 small { "version " (count_or_dash(number(event, "orderversion"))) }
             }
-            td.number data-label="Sequence" { (event.get("sequence").map(shown).unwrap_or_default()) }
+            (number_cell("Sequence", event.get("sequence").map(shown).unwrap_or_default()))
             td data-label="Time" { (clock_time(text(event, "time").unwrap_or_default())) }
             @for name in sinks {
                 td data-label=(name) {

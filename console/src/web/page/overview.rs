@@ -9,6 +9,8 @@ use maud::{Markup, html};
 use super::chart::{Fold, Frame, Line, chart, sparkline};
 use super::format::{bytes, count, count_or_dash, dash, duration_ms, measure, outside, path_part};
 use super::layout::{Place, page};
+use super::parts::Column::{Number, Text};
+use super::parts::{cell, figure, head, number_cell, of_max};
 use crate::telemetry::{GlobalSeries, SinkSeries, SinkStatus, Snapshot, Status};
 use crate::web::app::App;
 
@@ -40,27 +42,15 @@ fn figures(app: &App, status: &Status) -> Markup {
     let journal = &status.journal;
     html! {
         dl.figures #figures data-live {
-            div { dt { "State" } dd { (state(&status.state)) } }
-            div { dt { "Orders" } dd { (count_or_dash(status.orders.count)) } }
-            div { dt { "Events" } dd { (count_or_dash(status.outbox.last_sequence)) } }
-            div { dt { "Commands" } dd { (measured(newest(GlobalSeries::Commands))) small { "/s" } } }
-            div { dt { "Latency p99" } dd { (measured(newest(GlobalSeries::CommandP99))) small { "ms" } } }
-            div {
-                dt { "Journal" }
-                dd {
-                    (journal.bytes.map_or_else(dash, bytes))
-                    @if let Some(max) = journal.bytes_max { small { "of " (bytes(max)) } }
-                }
-            }
-            div {
-                dt { "Connections" }
-                dd {
-                    (count(status.connections))
-                    @if let Some(max) = status.connections_max { small { "of " (count(max)) } }
-                }
-            }
+            (figure("State", state(&status.state), ""))
+            (figure("Orders", count_or_dash(status.orders.count), ""))
+            (figure("Events", count_or_dash(status.outbox.last_sequence), ""))
+            (figure("Commands", measured(newest(GlobalSeries::Commands)), "/s"))
+            (figure("Latency p99", measured(newest(GlobalSeries::CommandP99)), "ms"))
+            (figure("Journal", journal.bytes.map_or_else(dash, bytes), of_max(journal.bytes_max, bytes)))
+            (figure("Connections", count(status.connections), of_max(status.connections_max, count)))
             @if let Some(overloaded) = status.overloaded_total.filter(|overloaded| *overloaded > 0) {
-                div { dt { "Overloaded" } dd { (count(overloaded)) } }
+                (figure("Overloaded", count(overloaded), "commands"))
             }
         }
     }
@@ -84,13 +74,10 @@ fn sinks(app: &App, status: &Status) -> Markup {
             @if status.sinks.is_empty() { p.empty { "No sinks are configured." } }
             @else {
                 table.cards #sink-table data-live {
-                    thead { tr {
-                        th scope="col" { "Sink" } th scope="col" { "State" }
-                        th.number scope="col" { "Lag" } th.number scope="col" { "Oldest" }
-                        th.number scope="col" { "Delivered/s" } th scope="col" { "10 min" }
-                        th.number scope="col" { "Parked lanes" } th.number scope="col" { "ETA" }
-                        th scope="col" { "Last error" }
-                    } }
+                    (head(&[
+                        Text("Sink"), Text("State"), Number("Lag"), Number("Oldest"), Number("Delivered/s"),
+                        Text("10 min"), Number("Parked lanes"), Number("ETA"), Text("Last error"),
+                    ]))
                     tbody { @for sink in &status.sinks { (row(app, sink)) } }
                 }
             }
@@ -100,7 +87,7 @@ fn sinks(app: &App, status: &Status) -> Markup {
 
 fn row(app: &App, sink: &SinkStatus) -> Markup {
     let frame = Frame { now_ms: crate::clock::unix_ms(), window_s: SPARK_S, columns: 60 };
-    let rates = app.sampler.history(|history| history.sink(&sink.name, SinkSeries::Rate, frame.from_ms()));
+    let rates = app.sampler.history(|history| history.sink(&sink.name, SinkSeries::Rate, frame.begin_ms()));
     let rate = sink.rate_events_per_s.or_else(|| rates.0.last().map(|(_, rate)| f64::from(*rate)));
     let name = path_part(&sink.name);
     html! {
@@ -109,17 +96,17 @@ fn row(app: &App, sink: &SinkStatus) -> Markup {
                 a href={ "/sinks/" (name) } id={ "sink-" (name) } { (outside(&sink.name)) }
                 small { (outside(&sink.kind)) }
             }
-            td data-label="State" { (state(&sink.state)) }
-            td.number data-label="Lag" { (count(sink.lag_events)) }
-            td.number data-label="Oldest" { (oldest(sink)) }
-            td.number data-label="Delivered/s" { (rate.map_or_else(dash, measure)) }
-            td data-label="10 min" { (sparkline("Delivered per second", &rates, frame)) }
+            (cell("State", state(&sink.state)))
+            (number_cell("Lag", count(sink.lag_events)))
+            (number_cell("Oldest", oldest(sink)))
+            (number_cell("Delivered/s", rate.map_or_else(dash, measure)))
+            (cell("10 min", sparkline("Delivered per second", &rates, frame)))
             td.number data-label="Parked lanes" {
                 @if sink.parked_lanes > 0 {
                     a href={ "/parked?sink=" (name) } id={ "parked-" (name) } { (count(sink.parked_lanes)) }
                 } @else { "0" }
             }
-            td.number data-label="ETA" { (eta(sink)) }
+            (number_cell("ETA", eta(sink)))
             td.error data-label="Last error" {
                 @match sink.last_error.as_deref().and_then(|error| error.lines().next()) {
                     Some(error) => span title=(super::format::visible(error)) { (outside(error)) },
@@ -135,27 +122,31 @@ pub fn oldest(sink: &SinkStatus) -> String {
     if sink.lag_events == 0 { dash() } else { sink.lag_ms.map_or_else(dash, duration_ms) }
 }
 
+/// Behind for less than this is no delay to speak of.
+const PROMPT_MS: u64 = 10_000;
+
 /// When the lag will be gone.
 pub fn eta(sink: &SinkStatus) -> String {
     match (sink.lag_events, sink.eta_ms) {
         (0, _) => dash(),
         (_, Some(eta)) => duration_ms(eta),
+        (_, None) if sink.lag_ms.is_some_and(|age| age < PROMPT_MS) => dash(),
         (_, None) => "never".to_owned(),
     }
 }
 
 fn commands(app: &App) -> Markup {
     let frame = Frame { now_ms: crate::clock::unix_ms(), window_s: CHART_S, columns: 150 };
-    let series = |series| app.sampler.history(|history| history.global(series, frame.from_ms()));
+    let line =
+        |name, series| Line { name, series: app.sampler.history(|history| history.global(series, frame.begin_ms())) };
+    let throughput = [line("commands", GlobalSeries::Commands)];
+    let latency = [line("p50", GlobalSeries::CommandP50), line("p99", GlobalSeries::CommandP99)];
     html! {
         section aria-labelledby="commands" {
             h2 #commands { "Commands" }
             div.charts #command-charts data-live {
-                (chart("Throughput", "/s", &[Line { name: "commands", series: series(GlobalSeries::Commands) }], frame, Fold::Mean))
-                (chart("Latency until durable", "ms", &[
-                    Line { name: "p50", series: series(GlobalSeries::CommandP50) },
-                    Line { name: "p99", series: series(GlobalSeries::CommandP99) },
-                ], frame, Fold::Max))
+                (chart("Throughput", "/s", &throughput, frame, Fold::Mean))
+                (chart("Latency until durable", "ms", &latency, frame, Fold::Max))
             }
         }
     }

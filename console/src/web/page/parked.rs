@@ -12,6 +12,8 @@ use super::format::{attribute_json, count, count_or_dash, dash, outside, path_pa
 use super::groups::{Group, group};
 use super::layout::{Place, page};
 use super::overview::state;
+use super::parts::Column::{Number, Text, Unseen};
+use super::parts::{cell, head, number_cell, reason_cell};
 use super::problem;
 use super::sink::order_link;
 use super::value::{list, number, shown, text};
@@ -77,7 +79,8 @@ fn form(snapshot: &Snapshot, filter: &LaneFilter) -> Markup {
                 }
             }
             label { "Reason contains "
-                input name="reason_contains" value=(filter.reason_contains.as_deref().unwrap_or_default()) autocomplete="off";
+                input name="reason_contains" autocomplete="off"
+                    value=(filter.reason_contains.as_deref().unwrap_or_default());
             }
             button { "Show" }
         }
@@ -119,7 +122,7 @@ fn group_view(app: &App, group: &Group<'_>) -> Markup {
             div.group-head {
                 (state(&group.state))
                 h3 { (outside(&group.reason)) }
-                span.dim { (lanes) @if lanes == 1 { " lane, " } @else { " lanes, " } (count(group.events())) " events" }
+                span.dim { (lanes) (if lanes == 1 { " lane, " } else { " lanes, " }) (count(group.events())) " events" }
                 (requeue_group(app, group))
             }
             (table(app, group.sink, open))
@@ -138,7 +141,8 @@ fn requeue_group(app: &App, group: &Group<'_>) -> Markup {
     }
     html! {
         @if app.flags.actions {
-            button type="button" data-title="Requeue lanes" data-path="/api/v1/lanes/requeue" data-body=(attribute_json(&body))
+            button type="button" data-title="Requeue lanes" data-path="/api/v1/lanes/requeue"
+                data-body=(attribute_json(&body))
                 data-preview="dry_run"
                 data-text={ "Hands the waiting events out again, in order, for every " (visible(&group.state))
                     " lane whose reason contains “" (visible(&group.common)) "”." } { "Requeue all…" }
@@ -153,11 +157,10 @@ fn requeue_group(app: &App, group: &Group<'_>) -> Markup {
 fn table(app: &App, sink: &str, lanes: &[&Value]) -> Markup {
     html! {
         table.cards {
-            thead { tr {
-                th scope="col" { "Order" } th.number scope="col" { "First sequence" } th.number scope="col" { "Waiting" }
-                th.number scope="col" { "Attempts" } th scope="col" { "Since" } th scope="col" { "Next try" }
-                th scope="col" { "Reason" } th scope="col" { span.hidden { "Actions" } }
-            } }
+            (head(&[
+                Text("Order"), Number("First sequence"), Number("Waiting"), Number("Attempts"), Text("Since"),
+                Text("Next try"), Text("Reason"), Unseen("Actions"),
+            ]))
             tbody { @for lane in lanes { (row(app, sink, lane)) } }
         }
     }
@@ -167,14 +170,12 @@ fn row(app: &App, sink: &str, lane: &Value) -> Markup {
     html! {
         tr {
             th scope="row" { (order_link(text(lane, "order_id"))) }
-            td.number data-label="First sequence" { (count_or_dash(number(lane, "first_sequence"))) }
-            td.number data-label="Waiting" { (count_or_dash(number(lane, "events"))) }
-            td.number data-label="Attempts" { (count_or_dash(number(lane, "attempts"))) }
-            td data-label="Since" { (time(text(lane, "since").unwrap_or_default())) }
-            td data-label="Next try" {
-                @match text(lane, "next_attempt_at") { Some(at) => { (time(at)) } None => { (dash()) } }
-            }
-            td.error data-label="Reason" { (outside(text(lane, "reason").unwrap_or_default())) }
+            (number_cell("First sequence", count_or_dash(number(lane, "first_sequence"))))
+            (number_cell("Waiting", count_or_dash(number(lane, "events"))))
+            (number_cell("Attempts", count_or_dash(number(lane, "attempts"))))
+            (cell("Since", time(text(lane, "since").unwrap_or_default())))
+            (cell("Next try", text(lane, "next_attempt_at").map_or_else(|| html! { (dash()) }, time)))
+            (reason_cell("Reason", outside(text(lane, "reason").unwrap_or_default())))
             td.buttons { (lane_actions(app, sink, lane)) }
         }
     }
@@ -184,16 +185,19 @@ fn lane_actions(app: &App, sink: &str, lane: &Value) -> Markup {
     let order = text(lane, "order_id").unwrap_or_default();
     let first = number(lane, "first_sequence").unwrap_or_default();
     let key = format!("{}-{}", path_part(sink), path_part(order));
+    let lane_path = format!("/api/v1/lanes/{}/{}", path_part(sink), path_part(order));
+    let requeue = attribute_json(&json!({"sink": sink, "order_id": order}));
+    let skip = attribute_json(&json!({"sink": sink, "order_id": order, "sequence": first}));
     html! {
         @if app.flags.actions {
-            button type="button" id={ "requeue-" (key) } data-title={ "Requeue " (visible(order)) } data-path="/api/v1/lanes/requeue"
-                data-body=(attribute_json(&json!({"sink": sink, "order_id": order}))) data-preview="dry_run"
+            button type="button" id={ "requeue-" (key) } data-title={ "Requeue " (visible(order)) }
+                data-path="/api/v1/lanes/requeue" data-body=(requeue) data-preview="dry_run"
                 data-text="Hands its waiting events out again, in order." { "Requeue…" }
             " "
-            button type="button" id={ "skip-" (key) } data-title={ "Skip an event of " (visible(order)) } data-path="/api/v1/lanes/skip"
-                data-body=(attribute_json(&json!({"sink": sink, "order_id": order, "sequence": first}))) data-needs-reason
-                data-lane={ "/api/v1/lanes/" (path_part(sink)) "/" (path_part(order)) }
-                data-text={ "This sink never gets event " (first) ". The lane goes on after it. It cannot be undone." } { "Skip…" }
+            button type="button" id={ "skip-" (key) } data-title={ "Skip an event of " (visible(order)) }
+                data-path="/api/v1/lanes/skip" data-body=(skip) data-needs-reason data-lane=(lane_path)
+                data-text={ "This sink never gets event " (first) ". The lane goes on after it. It cannot be undone." }
+                { "Skip…" }
         } @else {
             details.how { summary { "How" }
                 code { (shell(&["orderd", "lane", "requeue", sink, order])) }

@@ -12,11 +12,15 @@ pub fn note(method: &str, error: &CallError) -> Markup {
     html! {
         div.note.bad[!missing && !denied] role="note" {
             @if missing {
-                p { "This daemon does not know " code { (method) } ": it is older than this console. Upgrade it to see this." }
+                p {
+                    "This daemon does not know " code { (method) } ": it is older than this console. "
+                    "Upgrade it to see this."
+                }
             } @else if denied {
                 p {
-                    "The daemon does not let the console's user call " code { (method) } ". Name that user in "
-                    code { "daemon.observer_uids" } " to see this, or in " code { "daemon.operator_uids" } " to act, too."
+                    "The daemon does not let the console's user call " code { (method) }
+                    ". Name that user in " code { "daemon.observer_uids" } " to see this, or in "
+                    code { "daemon.operator_uids" } " to act, too."
                 }
             } @else {
                 p { code { (method) } ": " (outside(&error.to_string())) }

@@ -13,6 +13,8 @@ use super::command::shell;
 use super::format::{clock_time, count, count_or_dash, dash, duration_ms, measure, outside, path_part, visible};
 use super::layout::{Place, not_found, page};
 use super::overview::{eta, oldest, sink_status, state};
+use super::parts::Column::{Number, Text};
+use super::parts::{cell, fact, figure, head, number_cell, reason_cell};
 use super::problem;
 use super::value::{list, number, shown, text};
 use crate::telemetry::{SinkSeries, SinkStatus};
@@ -22,8 +24,21 @@ use crate::web::app::App;
 const WINDOWS: [(&str, u64); 3] = [("5m", 300), ("15m", 900), ("1h", 3_600)];
 /// What the page itself shows of a sink; other members of `sink.show` are its settings.
 const SHOWN: [&str; 15] = [
-    "name", "type", "state", "acked_sequence", "lag_events", "lag_ms", "attempts", "last_error", "in_flight",
-    "parked_lanes", "parked_events", "delivered_total", "rate_events_per_s", "eta_ms", "attached",
+    "name",
+    "type",
+    "state",
+    "acked_sequence",
+    "lag_events",
+    "lag_ms",
+    "attempts",
+    "last_error",
+    "in_flight",
+    "parked_lanes",
+    "parked_events",
+    "delivered_total",
+    "rate_events_per_s",
+    "eta_ms",
+    "attached",
 ];
 
 /// Which window.
@@ -33,12 +48,9 @@ pub struct SinkQuery {
 }
 
 /// `/sinks/NAME`
-pub async fn sink(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-    Query(query): Query<SinkQuery>,
-) -> Response {
+pub async fn sink(State(app): State<Arc<App>>, Path(name): Path<String>, Query(query): Query<SinkQuery>) -> Response {
     let snapshot = app.sampler.fresh().await;
+    let title = format!("Sink {name}");
     let shown = app.daemon.query("sink.show", &json!({"sink": name})).await;
     let status = shown.as_ref().ok().and_then(|shown| serde::Deserialize::deserialize(shown.get("sink")?).ok());
     let Some(status) = status.or_else(|| sink_status(&snapshot, &name).cloned()) else {
@@ -46,7 +58,7 @@ pub async fn sink(
             Err(error) if !problem::is_not_found(error) => problem::note("sink.show", error),
             _ => html! { p.empty { "The daemon has no sink of this name." } },
         };
-        return not_found(&app, &snapshot, &name, &content);
+        return not_found(&app, &snapshot, &title, &content);
     };
     let content = html! {
         @if let Err(error) = &shown { (problem::note("sink.show", error)) }
@@ -57,28 +69,23 @@ pub async fn sink(
         (confirmation(&status))
         @if let Ok(shown) = &shown { (settings(shown)) }
     };
-    page(&app, &snapshot, Place::Elsewhere, &name, &content)
+    page(&app, &snapshot, Place::Elsewhere, &title, &content)
 }
 
 fn facts(sink: &SinkStatus) -> Markup {
     html! {
         dl.figures #facts data-live {
-            div { dt { "State" } dd { (state(&sink.state)) small { (outside(&sink.kind)) } } }
-            div { dt { "Lag" } dd { (count(sink.lag_events)) small { "events" } } }
-            div { dt { "Oldest" } dd { (oldest(sink)) } }
-            div { dt { "Delivered" } dd { (sink.rate_events_per_s.map_or_else(dash, measure)) small { "/s" } } }
-            div { dt { "ETA" } dd { (eta(sink)) } }
-            div { dt { "In flight" } dd { (count_or_dash(sink.in_flight)) } }
-            div {
-                dt { "Parked" }
-                dd {
-                    a #parked-lanes href={ "/parked?sink=" (path_part(&sink.name)) } { (count(sink.parked_lanes)) " lanes" }
-                    small { (count(sink.parked_events)) " events" }
-                }
-            }
-            div { dt { "Settled up to" } dd { (count_or_dash(sink.acked_sequence)) } }
-            div { dt { "Attached" } dd.text { (sink.attached.as_deref().map_or_else(|| html! { (dash()) }, outside)) } }
-            @if sink.attempts > 0 { div { dt { "Failures in a row" } dd { (count(sink.attempts)) } } }
+            (figure("State", state(&sink.state), ""))
+            (fact("Type", outside(&sink.kind)))
+            (figure("Lag", count(sink.lag_events), "events"))
+            (figure("Oldest", oldest(sink), ""))
+            (figure("Delivered", sink.rate_events_per_s.map_or_else(dash, measure), "/s"))
+            (figure("ETA", eta(sink), ""))
+            (figure("In flight", count_or_dash(sink.in_flight), ""))
+            (figure("Parked", parked_link(sink), format_args!("lanes, {} events", count(sink.parked_events))))
+            (figure("Settled up to", count_or_dash(sink.acked_sequence), ""))
+            (fact("Attached", sink.attached.as_deref().map_or_else(|| html! { (dash()) }, outside)))
+            @if sink.attempts > 0 { (figure("Failures in a row", count(sink.attempts), "")) }
         }
         div #last-error data-live {
             @if let Some(error) = &sink.last_error {
@@ -86,6 +93,10 @@ fn facts(sink: &SinkStatus) -> Markup {
             }
         }
     }
+}
+
+fn parked_link(sink: &SinkStatus) -> Markup {
+    html! { a #parked-lanes href={ "/parked?sink=" (path_part(&sink.name)) } { (count(sink.parked_lanes)) } }
 }
 
 fn actions(app: &App, sink: &SinkStatus) -> Markup {
@@ -98,8 +109,9 @@ fn actions(app: &App, sink: &SinkStatus) -> Markup {
         div.actions {
             @for (verb, name, meaning) in verbs {
                 @if app.flags.actions {
-                    button type="button" title=(meaning) data-title={ (name) ": " (visible(&sink.name)) } data-text=(meaning)
-                        data-path={ "/api/v1/sinks/" (path_part(&sink.name)) "/" (verb) } data-body="{}" { (name) "…" }
+                    button type="button" title=(meaning) data-title={ (name) ": " (visible(&sink.name)) }
+                        data-text=(meaning) data-body="{}"
+                        data-path={ "/api/v1/sinks/" (path_part(&sink.name)) "/" (verb) } { (name) "…" }
                 } @else {
                     span.how title=(meaning) { (name) ": " code { (shell(&["orderd", "sink", verb, &sink.name])) } }
                 }
@@ -111,8 +123,9 @@ fn actions(app: &App, sink: &SinkStatus) -> Markup {
 fn charts(app: &App, name: &str, window: &str) -> Markup {
     let (window, window_s) = WINDOWS.into_iter().find(|(known, _)| *known == window).unwrap_or(("15m", 900));
     let frame = Frame { now_ms: crate::clock::unix_ms(), window_s, columns: 150 };
-    let series = |series| app.sampler.history(|history| history.sink(name, series, frame.from_ms()));
+    let series = |series| app.sampler.history(|history| history.sink(name, series, frame.begin_ms()));
     let line = |name, kind| Line { name, series: series(kind) };
+    let latency = [line("p50", SinkSeries::DeliveryP50), line("p99", SinkSeries::DeliveryP99)];
     html! {
         section aria-labelledby="progress" {
             h2 #progress { "Progress" }
@@ -125,9 +138,7 @@ fn charts(app: &App, name: &str, window: &str) -> Markup {
                 (chart("Lag", "events", &[line("unsettled", SinkSeries::Lag)], frame, Fold::Max))
                 (chart("Age of the oldest", "s", &[line("oldest", SinkSeries::Age)], frame, Fold::Max))
                 (chart("Rate", "/s", &[line("delivered", SinkSeries::Rate)], frame, Fold::Mean))
-                (chart("Latency of an attempt", "ms", &[
-                    line("p50", SinkSeries::DeliveryP50), line("p99", SinkSeries::DeliveryP99),
-                ], frame, Fold::Max))
+                (chart("Latency of an attempt", "ms", &latency, frame, Fold::Max))
             }
         }
     }
@@ -142,10 +153,10 @@ fn failures(shown: &Value) -> Markup {
                 @if failures.is_empty() { p.empty { "None since the daemon's start." } }
                 @else {
                     table.cards {
-                        thead { tr {
-                            th scope="col" { "At" } th.number scope="col" { "Sequence" } th scope="col" { "Order" }
-                            th.number scope="col" { "Attempt" } th scope="col" { "Outcome" } th scope="col" { "Reason" }
-                        } }
+                        (head(&[
+                            Text("At"), Number("Sequence"), Text("Order"), Number("Attempt"), Text("Outcome"),
+                            Text("Reason"),
+                        ]))
                         tbody { @for failure in newest_first(failures) { (failure_row(failure)) } }
                     }
                 }
@@ -164,12 +175,12 @@ fn newest_first(failures: &[Value]) -> Vec<&Value> {
 fn failure_row(failure: &Value) -> Markup {
     html! {
         tr {
-            td data-label="At" { (clock_time(text(failure, "at").unwrap_or_default())) }
-            td.number data-label="Sequence" { (count_or_dash(number(failure, "sequence"))) }
-            td data-label="Order" { (order_link(text(failure, "order_id"))) }
-            td.number data-label="Attempt" { (count_or_dash(number(failure, "attempt"))) }
-            td data-label="Outcome" { (state(text(failure, "outcome").unwrap_or_default())) }
-            td.error data-label="Reason" { (outside(text(failure, "reason").unwrap_or_default())) }
+            (cell("At", clock_time(text(failure, "at").unwrap_or_default())))
+            (number_cell("Sequence", count_or_dash(number(failure, "sequence"))))
+            (cell("Order", order_link(text(failure, "order_id"))))
+            (number_cell("Attempt", count_or_dash(number(failure, "attempt"))))
+            (cell("Outcome", state(text(failure, "outcome").unwrap_or_default())))
+            (reason_cell("Reason", outside(text(failure, "reason").unwrap_or_default())))
         }
     }
 }

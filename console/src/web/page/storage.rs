@@ -7,10 +7,11 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::command::shell;
 use super::format::{bytes, clock_time, count, count_or_dash, dash, outside, path_part, visible};
 use super::layout::{Place, page};
 use super::overview::state;
+use super::parts::Column::{Number, Text, Unseen};
+use super::parts::{cell, fact, figure, head, number_cell, of_max, reason_cell};
 use super::problem;
 use super::sink::{eta_of, order_link};
 use super::value::{list, number, shown, text};
@@ -41,6 +42,7 @@ pub async fn storage(State(app): State<Arc<App>>) -> Response {
 }
 
 fn journal(journal: &Journal) -> Markup {
+    let redo = journal.durable_lsn.zip(journal.checkpoint_lsn).map(|(end, from)| end.saturating_sub(from));
     let share = match (journal.bytes, journal.bytes_max) {
         (Some(used), Some(max)) if max > 0 => Some((used, max)),
         (_, _) => None,
@@ -49,19 +51,16 @@ fn journal(journal: &Journal) -> Markup {
         section aria-labelledby="journal" {
             h2 #journal { "Journal" }
             dl.figures #journal-figures data-live {
-                div { dt { "Durable up to" } dd { (count_or_dash(journal.durable_lsn)) small { "LSN" } } }
-                div { dt { "Checkpoint" } dd { (count_or_dash(journal.checkpoint_lsn)) small { "LSN" } } }
-                div { dt { "A restart redoes" } dd {
-                    (journal.durable_lsn.zip(journal.checkpoint_lsn).map_or_else(dash, |(end, from)| count(end.saturating_sub(from))))
-                    small { "plans" }
-                } }
-                div { dt { "Segments" } dd { (count_or_dash(journal.segments)) } }
-                div { dt { "Size" } dd { (journal.bytes.map_or_else(dash, bytes)) @if let Some(max) = journal.bytes_max { small { "of " (bytes(max)) } } } }
-                div { dt { "Oldest segment kept by" } dd.text { (journal.pinned_by.as_deref().map_or_else(|| html! { "nothing" }, outside)) } }
+                (figure("Durable up to", count_or_dash(journal.durable_lsn), "LSN"))
+                (figure("Checkpoint", count_or_dash(journal.checkpoint_lsn), "LSN"))
+                (figure("A restart redoes", redo.map_or_else(dash, count), "plans"))
+                (figure("Segments", count_or_dash(journal.segments), ""))
+                (figure("Size", journal.bytes.map_or_else(dash, bytes), of_max(journal.bytes_max, bytes)))
+                (fact("Oldest segment kept by", outside(journal.pinned_by.as_deref().unwrap_or("nothing"))))
             }
             @if let Some((used, max)) = share {
                 div #budget data-live {
-                    meter min="0" max=(max) high=(max / 5 * 4) value=(used) aria-label="Share of journal.bytes_max in use" {
+                    meter min="0" max=(max) high=(max / 5 * 4) value=(used) aria-label="Share of the limit in use" {
                         (bytes(used)) " of " (bytes(max))
                     }
                 }
@@ -75,17 +74,14 @@ fn positions(status: &Status) -> Markup {
         section aria-labelledby="positions" {
             h2 #positions { "Where the sinks are" }
             table.cards #position-table data-live {
-                thead { tr {
-                    th scope="col" { "Sink" } th.number scope="col" { "Settled up to" } th.number scope="col" { "Behind" }
-                    th.number scope="col" { "Parked events" }
-                } }
+                (head(&[Text("Sink"), Number("Settled up to"), Number("Behind"), Number("Parked events")]))
                 tbody {
                     @for sink in &status.sinks {
                         tr {
                             th scope="row" { a href={ "/sinks/" (path_part(&sink.name)) } { (outside(&sink.name)) } }
-                            td.number data-label="Settled up to" { (count_or_dash(sink.acked_sequence)) }
-                            td.number data-label="Behind" { (count(sink.lag_events)) }
-                            td.number data-label="Parked events" { (count(sink.parked_events)) }
+                            (number_cell("Settled up to", count_or_dash(sink.acked_sequence)))
+                            (number_cell("Behind", count(sink.lag_events)))
+                            (number_cell("Parked events", count(sink.parked_events)))
                         }
                     }
                 }
@@ -103,18 +99,17 @@ fn replay_section(app: &App, snapshot: &Snapshot, replays: &Result<Value, CallEr
                     Err(error) => { (problem::note("replay.list", error)) }
                     Ok(answer) if list(answer, "replays").is_empty() => p.empty { "No replay was started." },
                     Ok(answer) => table.cards {
-                        thead { tr {
-                            th scope="col" { "Replay" } th scope="col" { "Sink" } th scope="col" { "State" } th scope="col" { "Progress" }
-                            th.number scope="col" { "Delivered" } th.number scope="col" { "Failed" }
-                            th.number scope="col" { "Remaining" } th.number scope="col" { "ETA" } th scope="col" { span.hidden { "Actions" } }
-                        } }
+                        (head(&[
+                            Text("Replay"), Text("Sink"), Text("State"), Text("Progress"), Number("Delivered"),
+                            Number("Failed"), Number("Remaining"), Number("ETA"), Unseen("Actions"),
+                        ]))
                         tbody { @for replay in list(answer, "replays") { (replay_row(app, replay)) } }
                     },
                 }
             }
             @if app.flags.actions { (replay_form(snapshot)) }
             @else {
-                p.how { "Start one with " code { (shell(&["orderd", "replay", "start", "SINK", "--from", "X", "--to", "Y", "--dry-run"])) } }
+                p.how { "Start one with " code { "orderd replay start SINK --from X --to Y --dry-run" } }
             }
         }
     }
@@ -124,22 +119,25 @@ fn replay_row(app: &App, replay: &Value) -> Markup {
     let id = replay.get("replay_id").map(shown).unwrap_or_default();
     let of = |name| number(replay, name).unwrap_or_default();
     let done = of("delivered").saturating_add(of("failed"));
+    let all = done.saturating_add(of("remaining")).max(1);
     html! {
         tr {
             th scope="row" { (outside(&id)) }
-            td data-label="Sink" { (outside(text(replay, "sink").unwrap_or_default())) }
-            td data-label="State" { (state(text(replay, "state").unwrap_or_default())) }
+            (cell("Sink", outside(text(replay, "sink").unwrap_or_default())))
+            (cell("State", state(text(replay, "state").unwrap_or_default())))
             td data-label="Progress" {
-                progress max=(done.saturating_add(of("remaining")).max(1)) value=(done) aria-label={ "Progress of replay " (visible(&id)) } {}
+                progress max=(all) value=(done) aria-label={ "Progress of replay " (visible(&id)) } {}
             }
-            td.number data-label="Delivered" { (count_or_dash(number(replay, "delivered"))) }
-            td.number data-label="Failed" { (count_or_dash(number(replay, "failed"))) }
-            td.number data-label="Remaining" { (count_or_dash(number(replay, "remaining"))) }
-            td.number data-label="ETA" { (eta_of(replay)) }
+            (number_cell("Delivered", count_or_dash(number(replay, "delivered"))))
+            (number_cell("Failed", count_or_dash(number(replay, "failed"))))
+            (number_cell("Remaining", count_or_dash(number(replay, "remaining"))))
+            (number_cell("ETA", eta_of(replay)))
             td.buttons {
                 @if app.flags.actions && text(replay, "state") == Some("running") {
-                    button type="button" id={ "cancel-" (path_part(&id)) } data-title={ "Cancel replay " (visible(&id)) } data-body="{}"
-                        data-path={ "/api/v1/replays/" (path_part(&id)) "/cancel" } data-text="What it has delivered stays delivered." { "Cancel…" }
+                    button type="button" id={ "cancel-" (path_part(&id)) }
+                        data-title={ "Cancel replay " (visible(&id)) }
+                        data-path={ "/api/v1/replays/" (path_part(&id)) "/cancel" } data-body="{}"
+                        data-text="What it has delivered stays delivered." { "Cancel…" }
                 }
             }
         }
@@ -151,7 +149,11 @@ fn replay_form(snapshot: &Snapshot) -> Markup {
     html! {
         form.filter #replay-form data-title="Start a replay" data-path="/api/v1/replays" data-preview="dry_run"
             data-text="Hands a range of the journal to one sink again, beside the live events." {
-            label { "Sink " select name="sink" required { @for sink in sinks { option value=(sink.name) { (visible(&sink.name)) } } } }
+            label { "Sink "
+                select name="sink" required {
+                    @for sink in sinks { option value=(sink.name) { (visible(&sink.name)) } }
+                }
+            }
             label { "From " input name="from" required autocomplete="off" placeholder="sequence or time"; }
             label { "To " input name="to" required autocomplete="off" placeholder="sequence or time"; }
             label { "Events/s " input name="rate_events_per_s_max" type="number" min="1" placeholder="500"; }
@@ -201,10 +203,10 @@ fn decision_section(decisions: &Result<Vec<Value>, CallError>) -> Markup {
                     Err(error) => { (problem::note("decision.list", error)) }
                     Ok(decisions) if decisions.is_empty() => p.empty { "The journal holds no decision." },
                     Ok(decisions) => table.cards {
-                        thead { tr {
-                            th.number scope="col" { "LSN" } th scope="col" { "At" } th scope="col" { "Decision" } th scope="col" { "Sink" }
-                            th scope="col" { "Of" } th.number scope="col" { "User" } th scope="col" { "Reason" }
-                        } }
+                        (head(&[
+                            Number("LSN"), Text("At"), Text("Decision"), Text("Sink"), Text("Of"), Number("User"),
+                            Text("Reason"),
+                        ]))
                         tbody { @for decision in decisions { (decision_row(decision)) } }
                     },
                 }
@@ -218,17 +220,19 @@ fn decision_row(record: &Value) -> Markup {
     let range = (decision.get("from"), decision.get("to"));
     html! {
         tr {
-            td.number data-label="LSN" { (count_or_dash(number(record, "lsn"))) }
-            td data-label="At" { (clock_time(text(decision, "at").unwrap_or_default())) }
-            td data-label="Decision" { (outside(&text(decision, "kind").unwrap_or_default().replace('_', " "))) }
-            td data-label="Sink" { (outside(text(decision, "sink").unwrap_or_default())) }
+            (number_cell("LSN", count_or_dash(number(record, "lsn"))))
+            (cell("At", clock_time(text(decision, "at").unwrap_or_default())))
+            (cell("Decision", outside(&text(decision, "kind").unwrap_or_default().replace('_', " "))))
+            (cell("Sink", outside(text(decision, "sink").unwrap_or_default())))
             td data-label="Of" {
                 @if let Some(order) = text(decision, "order_id") { (order_link(Some(order))) " " }
                 @if let Some(sequence) = number(decision, "sequence") { small { "event " (count(sequence)) } }
-                @if let (Some(from), Some(to)) = range { small { "events " (outside(&shown(from))) " to " (outside(&shown(to))) } }
+                @if let (Some(from), Some(to)) = range {
+                    small { "events " (outside(&shown(from))) " to " (outside(&shown(to))) }
+                }
             }
-            td.number data-label="User" { (decision.get("uid").map(shown).unwrap_or_default()) }
-            td.error data-label="Reason" { (outside(text(decision, "reason").unwrap_or_default())) }
+            (number_cell("User", decision.get("uid").map(shown).unwrap_or_default()))
+            (reason_cell("Reason", outside(text(decision, "reason").unwrap_or_default())))
         }
     }
 }
