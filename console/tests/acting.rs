@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::console::Console;
 use crate::support::fake_daemon::FakeDaemon;
-use crate::support::world::{ORDER, World};
+use crate::support::world::{ORDER, REPLAY, World};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -46,7 +46,7 @@ fn each_action_is_one_call_of_the_daemon() {
             "replay.start",
             json!({"sink": "events", "from": 1, "to": 9}),
         ),
-        ("/api/v1/replays/7/cancel", json!({}), "replay.cancel", json!({"replay_id": 7})),
+        (&format!("/api/v1/replays/{REPLAY}/cancel"), json!({}), "replay.cancel", json!({"replay_id": REPLAY})),
     ];
     for (path, body, method, params) in cases {
         daemon.state().calls.clear();

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::console::Console;
 use crate::support::eventually;
 use crate::support::fake_daemon::FakeDaemon;
-use crate::support::world::{ORDER, World};
+use crate::support::world::{ORDER, REPLAY, World};
 
 #[test]
 fn the_status_is_the_daemons_with_the_consoles_beside_it() {
@@ -60,7 +60,7 @@ fn the_api_shows_what_the_pages_show() {
     assert_eq!(json("/api/v1/lanes?sink=billing")["lanes"].as_array().unwrap().len(), 23);
     assert_eq!(json("/api/v1/lanes?sink=billing&state=retrying")["lanes"].as_array().unwrap().len(), 5);
     assert_eq!(json(&format!("/api/v1/orders/{ORDER}"))["order"]["version"], 2);
-    assert_eq!(json("/api/v1/replays")["replays"][0]["replay_id"], 7);
+    assert_eq!(json("/api/v1/replays")["replays"][0]["replay_id"], REPLAY);
     assert_eq!(json("/api/v1/decisions?after_lsn=10")["decisions"].as_array().unwrap().len(), 4);
     assert!(json("/api/v1/history?sink=billing&seconds=60")["lag_events"].is_array());
     assert_eq!(console.get("/api/v1/orders/00000000-0000-0000-0000-000000000000").code, 404);

@@ -147,7 +147,7 @@ async function showLane(path, output) {
     const result = await answer.json();
     if (!answer.ok) throw new Error(result.error?.message || `status ${answer.status}`);
     const events = result.events || [];
-    const line = (event) => [event.sequence, event.type, event.id].filter((part) => part !== undefined).join("  ");
+    const line = (event) => [Number(event.sequence), event.type, event.id].filter((part) => part !== undefined).join("  ");
     show(output, ["Waiting in this lane, the first is passed over:", ...events.map(line)].join("\n"), false);
   } catch (error) {
     show(output, error.message, true);
@@ -155,8 +155,8 @@ async function showLane(path, output) {
 }
 
 function members(result) {
-  const parts = Object.entries(result).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
-  return parts.join(", ");
+  const known = Object.entries(result).filter(([, value]) => value !== null);
+  return known.map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
 }
 
 function show(output, text, bad) {

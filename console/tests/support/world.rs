@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 pub const ORDER: &str = "01975a5d-ac96-774b-bcce-b302099a8057";
+pub const REPLAY: &str = "0193a5f2-7c1e-7d40-9b7e-3f0c55a0e007";
 pub const CUSTOMER: &str = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
 
 /// A refusal: code, kind, message.
@@ -111,8 +112,8 @@ impl World {
             failures: (0..40).map(failure).collect(),
             trace: trace(),
             replays: vec![
-                json!({"replay_id": 7, "sink": "accounting", "state": "running", "delivered": 61_200, "failed": 3, "remaining": 38_797, "eta_ms": 77_000}),
-                json!({"replay_id": 6, "sink": "events", "state": "done", "delivered": 1_000, "failed": 0, "remaining": 0, "eta_ms": null}),
+                json!({"replay_id": REPLAY, "sink": "accounting", "state": "running", "delivered": 61_200, "failed": 3, "remaining": 38_797, "eta_ms": 77_000}),
+                json!({"replay_id": "0193a5f0-11aa-7b20-8c3d-77e1d2b6c006", "sink": "events", "state": "done", "delivered": 1_000, "failed": 0, "remaining": 0, "eta_ms": null}),
             ],
             decisions: decisions(),
             ..Self::default()
@@ -132,7 +133,7 @@ impl World {
             "lane.requeue" => Ok(json!({"lanes": 18, "events": 27, "first_sequence": 40_000, "last_sequence": 40_017})),
             "lane.skip" => self.lane(params).map(|_| json!({})),
             "replay.list" => Ok(json!({"replays": self.replays})),
-            "replay.start" => Ok(json!({"replay_id": 8, "events": 100, "first_sequence": 1, "last_sequence": 100})),
+            "replay.start" => Ok(json!({"replay_id": if params["dry_run"] == true { Value::Null } else { json!(REPLAY) }, "events": 100, "first_sequence": 1, "last_sequence": 100})),
             "replay.cancel" => Ok(json!({})),
             "decision.list" => {
                 let after = params["after_lsn"].as_u64().unwrap_or_default();

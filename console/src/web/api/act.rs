@@ -53,10 +53,7 @@ async fn act(app: &App, method: &str, from_path: &[(&str, &str)], request: Reque
         Err(refusal) => return refusal,
     };
     for (name, value) in from_path {
-        // A replay's id may be a number.
-        let value =
-            value.parse::<u64>().ok().filter(|_| *name == "replay_id").map_or_else(|| json!(value), |id| json!(id));
-        params.insert((*name).to_owned(), value);
+        params.insert((*name).to_owned(), json!(value));
     }
     let result = app.daemon.query_within(app.flags.request_timeout(), method, &Value::Object(params)).await;
     match &result {

@@ -122,7 +122,7 @@ fn replay_row(app: &App, replay: &Value) -> Markup {
     let all = done.saturating_add(of("remaining")).max(1);
     html! {
         tr {
-            th scope="row" { (outside(&id)) }
+            th.id scope="row" { (outside(&id)) }
             (cell("Sink", outside(text(replay, "sink").unwrap_or_default())))
             (cell("State", state(text(replay, "state").unwrap_or_default())))
             td data-label="Progress" {
