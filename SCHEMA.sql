@@ -1,37 +1,60 @@
--- orderd's orders, outbox and consumer's inbox, for PostgreSQL 15 or later.
+-- Orders, their outbox and its delivery in PostgreSQL 15 or later; and the inbox of a consumer.
 --
--- orderd itself commits its plans to a journal of its own (src/journal/). This is the same model in SQL: what a
--- second committer of plans (PlanCommitter, src/contracts/committer.rs) would write to, and the answer to "how would
--- the outbox table look?". One table for each thing that a Mutation (src/contracts/repository.rs) stores, with the
--- fields, limits and transitions of src/domain/: a row that the domain could not have produced is refused here too.
+-- orderd keeps all of this in a journal of its own (docs/journal.md). This is the same model for services that have a
+-- database: one table per kind of thing that a plan stores, refused here what src/domain/ refuses there. Several
+-- daemons may share one database. The statements between "/* @name" and "*/" are what a program prepares and runs;
+-- tests/schema.rs loads this file into a real server and runs those very texts. ANSWERS.md says why it is built so.
 --
--- tests/schema.rs loads this file into a real server. It takes the statements below between "/* @name" and "*/" as
--- they stand and runs them; ANSWERS.md, Q2, says why each column and index is there.
---
--- The database must be UTF-8. Two values that the domain allows cannot be stored: a reason with U+0000 and the year 0.
+-- The database must be UTF-8. Three values that orderd's journal takes cannot be stored here: U+0000 in a reason or in
+-- an event's metadata, and the year 0.
 
 BEGIN;
 
--- One row an order, at its present version.
-CREATE TABLE orders (
-    order_id      uuid        NOT NULL,
-    customer_id   uuid        NOT NULL,
-    total_amount  bigint      NOT NULL,  -- cents
-    status        text        NOT NULL,
-    version       integer     NOT NULL,  -- 1 when placed; each change adds 1; every update asks for the one it read
-    placed_at     timestamptz NOT NULL,
-    completed_at  timestamptz,
-    cancelled_at  timestamptz,
+-- An instant, in the only form that events carry. It is text on purpose: timestamptz takes a time without a zone for
+-- one of the session's zone, and prints it in the reader's; this type refuses it, keeps the bytes that are published,
+-- and sorts as time. Leases, which nobody publishes, are timestamptz by the server's clock.
+CREATE DOMAIN utc_time AS text COLLATE "C"
+    CONSTRAINT utc_time_form CHECK (VALUE ~ '^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$')
+    CONSTRAINT utc_time_is_real CHECK (VALUE::timestamptz > '-infinity');  -- no 30 February
 
-    -- The only index: every access is by id.
-    CONSTRAINT orders_pkey PRIMARY KEY (order_id),
+-- One row: the numbers given out. A transaction that stores a plan locks it last and keeps it until its commit has
+-- returned, so sequences have no gaps and their order is the order of the commits: whoever has seen 8 never sees 7
+-- appear. (A SEQUENCE gives neither.) The price is that commits queue: store many plans per transaction.
+CREATE TABLE store (
+    only_row          boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    schema_version    integer NOT NULL DEFAULT 1,
+    epoch             bigint  NOT NULL DEFAULT 1 CHECK (epoch >= 1),
+    history           text    NOT NULL,  -- cluster and timeline that gave the last number: see store_history()
+    last_lsn          bigint  NOT NULL DEFAULT 0 CHECK (last_lsn >= 0),       -- plans, with or without events
+    last_sequence     bigint  NOT NULL DEFAULT 0 CHECK (last_sequence >= 0),  -- events
+    partition_events  bigint  NOT NULL DEFAULT 1000000 CHECK (partition_events >= 1)  -- as long as there are partitions
+) WITH (fillfactor = 10);
+
+-- A promoted standby, a recovery from an archive and a dump loaded into another cluster have another history, and may
+-- have lost the last sequences: the next one raises `epoch`, so (store_epoch, sequence) never repeats. A copy of the
+-- files put back in place, and a dump loaded into its own cluster, keep their history: run @raise_epoch first.
+CREATE FUNCTION store_history() RETURNS text LANGUAGE sql VOLATILE AS $$
+    SELECT system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM pg_control_system()
+$$;
+INSERT INTO store (history) VALUES (store_history());
+
+-- One row per order, at its present version.
+CREATE TABLE orders (
+    order_id      uuid     NOT NULL,
+    customer_id   uuid     NOT NULL,
+    total_amount  bigint   NOT NULL,  -- cents
+    status        text     NOT NULL,
+    version       integer  NOT NULL,  -- 1 when placed; each change adds 1
+    placed_at     utc_time NOT NULL,
+    completed_at  utc_time,
+    cancelled_at  utc_time,
+
+    CONSTRAINT orders_pkey PRIMARY KEY (order_id),  -- the only index: every access is by id
     CONSTRAINT orders_total_amount CHECK (total_amount BETWEEN 0 AND 9007199254740991),  -- 2^53 - 1: exact in JSON
-    CONSTRAINT orders_status CHECK (status IN ('placed', 'completed', 'cancelled')),
-    -- A cancelled order may or may not have been completed before.
     CONSTRAINT orders_times_fit_status CHECK (CASE status
         WHEN 'placed'    THEN completed_at IS NULL     AND cancelled_at IS NULL
         WHEN 'completed' THEN completed_at IS NOT NULL AND cancelled_at IS NULL
-        WHEN 'cancelled' THEN cancelled_at IS NOT NULL
+        WHEN 'cancelled' THEN cancelled_at IS NOT NULL  -- completed before, or not
         ELSE false END),
     CONSTRAINT orders_version CHECK (version = 1 + num_nonnulls(completed_at, cancelled_at)),
     CONSTRAINT orders_times_run_forwards CHECK (
@@ -39,219 +62,448 @@ CREATE TABLE orders (
         AND coalesce(cancelled_at, completed_at, placed_at) >= coalesce(completed_at, placed_at))
 );
 
--- The last sequence given out: one row, locked by whoever stores events until its transaction ends.
---
--- This is what "without gaps" costs in SQL. A SEQUENCE or IDENTITY column is cheaper and breaks two promises: a
--- rollback leaves a gap, and transactions commit in another order than they drew their numbers, so a reader that has
--- seen 8 may see 7 appear afterwards. With the row, sequence order is commit order and a rollback gives the number
--- back. The price: transactions that store events go one after the other from @store_event to the end of their
--- commit, about one per flush of the WAL. (Measured with 32 connections, one event a transaction, on two busy cores:
--- 520 commits/s with the row, 2,070 with a SEQUENCE.) orderd has one executor that puts many plans into one commit,
--- so it pays once a batch. Services with many writers that can live without a total order replace the row by
--- IDENTITY; order within an order still holds then, since @complete_order's row lock is taken before @store_event.
-CREATE TABLE outbox_head (
-    only_row       boolean NOT NULL DEFAULT true,
-    last_sequence  bigint  NOT NULL,
+-- One row per change of an order, kept as long as the order: a unique key of the partitioned outbox would have to
+-- contain `sequence`, so what must be unique for ever is unique here. It also finds an order's events.
+CREATE TABLE transitions (
+    order_id       uuid    NOT NULL,
+    order_version  integer NOT NULL,
+    sequence       bigint  NOT NULL,
+    lsn            bigint  NOT NULL,
 
-    CONSTRAINT outbox_head_pkey PRIMARY KEY (only_row),
-    CONSTRAINT outbox_head_only_row CHECK (only_row),
-    CONSTRAINT outbox_head_last_sequence CHECK (last_sequence >= 0)
+    CONSTRAINT transitions_pkey PRIMARY KEY (order_id, order_version) INCLUDE (sequence, lsn),
+    CONSTRAINT transitions_event UNIQUE (order_id, order_version, sequence),
+    CONSTRAINT transitions_order FOREIGN KEY (order_id) REFERENCES orders
 );
-INSERT INTO outbox_head (last_sequence) VALUES (0);
 
--- One row an event, stored by the transaction that changes the order.
+-- One row per event, stored by the transaction that changes its order; never updated. Nothing is marked per event:
+-- each sink has a cursor.
 CREATE TABLE outbox (
-    -- The event: written once, never changed.
-    sequence       bigint      NOT NULL,  -- from 1, without gaps, in commit order
-    event_id       uuid        NOT NULL,  -- version 5, of order id and order version: src/domain/ids.rs
-    order_id       uuid        NOT NULL,  -- also the partition key
-    order_version  integer     NOT NULL,  -- the order's version after the change
-    event_type     text        NOT NULL,
-    event_source   text        NOT NULL,  -- as it was when stored: a new setting changes no redelivery
-    occurred_at    timestamptz NOT NULL,  -- the transition's own time, from the event: no DEFAULT, on purpose
-    data           json        NOT NULL,  -- json, not jsonb: a redelivery repeats the first one byte for byte
-    -- The relay's: never published.
-    processed_at   timestamptz,           -- NULL: open, that is, not yet acknowledged by the sink
-    attempts       integer     NOT NULL DEFAULT 0,
-    last_error     text,
+    sequence       bigint   NOT NULL,  -- from 1, no gaps, in commit order
+    lsn            bigint   NOT NULL,  -- the plan
+    store_epoch    bigint   NOT NULL,
+    event_id       uuid     NOT NULL,  -- of order and version: src/domain/ids.rs
+    order_id       uuid     NOT NULL,  -- also the partition key of a broker
+    order_version  integer  NOT NULL,  -- after the change
+    event_type     text     NOT NULL,
+    event_source   text     NOT NULL,  -- as configured when stored: a new setting changes no redelivery
+    -- The transition's own time, out of the event. Nobody can write a clock's here.
+    occurred_at    utc_time NOT NULL GENERATED ALWAYS AS (data ->> CASE event_type
+        WHEN 'OrderPlaced'    THEN 'placed_at'
+        WHEN 'OrderCompleted' THEN 'completed_at'
+        WHEN 'OrderCancelled' THEN 'cancelled_at' END) STORED,
+    data           json     NOT NULL,  -- not jsonb, which reorders keys: a redelivery repeats the same bytes
+    traceparent    text,
+    tracestate     text,
 
     CONSTRAINT outbox_pkey PRIMARY KEY (sequence),
-    -- The same event twice is impossible, whoever makes the id: by the id, and by the transition that it announces.
-    CONSTRAINT outbox_event_once UNIQUE (event_id),
-    CONSTRAINT outbox_transition_once UNIQUE (order_id, order_version),
-    -- No event without its order. (That the change is there too is the transaction's work.)
-    CONSTRAINT outbox_order FOREIGN KEY (order_id) REFERENCES orders (order_id),
-
+    CONSTRAINT outbox_transition FOREIGN KEY (order_id, order_version, sequence)
+        REFERENCES transitions (order_id, order_version, sequence),
     CONSTRAINT outbox_sequence CHECK (sequence >= 1),
-    CONSTRAINT outbox_event_source CHECK (event_source <> ''),
-    -- A random (version 4) id made while storing would differ each time the plan is built: refused.
-    CONSTRAINT outbox_event_id_is_derived CHECK (substr(event_id::text, 15, 1) = '5'),
     CONSTRAINT outbox_version_fits_type CHECK (CASE event_type
         WHEN 'OrderPlaced'    THEN order_version = 1
         WHEN 'OrderCompleted' THEN order_version = 2
         WHEN 'OrderCancelled' THEN order_version IN (2, 3)
         ELSE false END),
-    -- "IS TRUE", since a missing field makes the comparison NULL, and NULL passes a CHECK. The times end in Z, so
-    -- the cast does not depend on the session's time zone.
+    -- "IS TRUE": a missing member makes a comparison NULL, and NULL passes a CHECK.
     CONSTRAINT outbox_data CHECK ((
         data ->> 'order_id' = order_id::text
         AND (data ->> 'customer_id')::uuid IS NOT NULL
         AND json_typeof(data -> 'total_amount') = 'number'
-        AND (data ->> 'total_amount')::bigint BETWEEN 0 AND 9007199254740991
-        AND occurred_at = (data ->> CASE event_type
-            WHEN 'OrderPlaced'    THEN 'placed_at'
-            WHEN 'OrderCompleted' THEN 'completed_at'
-            WHEN 'OrderCancelled' THEN 'cancelled_at' END)::timestamptz) IS TRUE),
+        AND (data ->> 'total_amount')::bigint BETWEEN 0 AND 9007199254740991) IS TRUE),
     CONSTRAINT outbox_cancellation CHECK (event_type <> 'OrderCancelled' OR (
         data ->> 'cancelled_from' = CASE order_version WHEN 2 THEN 'placed' WHEN 3 THEN 'completed' END
         AND json_typeof(data -> 'reason') IN ('string', 'null')
-        AND coalesce(char_length(data ->> 'reason'), 0) <= 500) IS TRUE),
-    CONSTRAINT outbox_attempts CHECK (attempts >= 0)
-)
--- Marking an entry leaves a dead version in the table and a dead entry at the front of outbox_open, where the next
--- claim starts: vacuum by count, not by a share of a table that is mostly history.
-WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+        AND coalesce(char_length(data ->> 'reason'), 0) <= 500) IS TRUE)
+) PARTITION BY RANGE (sequence);
 
--- What the relay asks for all day: the oldest open entries. Partial, so it is as large as the backlog, not as the
--- history, and an acknowledged entry leaves it.
-CREATE INDEX outbox_open ON outbox (sequence) WHERE processed_at IS NULL;
-
--- The commands that must not be executed twice: the client's key, stored by the transaction that obeys it. The answer
--- needs no column: the order as it was at order_version follows from the order (OrderState::as_of).
-CREATE TABLE processed_commands (
-    command_id     uuid    NOT NULL,
+-- The commands that must not be carried out twice. The first answer is the order as of `order_version` with that
+-- transition's LSN: both are there for as long as the order is.
+CREATE TABLE commands (
+    command_id     uuid    NOT NULL,  -- the client's idempotency key
     fingerprint    uuid    NOT NULL,  -- of method and params: the same key with other content is refused
     order_id       uuid    NOT NULL,
     order_version  integer NOT NULL,
-    sequence       bigint  NOT NULL,  -- of its event; answered as the plan's LSN, and the age by which it is purged
+    age            bigint  GENERATED ALWAYS AS IDENTITY,  -- which to forget first
 
-    CONSTRAINT processed_commands_pkey PRIMARY KEY (command_id),
-    CONSTRAINT processed_commands_sequence UNIQUE (sequence),
-    CONSTRAINT processed_commands_order FOREIGN KEY (order_id) REFERENCES orders (order_id),
-    CONSTRAINT processed_commands_order_version CHECK (order_version >= 1)
+    CONSTRAINT commands_pkey PRIMARY KEY (command_id),
+    CONSTRAINT commands_age UNIQUE (age),
+    CONSTRAINT commands_order FOREIGN KEY (order_id) REFERENCES orders
 );
 
--- The consumer's inbox; it lives in the consumer's database, beside the tables that its handler writes.
-CREATE TABLE processed_events (
-    consumer          text        NOT NULL,  -- a handler's name: each sees each event once
-    event_id          uuid        NOT NULL,
-    order_id          uuid        NOT NULL,
-    order_version     integer     NOT NULL,
-    previous_version  integer     GENERATED ALWAYS AS (nullif(order_version - 1, 0)) STORED,
-    event_type        text        NOT NULL,
-    processed_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+-- One row per sink: where it is, and which daemon relays it. The epoch fences: a relay that lost its lease without
+-- noticing (paused, swapped out, cut off) still holds the old epoch, and every write of a relay asks for it.
+CREATE TABLE sinks (
+    sink            text        NOT NULL,
+    type            text        NOT NULL,
+    mode            text        NOT NULL DEFAULT 'on',
+    acked_sequence  bigint      NOT NULL,  -- everything up to here is delivered, parked or skipped
+    window_bits     bytea       NOT NULL DEFAULT '',  -- what was delivered out of order above it
+    owner           text,
+    epoch           bigint      NOT NULL DEFAULT 0,  -- one more for each owner
+    expires_at      timestamptz,  -- by the server's clock alone
 
-    -- Deduplication; both indexes also serve the lookups below.
-    CONSTRAINT processed_events_pkey PRIMARY KEY (consumer, event_id),
-    CONSTRAINT processed_events_transition_once UNIQUE (consumer, order_id, order_version),
-    -- Order: version 3 is refused until version 2 is in. A consumer that does not need order, or that began in the
-    -- middle (start = "now"), leaves this one out.
-    CONSTRAINT processed_events_in_order FOREIGN KEY (consumer, order_id, previous_version)
-        REFERENCES processed_events (consumer, order_id, order_version),
-    CONSTRAINT processed_events_order_version CHECK (order_version >= 1)
+    CONSTRAINT sinks_pkey PRIMARY KEY (sink),
+    CONSTRAINT sinks_name CHECK (sink ~ '^[a-z0-9_-]{1,64}$'),
+    CONSTRAINT sinks_mode CHECK (mode IN ('on', 'paused', 'halted')),
+    CONSTRAINT sinks_acked_sequence CHECK (acked_sequence >= 0),
+    CONSTRAINT sinks_window_bits CHECK (octet_length(window_bits) <= 4096),
+    CONSTRAINT sinks_lease CHECK ((owner IS NULL) = (expires_at IS NULL))
+) WITH (fillfactor = 50);
+
+-- One row per parked lane: an order whose events one sink could not get through, while all others go on.
+CREATE TABLE lanes (
+    sink             text     NOT NULL,
+    order_id         uuid     NOT NULL,
+    state            text     NOT NULL,
+    since            utc_time NOT NULL,
+    attempts         integer  NOT NULL DEFAULT 0,
+    next_attempt_at  timestamptz,  -- NULL: at once, if its state lets it
+    reason           text     NOT NULL,
+
+    CONSTRAINT lanes_pkey PRIMARY KEY (sink, order_id),
+    CONSTRAINT lanes_sink FOREIGN KEY (sink) REFERENCES sinks ON DELETE CASCADE,
+    CONSTRAINT lanes_state CHECK (state IN ('retrying', 'rejected', 'held', 'requeued'))
 );
+
+-- The events that wait in parked lanes, whole: neither the cursor nor a dropped partition takes them along.
+CREATE TABLE parked_events (
+    sink  text NOT NULL,
+    LIKE outbox INCLUDING CONSTRAINTS INCLUDING GENERATED,
+
+    CONSTRAINT parked_events_pkey PRIMARY KEY (sink, order_id, order_version),
+    CONSTRAINT parked_events_once UNIQUE (sink, sequence),
+    CONSTRAINT parked_events_lane FOREIGN KEY (sink, order_id) REFERENCES lanes ON DELETE CASCADE
+);
+
+-- What was decided about delivery, by whom and why. Kept.
+CREATE TABLE decisions (
+    lsn            bigint   NOT NULL,
+    kind           text     NOT NULL,
+    sink           text     NOT NULL,
+    order_id       uuid,
+    from_sequence  bigint,
+    to_sequence    bigint,
+    at             utc_time NOT NULL,
+    uid            bigint   NOT NULL,
+    reason         text     NOT NULL,
+
+    CONSTRAINT decisions_pkey PRIMARY KEY (lsn),
+    CONSTRAINT decisions_kind CHECK (kind IN ('registered', 'forgotten', 'parked', 'requeued', 'delivered', 'skipped',
+        'paused', 'resumed', 'halted', 'replay_started', 'replay_ended', 'restored')),
+    CONSTRAINT decisions_range CHECK (from_sequence <= to_sequence)
+);
+
+-- The consumer's, in the consumer's database: one row per order, beside the tables that its handler writes.
+CREATE TABLE inbox (
+    consumer       text    NOT NULL,  -- a handler: each sees each event once
+    order_id       uuid    NOT NULL,
+    order_version  integer NOT NULL,  -- the last one handled
+
+    CONSTRAINT inbox_pkey PRIMARY KEY (consumer, order_id),
+    CONSTRAINT inbox_order_version CHECK (order_version >= 1)
+) WITH (fillfactor = 80);
+
+-- ------------------------------------------------------------------------------------------------------------------
+-- Partitions of the outbox. Functions of the schema's owner, so that the daemons' role needs no DDL. Call both from a
+-- transaction of its own, with a short lock_timeout, and try again later if it strikes.
+-- ------------------------------------------------------------------------------------------------------------------
+
+-- The first sequence of each partition; its name ends with it.
+CREATE FUNCTION outbox_partitions() RETURNS SETOF bigint LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT right(relname, 20)::bigint FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+     WHERE inhparent = 'outbox'::regclass ORDER BY 1
+$$;
+
+-- Makes room for `ahead` more events than there are. Attached, not created in place: that would wait for every reader.
+CREATE FUNCTION add_outbox_partitions(ahead bigint) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    size     bigint;
+    needed   bigint;
+    base     bigint;
+    made     integer := 0;
+    name     text;
+BEGIN
+    LOCK TABLE transitions IN SHARE ROW EXCLUSIVE MODE;  -- attaching asks for it; and one adder at a time
+    SELECT partition_events, last_sequence + ahead INTO size, needed FROM store;
+    SELECT max(first) INTO base FROM outbox_partitions() AS first;
+    base := coalesce(base + size, 1);
+    WHILE base <= needed LOOP
+        name := 'outbox_' || lpad(base::text, 20, '0');
+        EXECUTE format('CREATE TABLE %I (LIKE outbox INCLUDING ALL)', name);
+        EXECUTE format('ALTER TABLE outbox ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)', name, base, base + size);
+        base := base + size;
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END
+$$;
+
+-- Drops the partitions that every sink has passed, but keeps the last `retained` events.
+CREATE FUNCTION drop_outbox_partitions(retained bigint) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    size     bigint;
+    passed   bigint;
+    base     bigint;
+    dropped  integer := 0;
+BEGIN
+    LOCK TABLE sinks IN SHARE MODE;  -- no sink may be registered behind our back at what goes
+    SELECT partition_events, least(last_sequence - retained, (SELECT min(acked_sequence) FROM sinks))
+      INTO size, passed FROM store;
+    FOR base IN SELECT outbox_partitions() LOOP
+        EXIT WHEN base + size - 1 > passed;
+        EXECUTE format('DROP TABLE %I', 'outbox_' || lpad(base::text, 20, '0'));
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION add_outbox_partitions, drop_outbox_partitions FROM PUBLIC;  -- grant them to the daemons
+
+DO $$ BEGIN PERFORM add_outbox_partitions(1); END $$;
 
 COMMIT;
 
--- ---------------------------------------------------------------------------------------------------------------
--- Storing a plan: one transaction. Any statement failing, or the first one changing no row, takes back all.
--- ---------------------------------------------------------------------------------------------------------------
+-- ------------------------------------------------------------------------------------------------------------------
+-- A session. READ COMMITTED is what everything below is written for: it waits for a row's lock and then sees the row as
+-- it is, where REPEATABLE READ and SERIALIZABLE fail with 40001. A client that hangs inside a transaction is cut off.
+-- ------------------------------------------------------------------------------------------------------------------
 
-/* @complete_order
-UPDATE orders SET status = 'completed', completed_at = $3, version = version + 1
- WHERE order_id = $1 AND version = $2
+/* @session
+SELECT set_config('default_transaction_isolation', 'read committed', false),
+       set_config('lock_timeout', $1::text, false),
+       set_config('statement_timeout', $2::text, false),
+       set_config('idle_in_transaction_session_timeout', $3::text, false)
 */
--- No row: another transaction changed the order since it was read. ROLLBACK, retrieve again, decide again.
 
-/* @store_event
-WITH head AS (UPDATE outbox_head SET last_sequence = last_sequence + 1 RETURNING last_sequence)
-INSERT INTO outbox (sequence, event_id, order_id, order_version, event_type, event_source, occurred_at, data)
-SELECT last_sequence, $1, $2, $3, $4, $5, $6, $7 FROM head
-RETURNING sequence
+-- ------------------------------------------------------------------------------------------------------------------
+-- Plans: BEGIN; @lock_orders; @find_commands; decide; the rest in this order; COMMIT. Every transaction takes its locks
+-- in one order (existing orders by id, new orders by id, command ids, `store`), so plans of any number never deadlock.
+-- 23505 means that another daemon was first: roll back and decide again. A COMMIT without an answer may have happened:
+-- ask @find_commands.
+-- ------------------------------------------------------------------------------------------------------------------
+
+/* @lock_orders
+SELECT order_id, customer_id, total_amount, status, version, placed_at, completed_at, cancelled_at
+  FROM orders
+ WHERE order_id = ANY ($1::uuid[])
+ ORDER BY order_id
+   FOR NO KEY UPDATE
 */
--- No ON CONFLICT: the same event a second time is a mistake that must take its whole plan back, number included.
 
-/* @store_command
-INSERT INTO processed_commands (command_id, fingerprint, order_id, order_version, sequence)
-VALUES ($1, $2, $3, $4, $5)
+-- After the locks: whoever held them may have carried out this very command. Gives what the first answer is made of.
+/* @find_commands
+SELECT c.command_id, c.fingerprint, c.order_version, t.lsn, o.*
+  FROM commands AS c
+  JOIN orders AS o USING (order_id)
+  JOIN transitions AS t USING (order_id, order_version)
+ WHERE c.command_id = ANY ($1::uuid[])
+*/
+
+/* @place_orders
+INSERT INTO orders (order_id, customer_id, total_amount, status, version, placed_at)
+SELECT order_id, customer_id, total_amount, 'placed', 1, placed_at
+  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::utc_time[])
+       AS placed (order_id, customer_id, total_amount, placed_at)
+ ORDER BY order_id
+*/
+
+/* @store_commands
+INSERT INTO commands (command_id, fingerprint, order_id, order_version)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[]) AS command (id, fingerprint, order_id, version)
+ ORDER BY id
+*/
+
+-- As many rows as were asked for, or the plan was made from a version that is gone: roll back.
+/* @change_orders
+UPDATE orders AS o
+   SET status = changed.status, version = changed.version,
+       completed_at = coalesce(changed.completed_at, o.completed_at),
+       cancelled_at = coalesce(changed.cancelled_at, o.cancelled_at)
+  FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $5::utc_time[], $6::utc_time[])
+       AS changed (order_id, from_version, version, status, completed_at, cancelled_at)
+ WHERE o.order_id = changed.order_id AND o.version = changed.from_version
+*/
+
+-- Last. $1: how many plans; $2: which of them each event belongs to, from 1. No ON CONFLICT: an event that is there
+-- already takes its whole transaction back, numbers included.
+/* @store_events
+WITH head AS (
+    UPDATE store
+       SET last_lsn = last_lsn + $1::bigint, last_sequence = last_sequence + cardinality($2::bigint[]),
+           epoch = epoch + (history <> here)::integer, history = here
+      FROM store_history() AS here
+    RETURNING epoch, last_lsn - $1::bigint AS lsn, last_sequence - cardinality($2::bigint[]) AS sequence
+), event AS (
+    SELECT sequence + place AS sequence, lsn + plan AS lsn, epoch, event_id, order_id, order_version, event_type,
+           data, traceparent, tracestate
+      FROM head, unnest($2::bigint[], $3::uuid[], $4::uuid[], $5::integer[], $6::text[], $8::json[], $9::text[],
+                        $10::text[]) WITH ORDINALITY
+           AS e (plan, event_id, order_id, order_version, event_type, data, traceparent, tracestate, place)
+), transition AS (
+    INSERT INTO transitions (order_id, order_version, sequence, lsn)
+    SELECT order_id, order_version, sequence, lsn FROM event
+)
+INSERT INTO outbox (sequence, lsn, store_epoch, event_id, order_id, order_version, event_type, event_source, data,
+                    traceparent, tracestate)
+SELECT sequence, lsn, epoch, event_id, order_id, order_version, event_type, $7::text, data, traceparent, tracestate
+  FROM event
+RETURNING sequence, lsn, store_epoch
+*/
+
+-- In the same transaction; heard after its commit. Only hurries the relays, which also look by themselves.
+/* @wake_relays
+SELECT pg_notify('orderd_events', '')
 */
 
 -- Keeps the newest $1 (executor.command_ids_max).
-/* @purge_commands
-DELETE FROM processed_commands
- WHERE sequence <= (SELECT sequence FROM processed_commands ORDER BY sequence DESC OFFSET $1 LIMIT 1)
+/* @forget_commands
+DELETE FROM commands WHERE age <= (SELECT age FROM commands ORDER BY age DESC OFFSET $1 LIMIT 1)
 */
 
--- ---------------------------------------------------------------------------------------------------------------
--- The relay: BEGIN, claim, publish, wait for the sink's acknowledgement, mark, COMMIT. A worker that dies loses its
--- connection, with it the row locks, and the entries are open again: at least once, without leases or clocks.
--- ---------------------------------------------------------------------------------------------------------------
+/* @raise_epoch
+UPDATE store SET epoch = epoch + 1 RETURNING epoch
+*/
 
--- One sink, whole order, as orderd delivers. A second worker waits at the first row (set lock_timeout) and goes on
--- behind the first worker's last acknowledged entry: a warm standby, never a second publisher.
-/* @claim
-SELECT sequence, event_id, order_id, order_version, event_type, event_source, occurred_at, data
+-- Where an order's events are; those whose partition was dropped have no type.
+/* @trace_order
+SELECT order_version, sequence, event_type, event_id, occurred_at
+  FROM transitions LEFT JOIN outbox USING (order_id, order_version, sequence)
+ WHERE order_id = $1
+ ORDER BY order_version
+*/
+
+-- ------------------------------------------------------------------------------------------------------------------
+-- The relay. Reading, delivering and moving the cursor are three steps, and no transaction is open while the target
+-- is waited for: an open one would hold its locks for as long as the relay hangs, and keep vacuum from removing what
+-- died since, in the whole database. What is delivered and not yet in the cursor is delivered again after a crash.
+-- ------------------------------------------------------------------------------------------------------------------
+
+/* @register_sink
+INSERT INTO sinks (sink, type, acked_sequence)
+SELECT $1, $2, CASE $3 WHEN 'beginning' THEN (SELECT min(first) - 1 FROM outbox_partitions() AS first)
+                       WHEN 'now' THEN (SELECT last_sequence FROM store)
+                       ELSE $3::bigint - 1 END
+ON CONFLICT (sink) DO NOTHING
+*/
+
+-- Elected: one row with the new epoch. No row: another daemon relays it. $3: the lease in milliseconds.
+/* @claim_sink
+UPDATE sinks
+   SET owner = $2, epoch = epoch + 1, expires_at = clock_timestamp() + $3::bigint * interval '1 millisecond'
+ WHERE sink = $1 AND (owner IS NULL OR expires_at < clock_timestamp())
+RETURNING epoch, acked_sequence, window_bits, mode
+*/
+
+-- No row from any statement that asks for the epoch: deposed. Stop delivering; outcomes count for nothing.
+/* @renew_sink
+UPDATE sinks SET expires_at = clock_timestamp() + $3::bigint * interval '1 millisecond' WHERE sink = $1 AND epoch = $2
+RETURNING mode
+*/
+
+/* @release_sink
+UPDATE sinks SET owner = NULL, expires_at = NULL WHERE sink = $1 AND epoch = $2
+*/
+
+-- The next $2 events. Sequences have no gaps, so a range of them is a batch whatever the planner thinks; and their
+-- order is the order of the commits, so nothing can appear below $1 later.
+/* @read_events
+SELECT sequence, lsn, store_epoch, event_id, order_id, order_version, event_type, event_source, occurred_at, data,
+       traceparent, tracestate
   FROM outbox
- WHERE processed_at IS NULL
+ WHERE sequence > $1 AND sequence <= $1 + $2::bigint
  ORDER BY sequence
- LIMIT $1
-   FOR UPDATE
 */
 
--- Many workers, order kept within each order only. SKIP LOCKED alone would hand an order's second event to worker B
--- while worker A still has the first; so an entry can be claimed only when its predecessor is processed (or purged).
-/* @claim_by_order
-SELECT o.sequence, o.event_id, o.order_id, o.order_version, o.event_type, o.event_source, o.occurred_at, o.data
-  FROM outbox AS o
- WHERE o.processed_at IS NULL
-   AND coalesce((SELECT p.processed_at IS NOT NULL FROM outbox AS p
-                  WHERE p.order_id = o.order_id AND p.order_version = o.order_version - 1), true)
- ORDER BY o.sequence
- LIMIT $1
-   FOR UPDATE OF o SKIP LOCKED
+/* @move_cursor
+UPDATE sinks SET acked_sequence = $3, window_bits = $4 WHERE sink = $1 AND epoch = $2 AND acked_sequence <= $3
+RETURNING acked_sequence
 */
 
-/* @mark_processed
-UPDATE outbox SET processed_at = clock_timestamp()
- WHERE sequence = ANY ($1::bigint[]) AND processed_at IS NULL
+-- Parking: BEGIN; @fence; @park_lane; @park_events; @decide; COMMIT; and the cursor may pass. The fence locks the
+-- sink's row, so no other relay can be elected before the commit.
+/* @fence
+SELECT epoch FROM sinks WHERE sink = $1 AND epoch = $2 FOR NO KEY UPDATE
 */
 
-/* @note_failure
-UPDATE outbox SET attempts = attempts + 1, last_error = left($2, 1000)
- WHERE sequence = $1 AND processed_at IS NULL
+/* @park_lane
+INSERT INTO lanes (sink, order_id, state, since, reason) VALUES ($1, $2, $3, $4::utc_time, $5)
+ON CONFLICT (sink, order_id) DO UPDATE
+   SET state = EXCLUDED.state, reason = EXCLUDED.reason, attempts = lanes.attempts + 1
 */
 
--- Repeated until it deletes nothing. The oldest entries come first by the primary key and the look is bounded, so it
--- needs no index of its own; open entries stay, however old.
-/* @purge
-DELETE FROM outbox
- WHERE sequence IN (SELECT sequence FROM outbox ORDER BY sequence LIMIT 10000)
-   AND processed_at < clock_timestamp() - $1::interval
-*/
-
-/* @backlog
-SELECT count(*) AS open_entries, clock_timestamp() - min(occurred_at) AS oldest
+/* @park_events
+INSERT INTO parked_events (sink, sequence, lsn, store_epoch, event_id, order_id, order_version, event_type,
+                           event_source, data, traceparent, tracestate)
+SELECT $1, sequence, lsn, store_epoch, event_id, order_id, order_version, event_type, event_source, data, traceparent,
+       tracestate
   FROM outbox
- WHERE processed_at IS NULL
+ WHERE sequence = ANY ($2::bigint[])
+ON CONFLICT DO NOTHING
 */
 
--- ---------------------------------------------------------------------------------------------------------------
--- The consumer: BEGIN, this, the handler's own writes, COMMIT, and only then acknowledge to the broker.
--- ---------------------------------------------------------------------------------------------------------------
+-- Parked orders among these: their later events join the lane instead of overtaking it.
+/* @parked_orders
+SELECT order_id, state FROM lanes WHERE sink = $1 AND order_id = ANY ($2::uuid[])
+*/
 
--- 1 row: new, handle it. 0 rows: seen, acknowledge and do nothing; two deliveries at once wait for each other here.
--- Error 23503 on processed_events_in_order: its predecessor is missing; roll back, put it aside, deliver it again.
+-- What may be handed out of parked lanes: of each the first event, and of nothing that waits for an operator.
+/* @lane_heads
+SELECT head.*
+  FROM lanes AS l
+ CROSS JOIN LATERAL (SELECT * FROM parked_events AS p
+                      WHERE p.sink = l.sink AND p.order_id = l.order_id ORDER BY p.order_version LIMIT 1) AS head
+ WHERE l.sink = $1 AND l.state IN ('retrying', 'requeued') AND coalesce(l.next_attempt_at <= clock_timestamp(), true)
+ ORDER BY head.sequence
+ LIMIT $2
+*/
+
+/* @requeue_lane
+UPDATE lanes SET state = 'requeued', next_attempt_at = NULL WHERE sink = $1 AND order_id = $2
+*/
+
+-- Delivered or skipped; behind @fence. The lane goes with its last event (@close_lane).
+/* @settle_parked
+DELETE FROM parked_events WHERE sink = $1 AND sequence = $2
+*/
+
+/* @close_lane
+DELETE FROM lanes AS l
+ WHERE sink = $1 AND order_id = $2
+   AND NOT EXISTS (SELECT FROM parked_events AS p WHERE p.sink = l.sink AND p.order_id = l.order_id)
+*/
+
+/* @decide
+WITH head AS (UPDATE store SET last_lsn = last_lsn + 1 RETURNING last_lsn)
+INSERT INTO decisions (lsn, kind, sink, order_id, from_sequence, to_sequence, at, uid, reason)
+SELECT last_lsn, $1, $2, $3, $4, $5, $6::utc_time, $7, $8 FROM head
+RETURNING lsn
+*/
+
+-- ------------------------------------------------------------------------------------------------------------------
+-- The consumer: BEGIN; @consume; if that changed a row the handler's own writes; COMMIT; then acknowledge. Several
+-- events may share a transaction: one that comes too early changes no row and fails nothing.
+-- ------------------------------------------------------------------------------------------------------------------
+
+-- 1 row: the next of its order, handle it. 0 rows: @last_version tells why.
 /* @consume
-INSERT INTO processed_events (consumer, event_id, order_id, order_version, event_type)
-VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (consumer, event_id) DO NOTHING
+INSERT INTO inbox AS i (consumer, order_id, order_version)
+SELECT $1, $2, $3::integer
+ WHERE $3::integer = 1 OR EXISTS (SELECT FROM inbox WHERE consumer = $1 AND order_id = $2)
+ON CONFLICT (consumer, order_id) DO UPDATE SET order_version = EXCLUDED.order_version
+ WHERE i.order_version = EXCLUDED.order_version - 1
 */
 
--- All rows of an order at once, and only when its end (cancelled is final) is further back than any redelivery or
--- replay can reach: a purged event that comes again would count as new. Orders that stay completed keep their rows.
-/* @purge_inbox
-DELETE FROM processed_events AS e
- USING processed_events AS last
- WHERE last.event_type = 'OrderCancelled' AND last.processed_at < clock_timestamp() - $1::interval
-   AND e.consumer = last.consumer AND e.order_id = last.order_id
+-- At least the event's: a duplicate, acknowledge it. Less, or no row: a predecessor is missing, do not handle it.
+/* @last_version
+SELECT order_version FROM inbox WHERE consumer = $1 AND order_id = $2
+*/
+
+-- For snapshots, and for consumers that keep the newest state alone: any newer version, and older ones are dropped.
+/* @consume_newest
+INSERT INTO inbox AS i (consumer, order_id, order_version) VALUES ($1, $2, $3)
+ON CONFLICT (consumer, order_id) DO UPDATE SET order_version = EXCLUDED.order_version
+ WHERE i.order_version < EXCLUDED.order_version
 */

@@ -11,31 +11,37 @@ check: lint test doc
 # Format and lints
 lint:
     cargo fmt --all --check
-    cargo clippy --all-targets -- -D warnings
+    cargo clippy --all-targets --locked -- -D warnings
 
 # All tests, or those whose name has `filter` in it
 test *filter:
-    cargo test --release {{filter}}
+    cargo test --release --locked {{filter}}
+
+# Those that need neither root nor a server and are quick, without optimization: under two minutes
+test-fast:
+    cargo test --lib
+    cargo test --test suite -- --skip schema:: --skip disk_full:: --skip power_cut:: --skip os_faults:: --skip packaging:: \
+        --skip file_modes:: --skip kill_restart::
 
 # The deliberate bugs in the code, or those with one of these in their names, each against the test that catches it
 # (about 20 minutes; those of the disk are caught by `cargo test`)
 bugs *names:
-    proof/bugs/run {{names}}
+    verification/bugs/run {{names}}
 
 # Seeds of the simulation, for instance `just sim --seeds 100000`
 sim *args:
-    cargo run --release -p orderd-proof --bin sim -- {{args}}
+    cargo run --release -p orderd-verification --bin sim -- {{args}}
 
 # Crash states, for instance `just states --states 2000000` (about 10 minutes)
 states *args:
-    cargo run --release -p orderd-proof --bin states -- {{args}}
+    cargo run --release -p orderd-verification --bin states -- {{args}}
 
 # Every bit, length, sector and file of a store damaged, one after the other (about 10 minutes), or a part: --part 2/16
 damage *args:
-    cargo run --release -p orderd-proof --bin damage -- {{args}}
+    cargo run --release -p orderd-verification --bin damage -- {{args}}
 
 # The fuzzers, one after the other, each for so many seconds; what they find new is kept in fuzz/corpus (needs nightly
-# and `cargo install cargo-fuzz`). Memory is safe here already, so no sanitizer slows them down.
+# and `cargo install --locked cargo-fuzz`). Memory is safe here already, so no sanitizer slows them down.
 fuzz seconds="60":
     for target in checkpoint configuration cursor frame line plan segment store; do \
         mkdir -p fuzz/corpus/$target; \
@@ -44,7 +50,7 @@ fuzz seconds="60":
     done
 
 # Small changes to the code, one at a time, that no unit test notices; `-F src/journal/writer.rs` for those of one file
-# (needs `cargo install cargo-mutants`; hours for all). It works in memory, so that a sync costs nothing.
+# (needs `cargo install --locked cargo-mutants`; hours for all). It works in memory, so that a sync costs nothing.
 mutants *args:
     TMPDIR=/dev/shm cargo mutants --package orderd --output target {{args}}
 
@@ -72,7 +78,7 @@ man: build
 build:
     cargo build --release
 
-# The Debian package (needs `cargo install cargo-deb`)
+# The Debian package (needs `cargo install --locked cargo-deb`)
 deb: man
     cargo deb --no-build
 

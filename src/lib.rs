@@ -10,10 +10,10 @@ pub mod executor;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod journal;
-pub mod log;
+pub mod logging;
 pub mod relay;
 pub mod repo;
 pub mod server;
-pub mod service;
 pub mod storage;
+pub mod systemd;
 pub mod usecases;

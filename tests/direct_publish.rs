@@ -5,8 +5,8 @@ mod model;
 mod orderd;
 
 use model::{
-    Fault, Heard, World, cancel_then_publish, check_commit_then_publish, commit_then_publish, publish_in_transaction,
-    publish_then_commit,
+    Fault, Heard, World, cancel_then_publish, check_commit_then_publish, commit_then_publish, commit_then_store_entry,
+    publish_in_transaction, publish_then_commit, store_entry_then_commit,
 };
 
 #[test]
@@ -61,5 +61,17 @@ fn publishing_inside_the_transaction_announces_what_is_rolled_back() {
         let world = World::new(fault);
         assert!(publish_in_transaction(&world).is_err());
         assert_eq!((world.order().as_str(), world.bus().len()), ("placed", 1), "{fault:?}");
+    }
+}
+
+#[test]
+fn an_outbox_in_a_transaction_of_its_own_loses_or_invents_the_event() {
+    let world = World::new(Fault::DiesHalfway);
+    assert!(commit_then_store_entry(&world).is_err());
+    assert_eq!((world.order().as_str(), world.outbox().len()), ("completed", 0), "lost");
+    for fault in [Fault::DiesHalfway, Fault::CommitFails] {
+        let world = World::new(fault);
+        assert!(store_entry_then_commit(&world).is_err());
+        assert_eq!((world.order().as_str(), world.outbox().len()), ("placed", 1), "{fault:?}: invented");
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::history::Outcome;
-use crate::load::{Command, Rng, Summary, Witness, count, seed, wait_relayed};
+use crate::load::{Command, Recorder, Rng, Summary, count, seed, wait_relayed};
 use crate::support::{Client, DEADLINE, Daemon, Mount, Store, assert_error, eventually, place_params};
 
 const DISK_BYTES: u64 = 24 << 20;
@@ -64,7 +64,7 @@ fn fill_one_store(cycles: u64, rng: &mut Rng) -> Summary {
     let store = Store::raw(CONFIG);
     let disk = Mount::tmpfs(&store.path("disk"), DISK_BYTES);
     let filler = store.path("disk/filler");
-    let mut witness = Witness::new(&store.sink(), REDELIVERED_MAX);
+    let mut witness = Recorder::new(&store.sink(), REDELIVERED_MAX);
     let mut daemon = Daemon::start(&store);
     let crew = witness.crew(4, &store.socket(), rng);
     for _ in 0..cycles {
@@ -95,7 +95,7 @@ fn fill_one_store(cycles: u64, rng: &mut Rng) -> Summary {
     summary
 }
 
-fn place(witness: &mut Witness, store: &Store, rng: &mut Rng) -> String {
+fn place(witness: &mut Recorder, store: &Store, rng: &mut Rng) -> String {
     match witness.call(store, Command::new_order(rng)) {
         Outcome::Done { order, .. } => order.order_id,
         other => panic!("there is room, and yet: {other:?}"),

@@ -81,7 +81,7 @@ fn sighup_reopens_a_rotated_file() {
         eventually(DEADLINE, "the events before the rotation", || lines(&store.sink()).len() >= in_file);
         fs::rename(store.sink(), store.path(&format!("events.{rotation}"))).unwrap();
         daemon.signal(Signal::HUP);
-        eventually(DEADLINE, "the file is made anew", || store.sink().exists());
+        eventually(DEADLINE, "the file is made again", || store.sink().exists());
     }
     client.place(1);
     events_of(&store, 1);
@@ -105,7 +105,7 @@ fn sighup_while_events_flow_loses_and_doubles_nothing() {
             client.place(1);
             count += 1;
         }
-        // Right behind the last answer: deliveries are under way. A file not yet made anew is rotated next time.
+        // Right behind the last answer: deliveries are under way. A file not yet made again is rotated next time.
         fs::rename(store.sink(), store.path(&format!("events.{rotation:02}"))).ok();
         daemon.signal(Signal::HUP);
     }

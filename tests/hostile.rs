@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::history::{Call, Outcome};
-use crate::load::{Crew, Rng, Task, Witness, count, seed};
+use crate::load::{Recorder, Rng, Task, Workers, count, seed};
 use crate::support::{Client, DEADLINE, Daemon, Store, eventually, pause, poll};
 use attacks::{ATTACKS, Attack, Target};
 
@@ -34,9 +34,9 @@ fn hostile_clients_cost_the_honest_nothing() {
     let mut rng = Rng::new(seed);
     let store = Store::with("", CONFIG);
     let mut daemon = Daemon::start(&store);
-    let mut witness = Witness::new(&store.sink(), REDELIVERED_MAX);
+    let mut witness = Recorder::new(&store.sink(), REDELIVERED_MAX);
     let task = Task { clients: HONEST, bursts_max: u64::MAX, idle_us_max: 3000 };
-    let crew = Crew::start(&task, &store.socket(), witness.clock(), &mut rng);
+    let crew = Workers::start(&task, &store.socket(), witness.clock(), &mut rng);
     // The honest are in before the door is blocked. A connection that waits to be accepted is not.
     let mut asker = Client::connect(&store);
     eventually(DEADLINE, "the honest clients are in", || asker.status()["connections"] == HONEST + 1);

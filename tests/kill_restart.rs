@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::load::{Rng, Summary, Witness, count, seed};
+use crate::load::{Recorder, Rng, Summary, count, seed};
 use crate::support::{Client, DEADLINE, Daemon, Store, eventually, pause};
 
 /// Kills in one store before the next is begun: its dumps and its history stay small enough to judge.
@@ -59,7 +59,7 @@ fn kills_at_random_moments_lose_nothing() {
 
 fn kill_one_store(kills: u64, rng: &mut Rng) -> Summary {
     let store = Store::with("", SMALL);
-    let mut witness = Witness::new(&store.sink(), REDELIVERED_MAX);
+    let mut witness = Recorder::new(&store.sink(), REDELIVERED_MAX);
     let crew = witness.crew(CLIENTS, &store.socket(), rng);
     for _ in 0..kills {
         let mut daemon = Daemon::spawn(&store);

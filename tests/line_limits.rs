@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, DEADLINE, Daemon, Store, assert_error, eventually, request, uuid};
 
-/// A status request of exactly so many bytes, its line end not counted.
+/// A status request of exactly this many bytes, its line end not counted.
 fn line_of(bytes: usize) -> String {
     let line = r#"{"jsonrpc":"2.0","id":1,"method":"daemon.status"}"#;
     format!("{line}{}", " ".repeat(bytes - line.len()))

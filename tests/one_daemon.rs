@@ -33,6 +33,44 @@ fn a_second_daemon_exits_73_and_harms_nothing() {
 }
 
 #[test]
+fn a_removed_lock_file_lets_no_second_daemon_in() {
+    let store = Store::new();
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    for round in 1..=3 {
+        client.place(round);
+        fs::remove_file(store.path("data/LOCK")).unwrap();
+        let before = files(&store.path("data/store/journal"));
+        // By the same socket, and by another one, which nobody answers.
+        let refused = Daemon::refused(&store).expect(73);
+        assert!(refused.stderr.contains(&format!("pid {}", daemon.pid())), "the holder is named: {}", refused.stderr);
+        let other = Store::new();
+        other.configure_raw(&format!("[daemon]\ndata_dir = \"{}\"\nsocket = \"s\"\n", store.data_dir().display()));
+        Daemon::refused(&other).expect(73);
+        assert!(files(&store.path("data/store/journal")) == before, "a byte of the journal has changed");
+        // What a refused start has made of the lock's file does not matter.
+        fs::write(store.path("data/LOCK"), "").unwrap();
+    }
+    daemon.kill9();
+    let _restarted = Daemon::start(&store);
+    assert_eq!(Client::connect(&store).status()["orders"]["count"], 3, "nothing acknowledged is gone");
+}
+
+#[test]
+fn a_start_that_finds_its_socket_taken_has_changed_no_byte_of_the_store() {
+    let store = Store::new();
+    let mut daemon = Daemon::start(&store);
+    Client::connect(&store).place(1);
+    daemon.kill9();
+    fs::remove_file(store.socket()).unwrap();
+    let listener = UnixListener::bind(store.socket()).unwrap();
+    let before = files(&store.path("data/store"));
+    Daemon::refused(&store).expect(74);
+    assert!(files(&store.path("data/store")) == before, "a byte of the store has changed");
+    drop(listener);
+}
+
+#[test]
 fn two_daemons_that_start_at_once_leave_one() {
     for _ in 0..5 {
         let store = Store::new();

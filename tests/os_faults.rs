@@ -16,13 +16,13 @@ use strace::{Injection, Repeat};
 
 use crate::load::{Rng, seed};
 
-/// No workload here makes so many calls; a loop that reaches this is not ending.
+/// No workload here makes this many calls; a loop that reaches this is not ending.
 const OCCURRENCES_MAX: u64 = 5_000;
 
 /// Up to here each occurrence fails in turn.
 const EACH_UP_TO: u64 = 80;
 
-/// After so many failures that were taken wrongly the next call is looked at.
+/// After this many failures that were taken wrongly the next call is looked at.
 const WRONG_MAX: u64 = 3;
 
 #[test]

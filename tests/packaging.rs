@@ -213,7 +213,7 @@ fn the_unit_forbids_no_system_call_that_the_daemon_needs() {
     assert!(made.contains("fdatasync") && made.contains("accept4"), "the log shows what happened: {made:?}");
     let allowed = allowed_syscalls();
     let refused: BTreeSet<&str> = made.difference(&allowed).map(String::as_str).collect();
-    // The housekeeper asks for less priority and does without it where that is refused.
+    // Maintenance asks for less priority and does without it where that is refused.
     let tolerated = BTreeSet::from(["setpriority"]);
     assert!(refused.is_subset(&tolerated), "{refused:?}");
 }

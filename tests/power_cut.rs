@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::load::{Rng, Summary, Witness, count, seed};
+use crate::load::{Recorder, Rng, Summary, count, seed};
 use crate::support::{DEADLINE, Daemon, Mount, Store, eventually, must, pause, require_root, run};
 
 /// Cuts of one file system before the next is made.
@@ -55,7 +55,7 @@ fn cut_one_store(cuts: u64, sink: Sink, rng: &mut Rng) -> Summary {
     let store = Store::raw(&config(file));
     let (image, point) = (store.path("image"), store.path("disk"));
     let mut disk = Mount::new_ext4(&image, &point, DISK_BYTES);
-    let mut witness = Witness::new(&store.path(file), REDELIVERED_MAX);
+    let mut witness = Recorder::new(&store.path(file), REDELIVERED_MAX);
     let crew = witness.crew(4, &store.socket(), rng);
     for _ in 0..cuts {
         let mut daemon = Daemon::spawn(&store);

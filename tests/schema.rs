@@ -3,10 +3,12 @@
 //!
 //! Needs the server's programs (`apt-get install postgresql-15`); without them the tests fail and say so.
 
+mod concurrency;
 mod consuming;
 mod plans;
 mod real_events;
 mod relaying;
+mod retention;
 mod server;
 mod session;
 mod storing;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::contracts::{CommitError, OutboxError};
+use crate::contracts::{CommitError, FeedError};
 use crate::journal::{CheckpointError, IdentityError, RecoveryError};
 use crate::relay::{CursorError, WorkerError};
 use crate::repo::OpenError;
@@ -15,6 +15,9 @@ pub enum AppError {
     /// The store is damaged.
     #[error("{0}")]
     Damaged(String),
+    /// What only a sink has still to read is damaged; the state does not need it.
+    #[error("{0}")]
+    BacklogDamaged(String),
     /// Another daemon holds the data directory.
     #[error("{0}")]
     Held(String),
@@ -36,6 +39,16 @@ impl AppError {
     /// An I/O error; a missing permission is a kind of its own.
     pub(super) fn io(message: String, source: &io::Error) -> Self {
         if source.kind() == io::ErrorKind::PermissionDenied { Self::Permission(message) } else { Self::Io(message) }
+    }
+}
+
+impl AppError {
+    /// An error of a feed below the checkpoint, where only a sink still reads.
+    pub(super) fn behind_checkpoint(error: FeedError) -> Self {
+        match error.into() {
+            Self::Damaged(message) => Self::BacklogDamaged(message),
+            other => other,
+        }
     }
 }
 
@@ -100,12 +113,12 @@ impl From<CommitError> for AppError {
     }
 }
 
-impl From<OutboxError> for AppError {
-    fn from(error: OutboxError) -> Self {
+impl From<FeedError> for AppError {
+    fn from(error: FeedError) -> Self {
         let message = error.to_string();
         match error {
-            OutboxError::Damaged(_) => Self::Damaged(message),
-            OutboxError::Io(source) => Self::io(message, &source),
+            FeedError::Damaged(_) | FeedError::NotHeld { .. } => Self::Damaged(message),
+            FeedError::Io(source) => Self::io(message, &source),
         }
     }
 }

@@ -5,16 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::AppError;
-use super::open::{open_storage, sinks_with_cursor, uuid_of};
-use crate::contracts::{Lsn, Mutation, Storage};
+use super::core::{sinks_with_cursor, uuid_of};
+use super::machine::open_storage;
+use crate::contracts::{DecisionView, Lsn, Mutation, Storage};
 use crate::domain::OrderState;
 use crate::journal::{
-    IdentityError, ReplayedFrame, Span, StoreId, inspect, list_checkpoints, oldest_lsn, one_by_one, open_store,
+    IdentityError, RedoFrame, RedoRange, StoreId, inspect, list_checkpoints, oldest_lsn, open_store, per_frame,
     sync_up_to,
 };
 use crate::relay::{CursorFile, cloud_event, cursor};
 use crate::repo::{
-    OpenReport, SinkPosition, StoreState, StoredPlan, inspect_positions, inspect_store, published, verify_checkpoint,
+    OpenReport, PlanRecord, SinkPosition, StoreState, inspect_positions, inspect_store, published, verify_checkpoint,
 };
 use crate::server::write_order;
 use crate::storage::StoreLock;
@@ -22,14 +23,14 @@ use crate::storage::StoreLock;
 /// A store that a daemon writes changes while it is read: a look that finds damage is repeated so often.
 const LOOKS_MAX: u32 = 5;
 
-struct Guest {
+struct ReadOnly {
     storage: Arc<dyn Storage>,
     store_id: StoreId,
     /// By sink: where its cursor stands.
     cursors: Vec<(String, SinkPosition)>,
 }
 
-impl Guest {
+impl ReadOnly {
     fn open(data_dir: &Path) -> Result<Self, AppError> {
         let storage = open_storage(data_dir)?;
         match open_store(storage.as_ref()) {
@@ -49,15 +50,15 @@ impl Guest {
         Ok(Self { storage, store_id, cursors })
     }
 
-    fn proven(&self) -> Lsn {
+    fn must_reach(&self) -> Lsn {
         self.cursors.iter().map(|(_, cursor)| cursor.position.lsn).max().unwrap_or_default()
     }
 }
 
-fn look<T>(data_dir: &Path, mut at: impl FnMut(&Guest) -> Result<T, AppError>) -> Result<T, AppError> {
+fn look<T>(data_dir: &Path, mut at: impl FnMut(&ReadOnly) -> Result<T, AppError>) -> Result<T, AppError> {
     let mut looks = 1;
     loop {
-        match Guest::open(data_dir).and_then(|guest| at(&guest)) {
+        match ReadOnly::open(data_dir).and_then(|store| at(&store)) {
             Err(AppError::Damaged(_) | AppError::Io(_)) if looks < LOOKS_MAX && StoreLock::is_held(data_dir) => {}
             done => return done,
         }
@@ -80,42 +81,42 @@ pub fn verify_store(data_dir: &Path, out: &mut dyn Write) -> Result<(), AppError
 /// Damage, or a store that cannot be read.
 pub fn verify_storage(storage: Arc<dyn Storage>) -> Result<String, AppError> {
     let store_id = open_store(storage.as_ref())?;
-    verify(&Guest::of(storage, store_id)?)
+    verify(&ReadOnly::of(storage, store_id)?)
 }
 
-fn verify(guest: &Guest) -> Result<String, AppError> {
-    let storage = guest.storage.as_ref();
+fn verify(store: &ReadOnly) -> Result<String, AppError> {
+    let storage = store.storage.as_ref();
     // Every segment that is there, also those that a start would not need.
     let oldest = oldest_lsn(storage)?;
     let mut plans = 0_u64;
-    let span = Span { from: Lsn(oldest.0.saturating_sub(1)), proven: guest.proven() };
-    let count = |frame: ReplayedFrame<'_>| {
+    let range = RedoRange { after: Lsn(oldest.0.saturating_sub(1)), must_reach: store.must_reach() };
+    let count = |frame: RedoFrame<'_>| {
         plans += 1;
-        StoredPlan::decode(frame.body).map(drop)
+        Ok(PlanRecord::decode(frame.body).map(drop)?)
     };
-    inspect(storage, guest.store_id, span, &mut one_by_one(count))?;
+    inspect(storage, store.store_id, range, &mut per_frame(count))?;
     // Every checkpoint.
     let checkpoints =
         list_checkpoints(storage).map_err(|error| AppError::io(format!("listing the checkpoints: {error}"), &error))?;
     for lsn in &checkpoints {
-        verify_checkpoint(storage, guest.store_id, *lsn)?;
+        verify_checkpoint(storage, store.store_id, *lsn)?;
     }
     // And what a start would make of them together.
-    let (state, report) = inspect_store(storage, guest.store_id, guest.proven())?;
-    let cursors: Vec<_> = guest.cursors.iter().map(|(_, cursor)| cursor.clone()).collect();
-    inspect_positions(&guest.storage, guest.store_id, report.journal.last_lsn, &cursors)?;
-    Ok(describe(guest, &state, &report, oldest, plans, &checkpoints))
+    let (state, report) = inspect_store(storage, store.store_id, store.must_reach())?;
+    let cursors: Vec<_> = store.cursors.iter().map(|(_, cursor)| cursor.clone()).collect();
+    inspect_positions(&store.storage, store.store_id, report.journal.last_lsn, &cursors)?;
+    Ok(describe(store, &state, &report, oldest, plans, &checkpoints))
 }
 
 fn describe(
-    guest: &Guest,
+    store: &ReadOnly,
     state: &StoreState,
     report: &OpenReport,
     oldest: Lsn,
     plans: u64,
     checkpoints: &[Lsn],
 ) -> String {
-    let mut lines = vec![format!("store {} is sound", guest.store_id)];
+    let mut lines = vec![format!("store {} is sound", store.store_id)];
     lines.push(format!("journal: {plans} plans, LSN {oldest} to {}", report.journal.last_lsn));
     if let Some(tail) = &report.journal.torn_tail {
         let (path, offset, bytes) = (&tail.path, tail.offset, tail.bytes);
@@ -125,7 +126,7 @@ fn describe(
     let covered = if covered.is_empty() { "none".to_owned() } else { format!("LSN {}", covered.join(", ")) };
     lines.push(format!("checkpoints: {covered}"));
     lines.push(format!("orders: {}; last event: {}", state.orders.count(), state.last_sequence));
-    for (sink, cursor) in &guest.cursors {
+    for (sink, cursor) in &store.cursors {
         let (sequence, lsn) = (cursor.position.sequence, cursor.position.lsn);
         lines.push(format!("sink {sink}: acknowledged event {sequence}, LSN {lsn}"));
     }
@@ -138,34 +139,34 @@ fn describe(
 /// Damage, or a store that cannot be read.
 pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(), AppError> {
     // The lines go out only after the whole journal was read once and found sound.
-    let (guest, state, last) = look(data_dir, |guest| {
-        let (state, report) = inspect_store(guest.storage.as_ref(), guest.store_id, guest.proven())?;
+    let (store, state, last) = look(data_dir, |store| {
+        let (state, report) = inspect_store(store.storage.as_ref(), store.store_id, store.must_reach())?;
         // Nothing that a power cut could take back is shown.
         if StoreLock::is_held(data_dir) {
-            sync_up_to(guest.storage.as_ref(), report.journal.last_lsn)?;
+            sync_up_to(store.storage.as_ref(), report.journal.last_lsn)?;
         }
-        let guest = Guest { storage: guest.storage.clone(), store_id: guest.store_id, cursors: Vec::new() };
-        Ok((guest, state, report.journal.last_lsn))
+        let store = ReadOnly { storage: store.storage.clone(), store_id: store.store_id, cursors: Vec::new() };
+        Ok((store, state, report.journal.last_lsn))
     })?;
-    let oldest = oldest_lsn(guest.storage.as_ref())?;
-    let span = Span { from: Lsn(oldest.max(from).0.saturating_sub(1)), proven: Lsn::ZERO };
-    if span.from > last {
+    let oldest = oldest_lsn(store.storage.as_ref())?;
+    let range = RedoRange { after: Lsn(oldest.max(from).0.saturating_sub(1)), must_reach: Lsn::ZERO };
+    if range.after > last {
         return Ok(());
     }
     let mut line = Vec::new();
     let mut written: io::Result<()> = Ok(());
-    let mut reached = span.from;
-    let write = |frame: ReplayedFrame<'_>| {
+    let mut reached = range.after;
+    let write = |frame: RedoFrame<'_>| {
         if frame.lsn > last || written.is_err() {
             return Ok(());
         }
         line.clear();
-        write_plan(frame.lsn, StoredPlan::decode(frame.body)?, &state, &mut line)?;
+        write_plan(frame.lsn, PlanRecord::decode(frame.body)?, &state, &mut line)?;
         written = out.write_all(&line);
         reached = frame.lsn;
         Ok(())
     };
-    let read = inspect(guest.storage.as_ref(), guest.store_id, span, &mut one_by_one(write));
+    let read = inspect(store.storage.as_ref(), store.store_id, range, &mut per_frame(write));
     written.map_err(|error| AppError::io(format!("writing: {error}"), &error))?;
     match read {
         // The daemon goes on behind what was found sound. If it deleted what was still to be read, the dump has a hole
@@ -175,7 +176,12 @@ pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(),
     }
 }
 
-fn write_plan(lsn: Lsn, plan: StoredPlan<'_>, state: &StoreState, line: &mut Vec<u8>) -> Result<(), String> {
+fn write_plan(lsn: Lsn, plan: PlanRecord<'_>, state: &StoreState, line: &mut Vec<u8>) -> Result<(), String> {
+    if let Some(decision) = plan.mutations.iter().find_map(Mutation::decision) {
+        serde_json::to_writer(&mut *line, &DecisionView::new(lsn, decision)).map_err(|error| error.to_string())?;
+        line.push(b'\n');
+        return Ok(());
+    }
     let order = order_after(&plan, state).ok_or("a plan without an order")?;
     line.extend_from_slice(format!("{{\"lsn\":{lsn},\"order\":").as_bytes());
     write_order(line, &order);
@@ -192,12 +198,12 @@ fn write_plan(lsn: Lsn, plan: StoredPlan<'_>, state: &StoreState, line: &mut Vec
 }
 
 /// The order after a plan, told from the order as it is now.
-fn order_after(plan: &StoredPlan<'_>, state: &StoreState) -> Option<OrderState> {
+fn order_after(plan: &PlanRecord<'_>, state: &StoreState) -> Option<OrderState> {
     plan.mutations.iter().find_map(|mutation| match mutation {
         Mutation::InsertOrder(order) => Some(*order),
         Mutation::UpdateOrder(update) => {
-            state.orders.find(update.order_id).map(|(_, order)| order.as_of(update.version))
+            state.orders.find(update.order_id).map(|(_, order)| order.state.as_of(update.version))
         }
-        Mutation::InsertOutbox(_) | Mutation::InsertCommand(_) => None,
+        Mutation::InsertOutbox(_) | Mutation::InsertCommand(_) | Mutation::Decide(_) => None,
     })
 }

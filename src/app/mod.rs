@@ -1,15 +1,20 @@
 //! The only place where concrete types of two layers meet: opening a store, starting and stopping the daemon, and
 //! looking into a store from outside.
 
+mod clock;
+mod core;
+mod daemon;
 mod error;
-mod housekeeping;
+mod host;
 mod inspect;
-mod open;
-mod relays;
-mod serve;
-mod system;
+mod machine;
+mod maintenance;
+mod options;
+mod registration;
 mod watchdog;
 
+pub use self::core::{Core, CoreOptions, SinkOptions};
+pub use daemon::serve;
 pub use error::AppError;
+pub use host::Host;
 pub use inspect::{dump_store, verify_storage, verify_store};
-pub use serve::serve;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::exit::{Exit, Failure};
+use super::terminal::one_line;
 
 /// An answer beyond this size is not the daemon's.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -27,6 +28,12 @@ pub enum ClientError {
         #[source]
         error: io::Error,
     },
+    /// Nobody listens, but a daemon holds the data directory.
+    #[error("the daemon of {} is still starting (it reads its store) or about to end; try again in a moment", data_dir.display())]
+    Starting {
+        /// The data directory whose lock is held.
+        data_dir: PathBuf,
+    },
     /// The socket's permissions do not let us in.
     #[error("no permission to use the socket {}: {error}", socket.display())]
     NoPermission {
@@ -37,18 +44,16 @@ pub enum ClientError {
         error: io::Error,
     },
     /// The daemon took the request and said nothing.
-    #[error(
-        "the daemon did not answer within {} ms; the command may have been carried out or not \
-         (with --command-id it is safe to send it again)",
-        .0.as_millis()
-    )]
-    Silent(Duration),
+    #[error("the daemon did not answer within {} ms{}", timeout.as_millis(), effect.doubt())]
+    Silent {
+        /// How long it was waited for.
+        timeout: Duration,
+        /// What the request would have done.
+        effect: Effect,
+    },
     /// The daemon hung up.
-    #[error(
-        "the daemon closed the connection without an answer; the command may have been carried out or not \
-         (with --command-id it is safe to send it again)"
-    )]
-    HungUp,
+    #[error("the daemon closed the connection without an answer{}", .0.doubt())]
+    HungUp(Effect),
     /// The connection broke.
     #[error("the connection to the daemon broke: {0}")]
     Broken(#[source] io::Error),
@@ -60,8 +65,40 @@ pub enum ClientError {
     Refused(ErrorObject),
 }
 
+/// What a request does, and so what an answer that never came leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It shows something.
+    Read,
+    /// It changes an order.
+    Command,
+    /// It changes something else.
+    Operation,
+}
+
+impl Effect {
+    fn of(method: &str) -> Self {
+        match method {
+            "order.place" | "order.complete" | "order.cancel" => Self::Command,
+            "order.get" | "order.trace" => Self::Read,
+            other if other.starts_with("daemon.") || other.ends_with(".list") || other.ends_with(".show") => Self::Read,
+            _ => Self::Operation,
+        }
+    }
+
+    const fn doubt(self) -> &'static str {
+        match self {
+            Self::Read => "",
+            Self::Command => {
+                "; the command may have been carried out or not (with --command-id it is safe to send it again)"
+            }
+            Self::Operation => "; what was asked for may have been done or not",
+        }
+    }
+}
+
 /// The error of an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorObject {
     /// Its number.
     pub code: i64,
@@ -72,7 +109,7 @@ pub struct ErrorObject {
 }
 
 /// What programs decide by.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorData {
     /// The error's name.
     pub kind: String,
@@ -81,9 +118,14 @@ pub struct ErrorData {
 }
 
 impl ErrorObject {
-    /// Whether the daemon does not let this user in.
-    pub(super) fn is_permission_denied(&self) -> bool {
-        self.data.as_ref().is_some_and(|data| data.kind == "permission_denied")
+    /// How a command ends that was refused with this.
+    pub(super) fn exit(&self) -> Exit {
+        match &self.data {
+            Some(data) if data.kind == "permission_denied" => Exit::Permission,
+            Some(data) if data.kind == "internal_error" => Exit::Internal,
+            Some(data) if data.retryable => Exit::Retry,
+            Some(_) | None => Exit::Refused,
+        }
     }
 }
 
@@ -104,12 +146,14 @@ struct Response {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
-            ClientError::NoDaemon { .. } | ClientError::Silent(_) | ClientError::HungUp => Exit::NoDaemon,
+            ClientError::NoDaemon { .. }
+            | ClientError::Starting { .. }
+            | ClientError::Silent { .. }
+            | ClientError::HungUp(_) => Exit::NoDaemon,
             ClientError::NoPermission { .. } => Exit::Permission,
             ClientError::Broken(_) => Exit::Io,
             ClientError::NoAnswer(_) => Exit::Internal,
-            ClientError::Refused(refusal) if refusal.is_permission_denied() => Exit::Permission,
-            ClientError::Refused(_) => Exit::Refused,
+            ClientError::Refused(refusal) => refusal.exit(),
         };
         Self::new(exit, one_line(&error.to_string()))
     }
@@ -150,6 +194,7 @@ impl Client {
     /// # Errors
     /// The daemon refused, or did not answer.
     pub fn call(&mut self, method: &str, params: &impl Serialize) -> Result<Box<RawValue>, ClientError> {
+        let effect = Effect::of(method);
         let request = Request { jsonrpc: "2.0", id: 1, method, params };
         let mut line = serde_json::to_vec(&request).map_err(|error| ClientError::Broken(error.into()))?;
         line.push(b'\n');
@@ -158,13 +203,13 @@ impl Client {
             Ok(()) => {}
             // A daemon that refuses a connection says why before it closes it: read that.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            Err(error) => return Err(self.broken(error)),
+            Err(error) => return Err(self.broken(error, effect)),
         }
         line.clear();
         let read = self.stream.by_ref().take(ANSWER_BYTES_MAX).read_until(b'\n', &mut line);
-        read.map_err(|error| self.broken(error))?;
+        read.map_err(|error| self.broken(error, effect))?;
         if line.pop() != Some(b'\n') {
-            return Err(ClientError::HungUp);
+            return Err(ClientError::HungUp(effect));
         }
         let response: Response =
             serde_json::from_slice(&line).map_err(|error| ClientError::NoAnswer(error.to_string()))?;
@@ -177,12 +222,12 @@ impl Client {
         }
     }
 
-    fn broken(&self, error: io::Error) -> ClientError {
+    fn broken(&self, error: io::Error, effect: Effect) -> ClientError {
         let kind = error.kind();
         if matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
-            ClientError::Silent(self.timeout)
+            ClientError::Silent { timeout: self.timeout, effect }
         } else if matches!(kind, io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) {
-            ClientError::HungUp
+            ClientError::HungUp(effect)
         } else {
             ClientError::Broken(error)
         }
@@ -197,9 +242,4 @@ fn dial(socket: &Path, timeout: Duration) -> io::Result<UnixStream> {
     set_socket_timeout(&stream, Timeout::Send, Some(timeout))?;
     connect(&stream, &address)?;
     Ok(UnixStream::from(stream))
-}
-
-/// Messages are one line, whatever was in them.
-pub(super) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

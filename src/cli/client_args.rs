@@ -7,9 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::client::Client;
+use super::client::{Client, ClientError};
+use super::config_args::ConfigArgs;
 use super::exit::Failure;
+use super::output::print;
 use crate::config::Config;
+use crate::storage::StoreLock;
 
 /// The environment variable that names the socket.
 pub const SOCKET_VARIABLE: &str = "ORDERD_SOCKET";
@@ -20,6 +23,8 @@ pub struct SocketArgs {
     /// The daemon's socket; else $ORDERD_SOCKET, else the one in the configuration
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 impl SocketArgs {
@@ -31,7 +36,31 @@ impl SocketArgs {
         let named = std::env::var_os(SOCKET_VARIABLE);
         match choose(self.socket.as_deref(), named) {
             Some(socket) => Ok(socket),
-            None => Ok(Config::find(config)?.daemon.socket),
+            None => Ok(self.config.find(config)?.daemon.socket),
+        }
+    }
+
+    /// Connects to the daemon.
+    ///
+    /// # Errors
+    /// The socket cannot be found, or nobody listens there, or not for us.
+    pub fn connect(&self, config: Option<&Path>, timeout: Duration) -> Result<Client, Failure> {
+        let socket = self.find(config)?;
+        Client::connect(&socket, timeout).map_err(|error| self.why_not(error, &socket, config).into())
+    }
+
+    /// Tells a daemon that is not there from one that does not listen yet, by its lock on the data directory. Only
+    /// the configuration knows the directory, so it must be the one that names this socket.
+    fn why_not(&self, error: ClientError, socket: &Path, config: Option<&Path>) -> ClientError {
+        let same_daemon =
+            |found: &Config| std::path::absolute(socket).is_ok_and(|socket| socket == found.daemon.socket);
+        match (error, self.config.find(config)) {
+            (ClientError::NoDaemon { .. }, Ok(found))
+                if same_daemon(&found) && StoreLock::is_held(&found.daemon.data_dir) =>
+            {
+                ClientError::Starting { data_dir: found.daemon.data_dir }
+            }
+            (error, _) => error,
         }
     }
 }
@@ -60,9 +89,31 @@ impl ClientArgs {
     /// # Errors
     /// The daemon refused, or did not answer.
     pub fn call(&self, config: Option<&Path>, method: &str, params: &impl Serialize) -> Result<Box<RawValue>, Failure> {
-        let socket = self.socket.find(config)?;
-        let mut client = Client::connect(&socket, Duration::from_millis(self.timeout_ms))?;
-        Ok(client.call(method, params)?)
+        let mut client = self.socket.connect(config, Duration::from_millis(self.timeout_ms))?;
+        client.call(method, params).map_err(|error| {
+            let mut json = None;
+            if let ClientError::Refused(object) = &error
+                && self.json
+            {
+                json = serde_json::to_string(object).ok();
+            }
+            Failure { json, ..error.into() }
+        })
+    }
+
+    /// Sends one request and prints its result: as JSON, or as `text` tells it.
+    ///
+    /// # Errors
+    /// The daemon refused, did not answer, or answered what this client does not know.
+    pub fn show<P: Serialize>(
+        &self,
+        config: Option<&Path>,
+        method: &str,
+        params: &P,
+        text: impl FnOnce(&RawValue) -> Result<String, Failure>,
+    ) -> Result<(), Failure> {
+        let result = self.call(config, method, params)?;
+        if self.json { print(result.get()) } else { print(&text(&result)?) }
     }
 }
 

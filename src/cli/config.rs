@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use super::config_args::ConfigArgs as FileArgs;
 use super::exit::{Exit, Failure};
 use super::output::print;
-use crate::config::Config;
+use super::terminal::warn;
 
 /// Look at the configuration
 #[derive(Debug, clap::Args)]
@@ -15,24 +16,25 @@ pub struct ConfigArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum ConfigCommand {
-    /// Read the configuration and print it with the defaults filled in, or every error in it
+    /// Print the configuration with the defaults filled in, or every error in it
     #[command(after_help = "Examples:\n  \
         orderd config check\n  \
-        orderd config check --config /etc/orderd/config.toml > /dev/null && systemctl restart orderd\n\n\
+        orderd config check --config /etc/orderd/config.toml > /dev/null \\\n    \
+        && systemctl restart orderd\n\n\
         Exits 0 for a sound configuration and 78 for a wrong one.")]
-    Check,
+    Check(FileArgs),
 }
 
 pub(super) fn run(args: &ConfigArgs, config: Option<&Path>) -> Result<(), Failure> {
-    match args.command {
-        ConfigCommand::Check => check(config),
+    match &args.command {
+        ConfigCommand::Check(file) => check(file, config),
     }
 }
 
-fn check(config: Option<&Path>) -> Result<(), Failure> {
-    let config = Config::find(config)?;
+fn check(file: &FileArgs, config: Option<&Path>) -> Result<(), Failure> {
+    let config = file.find(config)?;
     for warning in config.warnings() {
-        eprintln!("warning: {warning}");
+        warn(&warning);
     }
     let toml = config.to_toml().map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     print(toml.trim_end())

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::config_args::ConfigArgs;
 use super::exit::Failure;
-use crate::config::Config;
 
 /// Which store to read.
 #[derive(Debug, Clone, clap::Args)]
@@ -11,6 +11,8 @@ pub struct DataDirArgs {
     /// The store's folder; else the one in the configuration
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 impl DataDirArgs {
@@ -21,7 +23,7 @@ impl DataDirArgs {
     pub fn find(&self, config: Option<&Path>) -> Result<PathBuf, Failure> {
         match &self.data_dir {
             Some(data_dir) => Ok(data_dir.clone()),
-            None => Ok(Config::find(config)?.daemon.data_dir),
+            None => Ok(self.config.find(config)?.daemon.data_dir),
         }
     }
 }

@@ -20,12 +20,14 @@ pub enum Exit {
     Damaged = 65,
     /// No daemon answers.
     NoDaemon = 69,
-    /// orderd itself is wrong.
+    /// An internal error (a bug), here or in the daemon.
     Internal = 70,
     /// Another daemon holds the data directory.
     Held = 73,
     /// A file or a socket cannot be used.
     Io = 74,
+    /// The daemon refused the command, and may take it later.
+    Retry = 75,
     /// The system, or the daemon, does not allow it.
     Permission = 77,
     /// The configuration is wrong.
@@ -53,13 +55,15 @@ pub struct Failure {
     pub exit: Exit,
     /// What went wrong, for standard error.
     pub message: String,
+    /// The daemon's error object, for standard output, where the caller asked for JSON.
+    pub json: Option<String>,
 }
 
 impl Failure {
     /// A failure of this kind.
     #[must_use]
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        Self { exit, message: message.into(), json: None }
     }
 
     /// A file or stream that cannot be used; a missing permission has a code of its own.
@@ -91,7 +95,7 @@ impl From<ConfigError> for Failure {
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
         let exit = match &error {
-            AppError::Damaged(_) => Exit::Damaged,
+            AppError::Damaged(_) | AppError::BacklogDamaged(_) => Exit::Damaged,
             AppError::Held(_) => Exit::Held,
             AppError::Io(_) => Exit::Io,
             AppError::Permission(_) => Exit::Permission,

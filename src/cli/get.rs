@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::json;
 
 use super::client_args::ClientArgs;
 use super::exit::Failure;
 use super::order_view::{OrderView, read};
-use super::output::print;
+use super::params::Params;
 use crate::domain::OrderId;
 
 /// Show an order
@@ -29,10 +28,6 @@ struct Found {
 }
 
 pub(super) fn run(args: &GetArgs, config: Option<&Path>) -> Result<(), Failure> {
-    let result = args.client.call(config, "order.get", &json!({"order_id": args.order_id}))?;
-    if args.client.json {
-        return print(result.get());
-    }
-    let found: Found = read(&result)?;
-    print(&found.order.to_string())
+    let params = Params::default().with("order_id", args.order_id);
+    args.client.show(config, "order.get", &params, |result| Ok(read::<Found>(result)?.order.to_string()))
 }

@@ -6,12 +6,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::exit::{Exit, Failure};
-use super::output::print;
+use super::table::fields;
+use super::terminal::one_line;
 
 /// An order on the wire.
 #[derive(Debug, Deserialize)]
 pub(super) struct OrderView {
-    pub(super) order_id: String,
+    order_id: String,
     customer_id: String,
     total_amount: u64,
     status: String,
@@ -23,17 +24,17 @@ pub(super) struct OrderView {
 
 impl fmt::Display for OrderView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "order      {}", self.order_id)?;
-        writeln!(f, "status     {} (version {})", self.status, self.version)?;
-        writeln!(f, "customer   {}", self.customer_id)?;
-        writeln!(f, "total      {} cents", self.total_amount)?;
-        write!(f, "placed     {}", self.placed_at)?;
+        let mut shown = vec![
+            ("order", self.order_id.clone()),
+            ("status", format!("{} (version {})", self.status, self.version)),
+            ("customer", self.customer_id.clone()),
+            ("total", format!("{} cents", self.total_amount)),
+            ("placed", self.placed_at.clone()),
+        ];
         for (name, time) in [("completed", &self.completed_at), ("cancelled", &self.cancelled_at)] {
-            if let Some(time) = time {
-                write!(f, "\n{name:<10} {time}")?;
-            }
+            shown.extend(time.clone().map(|time| (name, time)));
         }
-        Ok(())
+        f.write_str(&fields(shown))
     }
 }
 
@@ -45,14 +46,11 @@ struct Change {
     duplicate: bool,
 }
 
-/// Prints what a change answered.
-pub(super) fn print_change(result: &RawValue, json: bool) -> Result<(), Failure> {
-    if json {
-        return print(result.get());
-    }
+/// What a change answered, in a sentence.
+pub(super) fn change_text(result: &RawValue) -> Result<String, Failure> {
     let Change { order, lsn, duplicate } = read(result)?;
     let again = if duplicate { "; the command was carried out before, nothing was changed now" } else { "" };
-    print(&format!("{} order {} (version {}, lsn {lsn}){again}", order.status, order.order_id, order.version))
+    Ok(one_line(&format!("{} order {} (version {}, lsn {lsn}){again}", order.status, order.order_id, order.version)))
 }
 
 /// Reads a result that this version of the client knows.

@@ -1,10 +1,11 @@
-//! Standard output: written to the end, or given up when its reader is gone.
+//! Standard output: written to the end, or given up when its reader is gone; nothing on it can play tricks on a terminal.
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use super::exit::Failure;
+use super::terminal::escape_lines;
 
-/// Buffered standard output.
+/// Buffered standard output. What is written in one call holds whole characters.
 pub struct Output {
     inner: BufWriter<StdoutLock<'static>>,
     /// The reader closed its end (`orderd dump | head`): nothing that we could still say is wanted.
@@ -45,7 +46,7 @@ impl Output {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes);
+        let written = self.inner.write_all(&escape_lines(bytes)).map(|()| bytes.len());
         self.note(written)
     }
 

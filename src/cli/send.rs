@@ -15,11 +15,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::client::{Client, ClientError, ErrorObject, one_line};
+use super::client::{ClientError, Effect, ErrorObject};
 use super::client_args::SocketArgs;
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::send_window::{Ending, Window};
+use super::terminal::one_line;
 
 /// A line beyond this size is no request that a daemon could be configured to take.
 const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024 + 1;
@@ -35,7 +36,8 @@ const BUFFER_BYTES: usize = 64 * 1024;
 #[command(after_help = "Examples:\n  \
     orderd send requests.ndjson > answers.ndjson\n  \
     echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"daemon.status\"}' | orderd send\n\n\
-    Exits 0 if every request got a result, 1 if the daemon refused any, 69 if it went away before the end.")]
+    Exits 0 if every request got a result, 1 if the daemon refused any (75 if all that\n\
+    it refused may be sent again later), 69 if it went away before the end.")]
 pub struct SendArgs {
     /// The requests; standard input without it, or with -
     file: Option<PathBuf>,
@@ -47,9 +49,8 @@ pub struct SendArgs {
 }
 
 pub(super) fn run(args: &SendArgs, config: Option<&Path>) -> Result<(), Failure> {
-    let socket = args.socket.find(config)?;
     let timeout = Duration::from_millis(args.timeout_ms);
-    let stream = Client::connect(&socket, timeout)?.into_stream();
+    let stream = args.socket.connect(config, timeout)?.into_stream();
     let input = Input::open(args.file.as_deref())?;
     let broken = |error| Failure::from(ClientError::Broken(error));
     let sending = stream.try_clone().map_err(broken)?;
@@ -65,7 +66,7 @@ pub(super) fn run(args: &SendArgs, config: Option<&Path>) -> Result<(), Failure>
             sending.shutdown(Shutdown::Write).ok();
         })
         .map_err(|error| Failure::io("cannot start a thread", &error))?;
-    let mut answers = Answers { window: &window, timeout, bar, refused: 0, answered: 0, shut_out: None };
+    let mut answers = Answers { window: &window, timeout, bar, refused: 0, answered: 0, retryable: 0, worst: None };
     let received = answers.receive(stream);
     answers.bar.finish_and_clear();
     received?;
@@ -162,8 +163,10 @@ struct Answers<'w> {
     bar: ProgressBar,
     refused: u64,
     answered: u64,
-    /// What the daemon says to a user that it does not let in.
-    shut_out: Option<String>,
+    /// Those among the refused that may be sent again later.
+    retryable: u64,
+    /// The first refusal that says more than that a request was refused: no permission, an internal error.
+    worst: Option<Failure>,
 }
 
 impl Answers<'_> {
@@ -187,7 +190,7 @@ impl Answers<'_> {
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                     if self.window.outstanding() > 0 {
                         self.show(&mut output)?;
-                        return Err(ClientError::Silent(self.timeout).into());
+                        return Err(ClientError::Silent { timeout: self.timeout, effect: Effect::Command }.into());
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
@@ -207,14 +210,16 @@ impl Answers<'_> {
             Ok(Head { error: None }) => {}
             Ok(Head { error: Some(error) }) => {
                 self.refused += 1;
-                if error.is_permission_denied() {
-                    self.shut_out = Some(error.message);
+                let exit = error.exit();
+                self.retryable += u64::from(exit == Exit::Retry);
+                if matches!(exit, Exit::Permission | Exit::Internal) {
+                    self.worst.get_or_insert_with(|| Failure::new(exit, one_line(&error.message)));
                 }
             }
             // What cannot be understood is no result.
             Err(_) => self.refused += 1,
         }
-        self.window.give_back();
+        self.window.abort();
     }
 
     fn show(&self, output: &mut Output) -> Result<(), Failure> {
@@ -228,13 +233,14 @@ impl Answers<'_> {
     fn judge(&self) -> Result<(), Failure> {
         let (answered, refused) = (self.answered, self.refused);
         let unanswered = self.window.outstanding();
-        if let Some(message) = &self.shut_out {
-            return Err(Failure::new(Exit::Permission, one_line(message)));
+        if let Some(failure) = &self.worst {
+            return Err(failure.clone());
         }
         match self.window.ending() {
             Some(Ending::AllSent) if unanswered == 0 && refused == 0 => Ok(()),
             Some(Ending::AllSent) if unanswered == 0 => {
-                Err(Failure::new(Exit::Refused, format!("{refused} of {answered} requests were refused")))
+                let exit = if self.retryable == refused { Exit::Retry } else { Exit::Refused };
+                Err(Failure::new(exit, format!("{refused} of {answered} requests were refused")))
             }
             Some(Ending::Failed(failure)) => Err(failure),
             Some(Ending::AllSent | Ending::HungUp) | None => {

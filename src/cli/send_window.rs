@@ -52,7 +52,7 @@ impl Window {
     }
 
     /// Notes an answer.
-    pub(super) fn give_back(&self) {
+    pub(super) fn abort(&self) {
         let mut state = self.lock();
         let was_full = state.outstanding >= OUTSTANDING_MAX;
         state.outstanding = state.outstanding.saturating_sub(1);

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use super::config_args::ConfigArgs;
 use super::exit::Failure;
-use crate::config::Config;
-use crate::{app, log};
+use crate::{app, logging};
 
 /// Run the daemon in the foreground
 ///
@@ -12,13 +12,16 @@ use crate::{app, log};
 /// SIGHUP reopens file sinks and reads the log level again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    orderd serve                                    with ./config.toml, if it is there\n  \
+    orderd serve                      with ./config.toml, if it is there\n  \
     orderd serve --config /etc/orderd/config.toml")]
-pub struct ServeArgs {}
+pub struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
 
-pub(super) fn run(_args: &ServeArgs, config: Option<&Path>) -> Result<(), Failure> {
-    let config = Config::find(config)?;
-    let log = log::start(config.log);
+pub(super) fn run(args: &ServeArgs, config: Option<&Path>) -> Result<(), Failure> {
+    let config = args.config.find(config)?;
+    let log = logging::start(config.log);
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }

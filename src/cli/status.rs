@@ -1,31 +1,43 @@
 //! `orderd status`
 
-use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::json;
 
 use super::client_args::ClientArgs;
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::order_view::read;
 use super::output::print;
+use super::params::Params;
+use super::sink_view::{SinkView, sinks_table};
+use super::table::fields;
+use super::units::{count, duration, size};
 
-/// Show how the daemon is
+/// Show daemon status
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  orderd status\n  orderd status --json | jq .journal")]
+#[command(after_help = "Examples:\n  \
+    orderd status\n  \
+    orderd status --json | jq .journal\n  \
+    orderd status --check || echo 'orderd needs a look'\n\n\
+    With --check it exits 0 only if commands are taken and no sink is retrying, blocked\n\
+    or halted, else 1; 69 if no daemon answers.")]
 pub struct StatusArgs {
+    /// Exit 1, saying why, unless commands are taken and every sink is well
+    #[arg(long)]
+    check: bool,
     #[command(flatten)]
     client: ClientArgs,
 }
 
 pub(super) fn run(args: &StatusArgs, config: Option<&Path>) -> Result<(), Failure> {
-    let result = args.client.call(config, "daemon.status", &json!({}))?;
+    let result = args.client.call(config, "daemon.status", &Params::default())?;
     if args.client.json {
-        return print(result.get());
+        print(result.get())?;
+        return if args.check { read::<Status>(&result)?.check() } else { Ok(()) };
     }
     let status: Status = read(&result)?;
-    print(&status.to_string())
+    print(&status.text())?;
+    if args.check { status.check() } else { Ok(()) }
 }
 
 #[derive(Debug, Deserialize)]
@@ -37,7 +49,11 @@ struct Status {
     orders: Orders,
     outbox: Outbox,
     connections: u64,
-    sinks: Vec<Sink>,
+    connections_max: Option<u64>,
+    connections_refused_total: Option<u64>,
+    commands_total: Option<u64>,
+    overloaded_total: Option<u64>,
+    sinks: Vec<SinkView>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,6 +62,8 @@ struct Journal {
     checkpoint_lsn: u64,
     bytes: u64,
     segments: u64,
+    bytes_max: Option<u64>,
+    pinned_by: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,130 +76,97 @@ struct Outbox {
     last_sequence: u64,
 }
 
-#[derive(Debug, Deserialize)]
-struct Sink {
-    name: String,
-    #[serde(rename = "type")]
-    kind: String,
-    state: String,
-    acked_sequence: u64,
-    lag_events: u64,
-    lag_ms: u64,
-    attempts: u64,
-    last_error: Option<String>,
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Journal { durable_lsn, checkpoint_lsn, bytes, segments } = &self.journal;
-        writeln!(f, "orderd       {}, {}, up {}", self.version, self.state, duration(self.uptime_ms))?;
-        writeln!(f, "orders       {}", self.orders.count)?;
-        writeln!(f, "journal      durable lsn {durable_lsn}, checkpoint lsn {checkpoint_lsn}")?;
-        writeln!(f, "             {} in {segments} segment{}", size(*bytes), if *segments == 1 { "" } else { "s" })?;
-        writeln!(f, "outbox       last sequence {}", self.outbox.last_sequence)?;
-        write!(f, "connections  {}", self.connections)?;
+impl Status {
+    fn text(&self) -> String {
+        let facts = fields([
+            ("orderd", format!("{}, {}, up {}", self.version, self.state, duration(self.uptime_ms))),
+            ("orders", self.orders.count.to_string()),
+            ("journal", self.journal.text()),
+            ("outbox", format!("last sequence {}", self.outbox.last_sequence)),
+            ("commands", self.commands_text()),
+            ("connections", self.connections_text()),
+        ]);
         if self.sinks.is_empty() {
-            return write!(f, "\nsinks        none");
+            return format!("{facts}\nsinks        none");
         }
-        f.write_str("\n\n")?;
-        f.write_str(&table(&self.sinks))
+        format!("{facts}\n\n{}", sinks_table(&self.sinks))
+    }
+
+    fn commands_text(&self) -> String {
+        let taken = self.commands_total.map_or_else(|| "-".into(), |total| format!("{total} since the start"));
+        let refused = self.overloaded_total.filter(|total| *total > 0);
+        refused.map_or_else(|| taken.clone(), |refused| format!("{taken}, {refused} refused as overloaded"))
+    }
+
+    fn connections_text(&self) -> String {
+        let mut text = self.connections.to_string();
+        if let Some(most) = self.connections_max {
+            text.push_str(&format!(" of {most}"));
+        }
+        if let Some(refused) = self.connections_refused_total.filter(|total| *total > 0) {
+            text.push_str(&format!(", {refused} refused since the start"));
+        }
+        text
+    }
+
+    /// What a monitor wants to know: anything that somebody should look at.
+    fn check(&self) -> Result<(), Failure> {
+        let mut problems = Vec::new();
+        if self.state != "ready" {
+            problems.push(format!("no commands are taken: {}", self.state));
+        }
+        problems.extend(self.sinks.iter().filter_map(SinkView::problem));
+        if problems.is_empty() { Ok(()) } else { Err(Failure::new(Exit::Refused, problems.join("\n"))) }
     }
 }
 
-fn table(sinks: &[Sink]) -> String {
-    let heads = ["SINK", "TYPE", "STATE", "ACKED", "LAG", "AGE", "ATTEMPTS", "LAST ERROR"];
-    let mut rows = vec![heads.map(str::to_owned)];
-    rows.extend(sinks.iter().map(|sink| {
-        [
-            sink.name.clone(),
-            sink.kind.clone(),
-            sink.state.clone(),
-            sink.acked_sequence.to_string(),
-            sink.lag_events.to_string(),
-            duration(sink.lag_ms),
-            sink.attempts.to_string(),
-            sink.last_error.as_deref().unwrap_or("-").replace(char::is_control, " "),
-        ]
-    }));
-    let mut widths = [0; 8];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
+impl Journal {
+    fn text(&self) -> String {
+        let mut text = format!("durable lsn {}, checkpoint lsn {}; ", self.durable_lsn, self.checkpoint_lsn);
+        text.push_str(&size(self.bytes));
+        if let Some(most) = self.bytes_max {
+            text.push_str(&format!(" of {}", size(most)));
         }
-    }
-    let mut table = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (width, cell) in widths.iter().zip(row) {
-            write!(line, "{cell:<width$}  ").ok();
+        text.push_str(&format!(" in {}", count(self.segments, "segment")));
+        if let Some(by) = &self.pinned_by {
+            text.push_str(&format!(", pinned by {by}"));
         }
-        if !table.is_empty() {
-            table.push('\n');
-        }
-        table.push_str(line.trim_end());
+        text
     }
-    table
-}
-
-/// Two units are enough: "2 d 3 h", "4 min 5 s", "6 s", "7 ms".
-fn duration(ms: u64) -> String {
-    let (s, min, h) = (ms / 1000, ms / 60_000, ms / 3_600_000);
-    let d = h / 24;
-    match (d, h, min, s) {
-        (1.., ..) => format!("{d} d {} h", h % 24),
-        (0, 1.., ..) => format!("{h} h {} min", min % 60),
-        (0, 0, 1.., _) => format!("{min} min {} s", s % 60),
-        (0, 0, 0, 1..) => format!("{s} s"),
-        (0, 0, 0, 0) => format!("{ms} ms"),
-    }
-}
-
-fn size(bytes: u64) -> String {
-    const UNITS: [(&str, u32); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    for (unit, shift) in UNITS {
-        if bytes >> shift > 0 {
-            let tenths = (u128::from(bytes) * 10) >> shift;
-            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
-        }
-    }
-    format!("{bytes} bytes")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn times_and_sizes_are_short() {
-        let times = [(0, "0 ms"), (999, "999 ms"), (1000, "1 s"), (61_000, "1 min 1 s"), (3_600_000, "1 h 0 min")];
-        for (ms, text) in times {
-            assert_eq!(duration(ms), text);
-        }
-        assert_eq!(duration(90_000_000), "1 d 1 h");
-        let sizes = [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (67_108_864, "64.0 MiB")];
-        for (bytes, text) in sizes {
-            assert_eq!(size(bytes), text);
-        }
-        assert_eq!(size(u64::MAX), "16777215.9 TiB");
+    fn status(state: &str, sink_state: &str) -> Status {
+        serde_json::from_value(serde_json::json!({
+            "version": "1", "uptime_ms": 0, "state": state, "orders": {"count": 0}, "outbox": {"last_sequence": 0},
+            "connections": 1,
+            "journal": {"durable_lsn": 0, "checkpoint_lsn": 0, "bytes": 0, "segments": 1},
+            "sinks": [{"name": "s", "type": "file", "state": sink_state, "acked_sequence": 0, "lag_events": 0,
+                "lag_ms": 0, "attempts": 0, "last_error": null}]
+        }))
+        .unwrap()
     }
 
     #[test]
-    fn the_columns_of_the_sinks_are_aligned() {
-        let sink = |name: &str, error: Option<&str>| Sink {
-            name: name.into(),
-            kind: "file".into(),
-            state: "idle".into(),
-            acked_sequence: 7,
-            lag_events: 0,
-            lag_ms: 0,
-            attempts: 0,
-            last_error: error.map(str::to_owned),
-        };
-        let table = table(&[sink("a", None), sink("a-long-name", Some("no\nroom"))]);
-        let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines.len(), 3, "{table}");
-        let columns: Vec<_> = lines.iter().map(|line| line.find("file").or(line.find("TYPE"))).collect();
-        assert_eq!(columns, [Some(13); 3], "{table}");
-        assert!(lines[2].ends_with("no room"), "{table}");
+    fn only_a_daemon_that_takes_commands_with_sinks_that_are_well_passes_the_check() {
+        for sink in ["idle", "delivering", "waiting", "paused", "stopped"] {
+            assert!(status("ready", sink).check().is_ok(), "{sink}");
+        }
+        for sink in ["retrying", "blocked", "halted"] {
+            let failure = status("ready", sink).check().unwrap_err();
+            assert!(failure.exit == Exit::Refused && failure.message.contains(sink), "{failure}");
+        }
+        for state in ["storage_full", "store_unavailable", "draining"] {
+            assert!(status(state, "idle").check().unwrap_err().message.contains(state));
+        }
+    }
+
+    #[test]
+    fn counts_of_one_are_no_plurals() {
+        let text = status("ready", "idle").text();
+        assert!(text.contains("1 segment\n") && text.contains("0 bytes"), "{text}");
     }
 }

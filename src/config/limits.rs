@@ -88,6 +88,9 @@ limits! {
         bytes_max: u64 = 64 * GIB, 256 * KIB..=1024 * TIB;
         /// What is kept of the journal though nothing needs it any more, for `dump`.
         retain_bytes: u64 = GIB, 0..=1024 * TIB;
+        /// Room at the end of a journal file that only operators' and sinks' decisions may use, so that a full journal can
+        /// be made free again; at most a quarter of a file.
+        decisions_bytes: u64 = MIB, 16 * KIB..=GIB;
         /// How often a full disk is tried again.
         full_probe_ms: Duration = 250, 10..=60_000;
     }

@@ -1,32 +1,42 @@
 //! The way into the executor and back to the client.
 
-use super::{Command, Lsn, OrderNotFound, StoreStatus};
+use super::{Lsn, OperatorRefusal, OperatorResult, OrderNotFound, Request, StoreStatus};
 use crate::domain::{CommandId, OrderId, OrderState, TransitionError};
 
 /// Names a connection; never used twice in one run of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
 
-/// A command on its way to the executor.
+/// Numbers the requests of one connection, from 0; answers carry it back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// A request on its way to the executor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Submission {
-    /// Where the answer goes. Answers of one connection come back in the order of its submissions.
+pub struct Envelope {
+    /// Where the answer goes.
     pub connection: ConnectionId,
+    /// Which of the connection's requests it is.
+    pub ticket: Ticket,
+    /// The Unix user who asks.
+    pub uid: u32,
     /// What is asked for.
-    pub command: Command,
+    pub request: Request,
 }
 
 /// An answer on its way to the client. Whatever it tells is durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// Who asked.
     pub connection: ConnectionId,
+    /// Which of the connection's requests this answers.
+    pub ticket: Ticket,
     /// What came of it.
     pub outcome: Outcome,
 }
 
 /// What came of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// An order was changed, now or, if `duplicate`, when the command came first.
     Changed {
@@ -41,6 +51,8 @@ pub enum Outcome {
     Found(OrderState),
     /// How the store is; the server adds what it knows itself.
     Status(StoreStatus),
+    /// What an operator asked for is done.
+    Operated(Box<OperatorResult>),
     /// Nothing was changed.
     Refused(Refusal),
 }
@@ -69,4 +81,10 @@ pub enum Refusal {
     /// No room for another plan.
     #[error("no room to store the change; reads go on, and changes will when there is room: send it again later")]
     StorageFull,
+    /// There may not be more orders.
+    #[error("there are {0} orders, as many as executor.orders_max allows; raise it, or place no more")]
+    TooManyOrders(usize),
+    /// An operator's request cannot be carried out.
+    #[error(transparent)]
+    Operator(#[from] OperatorRefusal),
 }

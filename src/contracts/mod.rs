@@ -1,23 +1,43 @@
 //! What the layers promise each other: traits, and the values that pass between them.
 
 mod answer;
+mod attach;
 mod clock;
 mod command;
-mod committer;
+mod decision_queue;
+mod decision_view;
+mod delivery;
+mod event_feed;
 mod lsn;
-mod outbox;
+mod operator;
+mod plan_store;
 mod repository;
+mod rfc3339;
 mod sink;
+mod sink_view;
 mod status;
 mod storage;
+mod throughput;
 
-pub use answer::{Answer, ConnectionId, Outcome, Refusal, Submission};
+pub use answer::{Answer, ConnectionId, Envelope, Outcome, Refusal, Ticket};
+pub use attach::{AttachInbox, AttachRequest, AttachTarget};
 pub use clock::{Clock, OrderIds};
-pub use command::{Command, Fingerprint, Request};
-pub use committer::{CommitError, PlanCommitter, RememberedCommand, Staged};
+pub use command::{ChangeRequest, Command, Fingerprint, Request};
+pub use decision_queue::{DecisionBatch, DecisionInbox, DecisionNews};
+pub use decision_view::DecisionView;
+pub use delivery::{
+    Decision, DecisionKind, EventType, LaneState, ParkedLane, ReplayRecord, ReplaySpec, ReplayState, SinkRecord,
+    SinkStartPoint, SinkType,
+};
+pub use event_feed::{DecisionPage, EventFeed, EventHistory, FeedError, FeedPosition, OrderEvents, PublishedEvent};
 pub use lsn::{Lsn, Sequence};
-pub use outbox::{OutboxError, OutboxPosition, OutboxReader, PublishedEvent};
+pub use operator::{
+    EventRange, LaneFilter, OperatorRefusal, OperatorRequest, OperatorResult, ReplayBound, ReplayRequest,
+    RequeueTarget, SkipTo,
+};
+pub use plan_store::{CommitError, PlanStore, RememberedCommand, Room, Staged};
 pub use repository::{Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand};
 pub use sink::{Delivery, Sink, SinkError};
+pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, SinkHandle, SinkView};
 pub use status::{JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreStatus};
 pub use storage::{Storage, StorageFile};

@@ -1,11 +1,10 @@
 //! The repository: aggregates out, mutations in; and the plan that holds all mutations of one command.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-use super::Fingerprint;
+use super::{Decision, Fingerprint};
 use crate::domain::{
-    Cents, CommandId, CustomerId, EventId, Field, Order, OrderEvent, OrderId, OrderState, OrderStatus, RaisedEvent,
-    Timestamp,
+    Cents, CommandId, CustomerId, EventContext, EventId, Order, OrderEvent, OrderId, OrderState, OrderStatus, Timestamp,
 };
 
 /// Hands out aggregates and says which mutations would store them. It writes nothing by itself.
@@ -17,14 +16,10 @@ pub trait OrderRepository {
     fn retrieve(&self, order_id: OrderId) -> Result<Order, OrderNotFound>;
 
     /// The mutation that stores the order's changed fields and only those; none if nothing changed.
-    fn update_mut(&self, order: &Order) -> Option<Mutation> {
-        Mutation::of_changes(order)
-    }
+    fn update_mut(&self, order: &Order) -> Option<Mutation>;
 
-    /// One outbox entry for each event that the order raised, oldest first.
-    fn outbox_muts(&self, order: &Order) -> Vec<Mutation> {
-        order.events().events().iter().map(|raised| Mutation::InsertOutbox(OutboxEntry::from(raised))).collect()
-    }
+    /// One outbox entry for each event that the order raised, oldest first. The order gives its events up for it.
+    fn outbox_muts(&self, order: &mut Order) -> Vec<Mutation>;
 }
 
 /// No order has this id.
@@ -32,24 +27,44 @@ pub trait OrderRepository {
 #[error("there is no order {0}")]
 pub struct OrderNotFound(pub OrderId);
 
-/// All mutations of one command: applied together or not at all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// All mutations of one command, or one decision about delivery: applied together or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     mutations: Vec<Mutation>,
 }
 
 impl Plan {
     /// The order's own mutation and its outbox entries, collected from the repository.
-    pub fn for_order(repository: &impl OrderRepository, order: &Order) -> Self {
+    pub fn for_order(repository: &impl OrderRepository, order: &mut Order) -> Self {
         let mut mutations = Vec::with_capacity(3);
         mutations.extend(repository.update_mut(order));
         mutations.extend(repository.outbox_muts(order));
         Self { mutations }
     }
 
+    /// A plan for each decision, in their order: each of them has a place of its own in the journal.
+    pub fn of_decisions(decisions: impl IntoIterator<Item = Decision>) -> Vec<Self> {
+        let plan = |decision| Self { mutations: vec![Mutation::Decide(Arc::new(decision))] };
+        decisions.into_iter().map(plan).collect()
+    }
+
     /// Adds the memory of the command itself, so that sending it again changes nothing.
     pub fn remember(&mut self, command: ProcessedCommand) {
         self.mutations.push(Mutation::InsertCommand(command));
+    }
+
+    /// Gives the events of the plan what came beside the command that raised them.
+    pub fn attach(&mut self, context: Option<&EventContext>) {
+        let Some(context) = context else { return };
+        for mutation in &mut self.mutations {
+            match mutation {
+                Mutation::InsertOutbox(entry) => entry.context = Some(Box::new(context.clone())),
+                Mutation::InsertOrder(_)
+                | Mutation::UpdateOrder(_)
+                | Mutation::InsertCommand(_)
+                | Mutation::Decide(_) => {}
+            }
+        }
     }
 
     /// In the order in which they are applied.
@@ -60,15 +75,12 @@ impl Plan {
 
     /// The outbox entries among them, in order.
     pub fn outbox_entries(&self) -> impl Iterator<Item = &OutboxEntry> {
-        self.mutations.iter().filter_map(|mutation| match mutation {
-            Mutation::InsertOutbox(entry) => Some(entry),
-            Mutation::InsertOrder(_) | Mutation::UpdateOrder(_) | Mutation::InsertCommand(_) => None,
-        })
+        self.mutations.iter().filter_map(Mutation::outbox_entry)
     }
 }
 
 /// One change of one stored thing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mutation {
     /// A new order.
     InsertOrder(OrderState),
@@ -78,14 +90,48 @@ pub enum Mutation {
     InsertOutbox(OutboxEntry),
     /// A command that must not be executed twice.
     InsertCommand(ProcessedCommand),
+    /// A decision about delivery; shared with the worker that acts on it.
+    Decide(Arc<Decision>),
+}
+
+impl Mutation {
+    /// The order that is changed.
+    #[must_use]
+    pub const fn order_id(&self) -> Option<OrderId> {
+        match self {
+            Self::InsertOrder(state) => Some(state.order_id),
+            Self::UpdateOrder(update) => Some(update.order_id),
+            Self::InsertOutbox(_) | Self::InsertCommand(_) | Self::Decide(_) => None,
+        }
+    }
+
+    /// The entry, if it is one.
+    #[must_use]
+    pub const fn outbox_entry(&self) -> Option<&OutboxEntry> {
+        match self {
+            Self::InsertOutbox(entry) => Some(entry),
+            Self::InsertOrder(_) | Self::UpdateOrder(_) | Self::InsertCommand(_) | Self::Decide(_) => None,
+        }
+    }
+
+    /// The decision, if it is one.
+    #[must_use]
+    pub const fn decision(&self) -> Option<&Arc<Decision>> {
+        match self {
+            Self::Decide(decision) => Some(decision),
+            Self::InsertOrder(_) | Self::UpdateOrder(_) | Self::InsertOutbox(_) | Self::InsertCommand(_) => None,
+        }
+    }
 }
 
 /// The fields of an order that changed; the others are `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderUpdate {
     /// The order.
     pub order_id: OrderId,
-    /// The version after the change; it applies to the version before and to no other.
+    /// The version that the change was made from; it applies to this one and to no other.
+    pub from_version: u32,
+    /// The version after the change: one more for each verb.
     pub version: u32,
     /// The new owner.
     pub customer_id: Option<CustomerId>,
@@ -99,32 +145,12 @@ pub struct OrderUpdate {
     pub cancelled_at: Option<Timestamp>,
 }
 
-impl Mutation {
-    fn of_changes(order: &Order) -> Option<Self> {
-        let (state, changes) = (order.state(), order.changes());
-        if !changes.any() {
-            return None;
-        }
-        if changes.is_changed(Field::PlacedAt) {
-            return Some(Self::InsertOrder(*state));
-        }
-        Some(Self::UpdateOrder(OrderUpdate {
-            order_id: state.order_id,
-            version: state.version,
-            customer_id: changes.is_changed(Field::CustomerId).then_some(state.customer_id),
-            total_amount: changes.is_changed(Field::TotalAmount).then_some(state.total_amount),
-            status: changes.is_changed(Field::Status).then_some(state.status),
-            completed_at: state.completed_at.filter(|_| changes.is_changed(Field::CompletedAt)),
-            cancelled_at: state.cancelled_at.filter(|_| changes.is_changed(Field::CancelledAt)),
-        }))
-    }
-}
-
 impl OrderUpdate {
-    /// The order's facts after this update; `None` if `before` is not the version that the update was made for.
+    /// The order's facts after this update; `None` if `before` is not the version that the update was made from.
     #[must_use]
     pub fn applied_to(&self, before: &OrderState) -> Option<OrderState> {
-        if before.order_id != self.order_id || before.version.checked_add(1) != Some(self.version) {
+        let fits = before.order_id == self.order_id && before.version == self.from_version;
+        if !fits || self.version <= self.from_version {
             return None;
         }
         Some(OrderState {
@@ -142,7 +168,7 @@ impl OrderUpdate {
 
 /// An event that waits to be announced. It has no time and no id of its own: both are the event's, so that building
 /// the plan again gives the same entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxEntry {
     /// The event's identity.
     pub id: EventId,
@@ -150,16 +176,12 @@ pub struct OutboxEntry {
     pub order_version: u32,
     /// What happened.
     pub event: OrderEvent,
-}
-
-impl From<&RaisedEvent> for OutboxEntry {
-    fn from(raised: &RaisedEvent) -> Self {
-        Self { id: raised.id, order_version: raised.order_version, event: raised.event.clone() }
-    }
+    /// What came beside the command; boxed because few commands have any.
+    pub context: Option<Box<EventContext>>,
 }
 
 /// A command's id with what tells its content from another's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessedCommand {
     /// The client's key.
     pub command_id: CommandId,

@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use super::{Lsn, Sequence};
+use super::throughput::{Sample, Throughput};
+use super::{Lsn, Sequence, SinkType};
 use crate::domain::Timestamp;
 
 /// How the store is.
@@ -39,34 +40,80 @@ pub struct JournalStatus {
 pub enum SinkState {
     /// Nothing to deliver.
     Idle,
-    /// A delivery is under way.
+    /// Events are being delivered.
     Delivering,
-    /// The last delivery failed; waiting to try again.
+    /// The target does not answer; waiting to try again.
     Retrying,
+    /// No program is attached.
+    Waiting,
+    /// The target refuses everything, or what there is to deliver cannot be read: an operator has to mend it.
+    Blocked,
+    /// Too much is parked.
+    Halted,
+    /// An operator has paused it.
+    Paused,
     /// The worker has ended.
     Stopped,
 }
 
 /// How a sink is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SinkStatus {
     /// Its name in the configuration.
     pub name: String,
-    /// Its kind.
+    /// What it is.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub sink_type: SinkType,
     /// What its worker is doing.
     pub state: SinkState,
-    /// The last event that it acknowledged.
+    /// Every event up to this one is delivered, parked or skipped.
     pub acked_sequence: Sequence,
-    /// How many durable events it has not acknowledged.
+    /// How many durable events are not settled.
     pub lag_events: u64,
     /// How old the oldest of them is, in milliseconds.
     pub lag_ms: u64,
-    /// How often the current batch was tried.
+    /// The sink's failures in a row.
     pub attempts: u64,
-    /// Why the last failed delivery failed; null once a later one succeeded.
+    /// Why the last attempt failed; null once a later one succeeded.
     pub last_error: Option<String>,
+    /// Events handed out and not answered.
+    pub in_flight: u64,
+    /// Orders that have a parked lane.
+    pub parked_lanes: u64,
+    /// Events in parked lanes.
+    pub parked_events: u64,
+    /// Events delivered since the daemon's start.
+    pub delivered_total: u64,
+    /// Events delivered per second, over the last minute.
+    pub rate_events_per_s: f64,
+    /// Milliseconds until nothing waits; null unless the lag shrinks.
+    pub eta_ms: Option<u64>,
+    /// The program that is attached; null for none.
+    pub attached: Option<Box<str>>,
+}
+
+impl SinkStatus {
+    /// A sink that has just been opened.
+    #[must_use]
+    pub const fn new(name: String, sink_type: SinkType, acked_sequence: Sequence) -> Self {
+        Self {
+            name,
+            sink_type,
+            state: SinkState::Idle,
+            acked_sequence,
+            lag_events: 0,
+            lag_ms: 0,
+            attempts: 0,
+            last_error: None,
+            in_flight: 0,
+            parked_lanes: 0,
+            parked_events: 0,
+            delivered_total: 0,
+            rate_events_per_s: 0.0,
+            eta_ms: None,
+            attached: None,
+        }
+    }
 }
 
 /// A sink's status, written by its worker and read by whoever shows it.
@@ -78,15 +125,26 @@ pub struct SinkMonitor {
 #[derive(Debug)]
 struct Shown {
     status: SinkStatus,
-    /// When the oldest event that is not acknowledged happened, as far as the worker has seen.
+    /// When the oldest event that is not settled happened, as far as the worker has seen.
     oldest_pending: Option<Timestamp>,
+    /// Settled events after `acked_sequence`.
+    settled_ahead: u64,
+    throughput: Throughput,
+}
+
+impl Shown {
+    fn sample(&self, now: Timestamp, last: Sequence) -> Sample {
+        let lag = last.since(self.status.acked_sequence).saturating_sub(self.settled_ahead);
+        Sample { at: now, delivered: self.status.delivered_total, lag, last }
+    }
 }
 
 impl SinkMonitor {
     /// A monitor that shows `status` until it is updated.
     #[must_use]
-    pub const fn new(status: SinkStatus) -> Self {
-        Self { shown: Mutex::new(Shown { status, oldest_pending: None }) }
+    pub fn new(status: SinkStatus) -> Self {
+        let throughput = Throughput::default();
+        Self { shown: Mutex::new(Shown { status, oldest_pending: None, settled_ahead: 0, throughput }) }
     }
 
     /// Changes what is shown.
@@ -94,11 +152,20 @@ impl SinkMonitor {
         change(&mut self.locked().status);
     }
 
-    /// Changes what is shown, and notes when the oldest event that is not acknowledged happened.
+    /// Changes what is shown, and notes when the oldest event that is not settled happened.
     pub fn update_pending(&self, oldest_pending: Option<Timestamp>, change: impl FnOnce(&mut SinkStatus)) {
         let mut shown = self.locked();
         shown.oldest_pending = oldest_pending;
         change(&mut shown.status);
+    }
+
+    /// Notes how many events after `acked_sequence` are settled, and what the average of the last minute needs. Called
+    /// with each round of a worker; `last_sequence` is durable.
+    pub fn note_progress(&self, now: Timestamp, last_sequence: Sequence, settled_ahead: u64) {
+        let mut shown = self.locked();
+        shown.settled_ahead = settled_ahead;
+        let sample = shown.sample(now, last_sequence);
+        shown.throughput.note(sample);
     }
 
     /// What the worker wrote last.
@@ -107,15 +174,19 @@ impl SinkMonitor {
         self.locked().status.clone()
     }
 
-    /// What the worker wrote last, with the lag as it is at `now`, when `last_sequence` is durable: a worker that
-    /// waits for its sink does not wake up to count.
+    /// What the worker wrote last, with lag and rate as they are at `now`, when `last_sequence` is durable: a worker
+    /// that waits for its sink does not wake up to count.
     #[must_use]
     pub fn read_at(&self, now: Timestamp, last_sequence: Sequence) -> SinkStatus {
-        let shown = self.locked();
-        let lag_events = last_sequence.since(shown.status.acked_sequence);
+        let mut shown = self.locked();
+        let sample = shown.sample(now, last_sequence);
+        shown.throughput.note(sample);
+        let lag_events = sample.lag;
         let oldest_pending = shown.oldest_pending.filter(|_| lag_events > 0);
         let lag_ms = oldest_pending.map_or(0, |oldest| now.millis_since(oldest));
-        SinkStatus { lag_events, lag_ms, ..shown.status.clone() }
+        let rate_events_per_s = shown.throughput.rate_events_per_s(sample);
+        let eta_ms = shown.throughput.eta_ms(sample);
+        SinkStatus { lag_events, lag_ms, rate_events_per_s, eta_ms, ..shown.status.clone() }
     }
 
     fn locked(&self) -> MutexGuard<'_, Shown> {

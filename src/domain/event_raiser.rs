@@ -27,9 +27,15 @@ impl EventRaiser {
         self.raised.push(RaisedEvent { id, order_version, event });
     }
 
-    /// What was raised, oldest first.
+    /// What was raised and not taken yet, oldest first.
     #[must_use]
     pub fn events(&self) -> &[RaisedEvent] {
         &self.raised
+    }
+
+    /// Gives the events up, oldest first: who takes them stores them, and nobody can take them again.
+    #[must_use]
+    pub(super) fn take(&mut self) -> Vec<RaisedEvent> {
+        std::mem::take(&mut self.raised)
     }
 }

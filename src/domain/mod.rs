@@ -1,6 +1,7 @@
 //! The order, its rules and the facts it announces. Knows no clock, no storage and no wire.
 
 mod change_tracker;
+mod event_context;
 mod event_raiser;
 mod events;
 mod ids;
@@ -11,6 +12,7 @@ mod reason;
 mod timestamp;
 
 pub use change_tracker::{ChangeTracker, Field};
+pub use event_context::EventContext;
 pub use event_raiser::{EventRaiser, RaisedEvent};
 pub use events::{OrderCancelled, OrderCompleted, OrderEvent, OrderPlaced};
 pub use ids::{CommandId, CustomerId, EventId, IdError, OrderId};

@@ -2,7 +2,7 @@
 
 use super::{
     CancelReason, Cents, ChangeTracker, CustomerId, EventRaiser, Field, OrderCancelled, OrderCompleted, OrderEvent,
-    OrderId, OrderPlaced, OrderState, OrderStatus, Timestamp,
+    OrderId, OrderPlaced, OrderState, OrderStatus, RaisedEvent, Timestamp,
 };
 
 /// An order, with the changes and the events that it has gathered since it was retrieved.
@@ -12,6 +12,8 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     state: OrderState,
+    /// The version that the first change is made from; 0 for an order that is not stored yet.
+    stored_version: u32,
     changes: ChangeTracker,
     events: EventRaiser,
 }
@@ -50,7 +52,7 @@ impl Order {
             completed_at: None,
             cancelled_at: None,
         };
-        let mut order = Self::rehydrate(state);
+        let mut order = Self { stored_version: 0, ..Self::rehydrate(state) };
         for field in [Field::CustomerId, Field::TotalAmount, Field::Status, Field::PlacedAt] {
             order.changes.mark(field);
         }
@@ -62,7 +64,8 @@ impl Order {
     /// Builds the aggregate from stored facts; marks nothing and raises nothing.
     #[must_use]
     pub fn rehydrate(state: OrderState) -> Self {
-        Self { state, changes: ChangeTracker::default(), events: EventRaiser::default() }
+        let (changes, events) = (ChangeTracker::default(), EventRaiser::default());
+        Self { state, stored_version: state.version, changes, events }
     }
 
     /// Completes the order and raises [`OrderCompleted`].
@@ -114,10 +117,22 @@ impl Order {
         self.changes
     }
 
+    /// The version that was rehydrated, which all changes since were made from; 0 if the order was placed just now.
+    #[must_use]
+    pub const fn stored_version(&self) -> u32 {
+        self.stored_version
+    }
+
     /// The events raised since the order was placed or rehydrated.
     #[must_use]
     pub const fn events(&self) -> &EventRaiser {
         &self.events
+    }
+
+    /// Gives up the events raised since the order was placed or rehydrated, to whoever stores them.
+    #[must_use]
+    pub fn take_events(&mut self) -> Vec<RaisedEvent> {
+        self.events.take()
     }
 
     /// Steps to the next version and gives the time of the change: `now`, lifted to the last change's time where a

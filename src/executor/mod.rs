@@ -1,7 +1,7 @@
 //! The one thread that decides: it owns the store, runs commands against it, and makes their plans durable in batches.
 
 mod command_loop;
-mod decide;
+mod executor;
 
 pub use command_loop::{CommandLoop, Task};
-pub use decide::{Executor, ExecutorOptions};
+pub use executor::{Executor, ExecutorOptions};

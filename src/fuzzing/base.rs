@@ -1,7 +1,6 @@
 //! One small store that the daemon's own code wrote, and its whole history: what targets damage.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,16 +8,15 @@ use uuid::Uuid;
 
 use super::memory::Memory;
 use crate::contracts::{
-    Clock, Command, ConnectionId, Lsn, OrderIds, OutboxPosition, OutboxReader, Outcome, PlanCommitter, Request,
-    Sequence, Storage, Submission,
+    ChangeRequest, Clock, Command, ConnectionId, Envelope, EventFeed, FeedPosition, Lsn, OrderIds, Outcome, PlanStore,
+    Request, Sequence, Storage, Ticket,
 };
 use crate::domain::{CancelReason, Cents, CommandId, CustomerId, OrderId, OrderState, Timestamp};
 use crate::executor::{Executor, ExecutorOptions};
-use crate::journal::{JournalFiles, JournalOptions, Replay, Span, StoreId, create_store, inspect};
+use crate::journal::{JournalHandle, JournalOptions, Redo, RedoRange, StoreId, create_store, inspect};
 use crate::relay::{CursorFile, cursor};
 use crate::repo::{
-    CheckpointBegin, CheckpointSource, JournalOutbox, LoggedCommand, OpenError, OpenReport, SinkPosition, Store,
-    StoreOptions, StoreState, open_store, write_checkpoint,
+    JournalOutbox, OpenError, OpenReport, SinkPosition, Store, StoreOptions, StoreState, open_store, write_checkpoint,
 };
 
 pub const STORE_ID: StoreId = StoreId::from_bytes([7; 16]);
@@ -64,17 +62,19 @@ pub fn uuid_of(store_id: StoreId) -> Uuid {
 }
 
 pub fn state_of(state: &StoreState) -> State {
-    let mut orders: Vec<_> = state.orders.rows(0, usize::MAX).copied().collect();
+    let mut orders: Vec<_> = state.orders.rows(0, usize::MAX).map(|row| row.state).collect();
     orders.sort_unstable_by_key(|order| order.order_id);
     (orders, state.last_sequence)
 }
 
 /// Opens the journal with segments so small that a few batches fill one.
-pub fn open(memory: &Memory, boot: u64, cursor: Option<OutboxPosition>) -> Result<(Store, OpenReport), OpenError> {
+pub fn open(memory: &Memory, boot: u64, cursor: Option<FeedPosition>) -> Result<(Store, OpenReport), OpenError> {
     let journal = JournalOptions {
         segment_bytes: 1,
         bytes_max: 1 << 20,
         batch_bytes_max: 512,
+        plan_bytes_max: 8 << 10,
+        decisions_bytes: 0,
         full_probe: Duration::ZERO,
         epoch_seed: boot,
     };
@@ -91,19 +91,24 @@ pub fn executor(store: Store) -> Executor<Store> {
 }
 
 /// Command number `number` of the one history that there is.
-pub fn submission(number: u64) -> Submission {
+pub fn submission(number: u64) -> Envelope {
     let order_id = OrderId::new(Uuid::from_u128(u128::from(number / 3)));
-    let request = match number % 3 {
-        0 => Request::Place {
+    let command = match number % 3 {
+        0 => Command::Place {
             order_id: Some(order_id),
             customer_id: CustomerId::new(Uuid::from_u128(7)),
             total_amount: Cents::new(number).unwrap(),
         },
-        1 => Request::Complete { order_id },
-        _ => Request::Cancel { order_id, reason: Some(CancelReason::new("r".repeat(number as usize)).unwrap()) },
+        1 => Command::Complete { order_id },
+        _ => Command::Cancel { order_id, reason: Some(CancelReason::new("r".repeat(number as usize)).unwrap()) },
     };
     let command_id = (!number.is_multiple_of(4)).then(|| CommandId::new(Uuid::from_u128(1000 + u128::from(number))));
-    Submission { connection: ConnectionId(1), command: Command { request, command_id } }
+    Envelope {
+        connection: ConnectionId(1),
+        ticket: Ticket(number),
+        uid: 0,
+        request: Request::Change(ChangeRequest { command, command_id, context: None }),
+    }
 }
 
 /// Runs commands in batches of three, and keeps what the store held after each plan.
@@ -125,24 +130,12 @@ fn run(executor: &mut Executor<Store>, numbers: std::ops::Range<u64>, states: &m
 }
 
 /// The state of a store that nobody else uses.
-pub struct Source<'a>(pub &'a Store);
-
-impl CheckpointSource for Source<'_> {
-    fn begin(&mut self) -> io::Result<CheckpointBegin> {
-        Ok(CheckpointBegin::of(self.0.state(), self.0.durable_lsn()))
-    }
-
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
-        Ok(self.0.state().orders.rows(from, count).copied().collect())
-    }
-
-    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<LoggedCommand>, u64)> {
-        Ok(self.0.state().commands.copy(from, count))
-    }
+pub fn source(store: &Store) -> (&StoreState, Lsn) {
+    (store.state(), store.durable_lsn())
 }
 
 fn checkpoint(memory: &Memory, executor: &Executor<Store>) {
-    write_checkpoint(memory, STORE_ID, &mut Source(executor.store())).unwrap();
+    write_checkpoint(memory, STORE_ID, &mut source(executor.store())).unwrap();
 }
 
 /// The store, made once.
@@ -168,7 +161,7 @@ fn make() -> Base {
     run(&mut second, 18..21, &mut states);
     let store = second.store();
     let index = Arc::clone(store.journal().index());
-    let files = JournalFiles { storage: Arc::new(memory.clone()), index, store_id: STORE_ID };
+    let files = JournalHandle { storage: Arc::new(memory.clone()), index, store_id: STORE_ID };
     let start = JournalOutbox::beginning(files.clone(), store.state().last_sequence).unwrap();
     let mut outbox = JournalOutbox::open(files, Arc::clone(store.durable_sequence()), start).unwrap();
     let mut cursor = CursorFile::create(&memory, SINK, uuid_of(STORE_ID), start).unwrap();
@@ -184,11 +177,11 @@ fn make() -> Base {
     run(&mut third, 21..27, &mut states);
     drop(third);
     let mut bodies = Vec::new();
-    let keep: &mut Replay<'_> = &mut |frames| {
+    let keep: &mut Redo<'_> = &mut |frames| {
         bodies.extend(frames.iter().map(|frame| frame.body.to_vec()));
         Ok(())
     };
-    inspect(&memory, STORE_ID, Span { from: Lsn::ZERO, proven: Lsn::ZERO }, keep).unwrap();
+    inspect(&memory, STORE_ID, RedoRange { after: Lsn::ZERO, must_reach: Lsn::ZERO }, keep).unwrap();
     assert_eq!(bodies.len(), states.len() - 1);
     Base { files: memory.files(), states, bodies, cursor_lsn }
 }

@@ -62,7 +62,7 @@ fn check(lsn: Lsn, path: &str, bytes: Vec<u8>) {
     let memory = Memory::with(&one(path, bytes.clone()));
     let verified = verify_checkpoint(&memory, STORE_ID, lsn).is_ok();
     if let Ok(loaded) = load_newest(&memory, STORE_ID, 4) {
-        assert!(loaded.proven >= lsn, "a checkpoint's name is lost with its contents");
+        assert!(loaded.must_reach >= lsn, "a checkpoint's name is lost with its contents");
         assert!(loaded.covered == lsn || loaded.damaged.len() == 1);
         // Loading asks for more than reading: an order must not be there twice.
         assert!(verified || loaded.covered == Lsn::ZERO);

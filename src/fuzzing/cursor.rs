@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::edits::edit;
 use super::input::Input;
-use crate::contracts::{Lsn, OutboxPosition, Sequence};
+use crate::contracts::{FeedPosition, Lsn, Sequence};
 use crate::relay::cursor_format::{FILE_BYTES, Owner, SLOT_BYTES, Slot, decode};
 
 const STORE_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_0123_4567_89ab_cdef);
@@ -49,7 +49,7 @@ fn mend(slot: &mut [u8]) {
 
 /// Two saves: one after the other, or any two.
 fn slots(input: &mut Input<'_>, any: bool) -> [Slot; 2] {
-    let position = |input: &mut Input<'_>, before: &OutboxPosition| OutboxPosition {
+    let position = |input: &mut Input<'_>, before: &FeedPosition| FeedPosition {
         sequence: Sequence(before.sequence.0.wrapping_add(input.number())),
         lsn: Lsn(before.lsn.0.wrapping_add(input.number())),
         body_crc: input.u32(),
@@ -57,7 +57,7 @@ fn slots(input: &mut Input<'_>, any: bool) -> [Slot; 2] {
         offset: input.number(),
     };
     let generation = input.number();
-    let first = Slot { generation, position: position(input, &OutboxPosition::START) };
+    let first = Slot { generation, position: position(input, &FeedPosition::START) };
     let generation = if any { input.number() } else { generation.wrapping_add(1) };
     let second = Slot { generation, position: position(input, &first.position) };
     if first.generation.is_multiple_of(2) || any { [first, second] } else { [second, first] }

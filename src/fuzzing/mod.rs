@@ -1,4 +1,4 @@
-//! What the fuzzers in `fuzz/` run, and what the tests replay: one function a target. It is compiled for those two only.
+//! What the fuzzers in `fuzz/` run, and what the tests redo: one function a target. It is compiled for those two only.
 //!
 //! A target takes any bytes. It panics if orderd does, or if what orderd makes of them breaks a rule that holds for all
 //! bytes: what is accepted is what would be written again, damage hides nothing that stands before it, a refusal

@@ -3,7 +3,7 @@
 use super::base::base;
 use super::input::Input;
 use crate::contracts::Lsn;
-use crate::repo::{StoreState, StoredPlan};
+use crate::repo::{PlanRecord, StoreState};
 
 /// What is read as a plan is read the same when it is written again; replaying it fits or is refused.
 pub fn plan(data: &[u8]) {
@@ -20,16 +20,16 @@ pub fn plan(data: &[u8]) {
         }
         body
     };
-    let Ok(stored) = StoredPlan::decode(&body) else { return };
+    let Ok(stored) = PlanRecord::decode(&body) else { return };
     let again = stored.encode_again();
-    assert_eq!(StoredPlan::decode(&again).as_ref(), Ok(&stored));
+    assert_eq!(PlanRecord::decode(&again).as_ref(), Ok(&stored));
     if mode & 8 == 8 {
         let mut state = StoreState::new(4);
-        let first = state.replay(Lsn(1), &stored, Lsn(u64::from(mode / 16)));
+        let first = state.redo(Lsn(1), &stored, Lsn(u64::from(mode / 16)));
         if first.is_ok() {
             // The same plan twice fits only where the state may hold it already.
             let before = (state.orders.count(), state.last_sequence);
-            if state.replay(Lsn(2), &stored, Lsn::ZERO).is_ok() {
+            if state.redo(Lsn(2), &stored, Lsn::ZERO).is_ok() {
                 assert_ne!((state.orders.count(), state.last_sequence), (before.0 + 1, before.1));
             }
         }

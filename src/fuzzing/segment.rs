@@ -73,7 +73,7 @@ fn write(input: &mut Input<'_>) -> Written {
     let end = input.byte();
     if end.is_multiple_of(4) {
         let start = bytes.len();
-        let kind = if end.is_multiple_of(8) { FrameKind::Bridge } else { FrameKind::Seal };
+        let kind = if end.is_multiple_of(8) { FrameKind::Link } else { FrameKind::Seal };
         FrameHeader::append_end(&mut bytes, kind, lsn, EPOCH, chain);
         frames.push(start..bytes.len());
     }
@@ -108,7 +108,7 @@ fn scan(header: &SegmentHeader, bytes: &[u8]) -> Vec<Range<usize>> {
         assert!(start == accepted.last().map_or(SEGMENT_HEADER_LEN, |frame| frame.end));
         let sealed = match scan.step() {
             Step::Unreadable => break,
-            Step::Seal | Step::Bridge => {
+            Step::Seal | Step::Link => {
                 assert_eq!(scan.last_lsn, lsn);
                 true
             }

@@ -7,8 +7,8 @@ use super::base::{SINK, STORE_ID, State, base, executor, open, state_of, submiss
 use super::edits::edit;
 use super::input::Input;
 use super::memory::Memory;
-use crate::contracts::{Lsn, OutboxReader, Outcome};
-use crate::journal::{CHECKPOINTS_DIR, IdentityError, JournalFiles, RecoveryError, open_store};
+use crate::contracts::{EventFeed, Lsn, Outcome};
+use crate::journal::{CHECKPOINTS_DIR, IdentityError, JournalHandle, RecoveryError, open_store};
 use crate::relay::{CursorError, CursorFile};
 use crate::repo::{JournalOutbox, OpenError, Store, inspect_store};
 
@@ -26,7 +26,7 @@ pub fn store(data: &[u8]) {
             let state = state_of(store.state());
             if !mended {
                 assert_eq!(state, base().states[last_lsn.0 as usize], "a state that never was, at {last_lsn}");
-                assert!(last_lsn >= proven(&files), "what was proven is gone: {last_lsn}");
+                assert!(last_lsn >= must_reach(&files), "what was must_reach is gone: {last_lsn}");
             }
             read_outbox(&memory, &store);
             let expected = if go_on { place_one_more(store, &state) } else { state };
@@ -88,7 +88,7 @@ fn mend(bytes: &mut [u8], input: &mut Input<'_>) -> bool {
 
 /// What the files that are there prove, whatever happened to them: damage to the newer of a cursor's slots leaves the
 /// older one, and a checkpoint's name counts even if the checkpoint does not read.
-fn proven(files: &BTreeMap<String, Vec<u8>>) -> Lsn {
+fn must_reach(files: &BTreeMap<String, Vec<u8>>) -> Lsn {
     let checkpoints = files.keys().filter_map(|path| path.strip_prefix(CHECKPOINTS_DIR)?.strip_suffix(".ckpt"));
     let newest = checkpoints.filter_map(|name| name[1..].parse().ok()).max().map_or(Lsn::ZERO, Lsn);
     let cursor = files.contains_key(&format!("store/cursors/{SINK}.cursor"));
@@ -137,7 +137,7 @@ fn refused<T>(error: &dyn std::error::Error) -> Result<T, Refused> {
 
 /// Segments that the start did not need may be damaged: then the relay says so.
 fn read_outbox(memory: &Memory, store: &Store) {
-    let files = JournalFiles {
+    let files = JournalHandle {
         storage: Arc::new(memory.clone()),
         index: Arc::clone(store.journal().index()),
         store_id: STORE_ID,
@@ -158,7 +158,9 @@ fn place_one_more(store: Store, before: &State) -> State {
     let state = state_of(executor.store().state());
     match &answers[0].outcome {
         Outcome::Changed { order, .. } => assert!(state.0.contains(order)),
-        Outcome::Refused(_) | Outcome::Found(_) | Outcome::Status(_) => assert_eq!(state, *before),
+        Outcome::Refused(_) | Outcome::Found(_) | Outcome::Status(_) | Outcome::Operated(_) => {
+            assert_eq!(state, *before);
+        }
     }
     state
 }

@@ -59,13 +59,13 @@ pub enum CheckpointError {
         /// What is wrong.
         problem: String,
     },
-    /// It is a later orderd's.
-    #[error("{path}: the checkpoint has format version {version}, and this orderd reads version {FORMAT_VERSION}")]
+    /// It is intact, and was written by a newer version.
+    #[error("{path}: the checkpoint has {what}, which this orderd does not know")]
     Version {
         /// The file.
         path: String,
-        /// Its version.
-        version: u16,
+        /// What is unknown in it.
+        what: String,
     },
     /// It cannot be read or written.
     #[error("{path}: {source}")]
@@ -196,7 +196,8 @@ impl CheckpointReader {
         let problem = match header {
             None => "the header is damaged",
             Some(header) if header.version != FORMAT_VERSION => {
-                return Err(CheckpointError::Version { path, version: header.version });
+                let what = format!("format version {}", header.version);
+                return Err(CheckpointError::Version { path, what });
             }
             Some(header) if header.store_id != store_id => "it belongs to another store",
             Some(header) if header.covered != lsn => "its name is not its own",
@@ -217,6 +218,12 @@ impl CheckpointReader {
     #[must_use]
     pub fn damaged(&self, problem: impl Into<String>) -> CheckpointError {
         CheckpointError::Damaged { path: self.path.clone(), offset: self.offset, problem: problem.into() }
+    }
+
+    /// An error of what is intact and was written by a newer version.
+    #[must_use]
+    pub fn unknown(&self, what: impl Into<String>) -> CheckpointError {
+        CheckpointError::Version { path: self.path.clone(), what: what.into() }
     }
 
     /// Reads the next block into `block`; false at the end, which is checked, too.

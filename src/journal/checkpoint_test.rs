@@ -123,7 +123,7 @@ fn what_is_whole_and_not_ours_is_told_from_damage() {
     assert!(matches!(read_as(&storage, STORE_ID), Err(CheckpointError::Damaged { .. })));
     put(&storage, &mended(later));
     assert!(
-        matches!(read_as(&storage, STORE_ID), Err(CheckpointError::Version { version: 2, path: named }) if named == path())
+        matches!(read_as(&storage, STORE_ID), Err(CheckpointError::Version { path: named, .. }) if named == path())
     );
 }
 

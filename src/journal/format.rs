@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! segment header, 64 bytes                 frame header, 40 bytes, then the body, then zeros up to a multiple of 8
-//!  0  magic "ORDERDWL"        8              0  magic: plan, seal or bridge 4
+//!  0  magic "ORDERDWL"        8              0  magic: plan, seal or link 4
 //!  8  format version          2              4  body length, unpadded       4
 //! 10  zero                    2              8  LSN                         8
 //! 12  epoch, not zero         4             16  durable LSN when written    8
@@ -15,7 +15,7 @@
 //!
 //! CRC is CRC-32C (RFC 3720, appendix B.4). The header has a checksum of its own, so a length is trusted only after
 //! it was checked. Epoch and the checksum of the frame before tie a frame to its place: stale, repeated, swapped and
-//! misdirected bytes do not pass. A seal and a bridge have no body and no LSN of their own: they carry the last plan's.
+//! misdirected bytes do not pass. A seal and a link have no body and no LSN of their own: they carry the last plan's.
 
 use super::StoreId;
 use crate::contracts::Lsn;
@@ -33,7 +33,7 @@ const SEGMENT_MAGIC: [u8; 8] = *b"ORDERDWL";
 const FORMAT_VERSION: u16 = 1;
 const PLAN_MAGIC: u32 = u32::from_le_bytes(*b"oPLN");
 const SEAL_MAGIC: u32 = u32::from_le_bytes(*b"oEND");
-const BRIDGE_MAGIC: u32 = u32::from_le_bytes(*b"oNXT");
+const LINK_MAGIC: u32 = u32::from_le_bytes(*b"oNXT");
 
 const _: () = assert!(SEGMENT_HEADER_LEN.is_multiple_of(ALIGNMENT) && FRAME_HEADER_LEN.is_multiple_of(ALIGNMENT));
 
@@ -64,7 +64,7 @@ pub enum FrameKind {
     /// Nothing follows: the daemon was stopped.
     Seal,
     /// Another segment follows, and was durable before this was written.
-    Bridge,
+    Link,
 }
 
 impl FrameKind {
@@ -72,7 +72,7 @@ impl FrameKind {
         match self {
             Self::Plan => PLAN_MAGIC,
             Self::Seal => SEAL_MAGIC,
-            Self::Bridge => BRIDGE_MAGIC,
+            Self::Link => LINK_MAGIC,
         }
     }
 }
@@ -162,7 +162,7 @@ impl FrameHeader {
         header
     }
 
-    /// Appends a seal or a bridge behind the plan with `lsn`, which is durable.
+    /// Appends a seal or a link behind the plan with `lsn`, which is durable.
     pub fn append_end(buffer: &mut Vec<u8>, kind: FrameKind, lsn: Lsn, epoch: u32, chain: u32) -> Self {
         Self::append_header(buffer, kind, 0, lsn, lsn, epoch, chain, crc32c::crc32c(&[]))
     }
@@ -208,7 +208,7 @@ impl FrameHeader {
         let kind = match u32_at(bytes, 0)? {
             PLAN_MAGIC => FrameKind::Plan,
             SEAL_MAGIC => FrameKind::Seal,
-            BRIDGE_MAGIC => FrameKind::Bridge,
+            LINK_MAGIC => FrameKind::Link,
             _ => return None,
         };
         let header_crc = u32_at(bytes, 36)?;
@@ -218,7 +218,7 @@ impl FrameHeader {
         let body_len = usize::try_from(u32_at(bytes, 4)?).ok()?;
         let shape_is_right = match kind {
             FrameKind::Plan => (1..=FRAME_BODY_BYTES_MAX).contains(&body_len),
-            FrameKind::Seal | FrameKind::Bridge => body_len == 0,
+            FrameKind::Seal | FrameKind::Link => body_len == 0,
         };
         let header = Self {
             kind,
@@ -268,7 +268,7 @@ mod tests {
             assert_eq!(read.checked_body(&buffer), Some(&body[..]));
         }
         let mut buffer = Vec::new();
-        for kind in [FrameKind::Seal, FrameKind::Bridge] {
+        for kind in [FrameKind::Seal, FrameKind::Link] {
             buffer.clear();
             let end = FrameHeader::append_end(&mut buffer, kind, Lsn(5), 77, 3);
             assert_eq!((FrameHeader::decode(&buffer), end.kind), (Some(end), kind));

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::segment::segment_path;
 use super::*;
-use crate::contracts::{Clock, Lsn, Storage};
+use crate::contracts::{Clock, Lsn, Room, Storage};
 use crate::domain::Timestamp;
 use crate::storage::DiskStorage;
 
@@ -41,22 +41,24 @@ impl Fixture {
         Self { dir, storage, id, boots: 0 }
     }
 
-    fn try_start(&mut self, span: Span) -> Result<Start, RecoveryError> {
+    fn try_start(&mut self, range: RedoRange) -> Result<Start, RecoveryError> {
         self.boots += 1;
         let options = JournalOptions {
             segment_bytes: 64 << 10,
             bytes_max: 1 << 30,
             batch_bytes_max: 16 << 10,
+            plan_bytes_max: 8 << 10,
+            decisions_bytes: 0,
             full_probe: Duration::ZERO,
             epoch_seed: self.boots,
         };
         let mut bodies = Vec::new();
-        let mut replay = |frames: &[ReplayedFrame<'_>]| {
+        let mut redo = |frames: &[RedoFrame<'_>]| {
             bodies.extend(frames.iter().map(|frame| frame.body.to_vec()));
             Ok(())
         };
         let (journal, recovered) =
-            recover(&self.storage, Arc::new(StillClock), options, self.id, span, &mut replay, &|_| Ok(()))?;
+            recover(&self.storage, Arc::new(StillClock), options, self.id, range, &mut redo, &|_| Ok(()))?;
         Ok((journal, recovered, bodies))
     }
 
@@ -77,7 +79,7 @@ impl Fixture {
     }
 }
 
-const ALL: Span = Span { from: Lsn::ZERO, proven: Lsn::ZERO };
+const ALL: RedoRange = RedoRange { after: Lsn::ZERO, must_reach: Lsn::ZERO };
 
 /// A body from which its LSN can be told.
 fn body(lsn: u64) -> Vec<u8> {
@@ -85,7 +87,7 @@ fn body(lsn: u64) -> Vec<u8> {
 }
 
 fn append(journal: &mut Journal, plans: u64) {
-    assert!(journal.has_room().unwrap());
+    assert!(journal.make_room().unwrap() == Room::ForAll);
     for _ in 0..plans {
         let next = journal.durable_lsn().0 + 1;
         let staged = journal.stage(b"placeholder");
@@ -97,7 +99,7 @@ fn append(journal: &mut Journal, plans: u64) {
 /// One batch for each plan, so that each proves the ones before it.
 fn append_singly(journal: &mut Journal, plans: u64) {
     for _ in 0..plans {
-        assert!(journal.has_room().unwrap());
+        assert!(journal.make_room().unwrap() == Room::ForAll);
         let lsn = journal.durable_lsn().0 + 1;
         journal.stage(&body(lsn));
         journal.commit().unwrap();
@@ -149,7 +151,7 @@ fn replay_starts_behind_what_a_checkpoint_covers() {
     let (mut journal, ..) = fixture.start();
     append_singly(&mut journal, 2_000);
     drop(journal);
-    let (_, _, replayed) = fixture.try_start(Span { from: Lsn(1_234), proven: Lsn(2_000) }).unwrap();
+    let (_, _, replayed) = fixture.try_start(RedoRange { after: Lsn(1_234), must_reach: Lsn(2_000) }).unwrap();
     assert_eq!(replayed, bodies(1_235..=2_000));
 }
 
@@ -204,8 +206,11 @@ fn damage_that_a_later_frame_a_segment_or_a_cursor_disproves_refuses_the_start()
         let (start, _) = last_frame(bytes);
         bytes[start + 40] ^= 1;
     });
-    assert!(matches!(fixture.try_start(Span { from: Lsn::ZERO, proven: Lsn(9) }), Err(RecoveryError::Damaged { .. })));
-    assert_eq!(fixture.try_start(Span { from: Lsn::ZERO, proven: Lsn(8) }).unwrap().1.last_lsn, Lsn(8));
+    assert!(matches!(
+        fixture.try_start(RedoRange { after: Lsn::ZERO, must_reach: Lsn(9) }),
+        Err(RecoveryError::Damaged { .. })
+    ));
+    assert_eq!(fixture.try_start(RedoRange { after: Lsn::ZERO, must_reach: Lsn(8) }).unwrap().1.last_lsn, Lsn(8));
 
     // A seal.
     let mut fixture = Fixture::new();
@@ -227,8 +232,8 @@ fn a_missing_segment_is_never_an_empty_journal() {
             append_singly(&mut fixture.start().0, 5);
         }
         std::fs::remove_file(fixture.path(1 + missing * 5)).unwrap();
-        let span = Span { from: Lsn::ZERO, proven: Lsn(15) };
-        assert!(matches!(fixture.try_start(span), Err(RecoveryError::Damaged { .. })), "{missing}");
+        let range = RedoRange { after: Lsn::ZERO, must_reach: Lsn(15) };
+        assert!(matches!(fixture.try_start(range), Err(RecoveryError::Damaged { .. })), "{missing}");
     }
     let mut fixture = Fixture::new();
     std::fs::remove_file(fixture.path(1)).unwrap();
@@ -290,7 +295,7 @@ fn kills_leave_no_unused_room_behind() {
 fn a_batch_is_durable_as_a_whole_before_the_lsn_says_so() {
     let mut fixture = Fixture::new();
     let (mut journal, ..) = fixture.start();
-    assert!(journal.has_room().unwrap());
+    assert!(journal.make_room().unwrap() == Room::ForAll);
     journal.stage(b"one");
     journal.stage(b"two");
     assert_eq!(journal.durable_lsn(), Lsn::ZERO);
@@ -302,7 +307,7 @@ fn a_batch_is_durable_as_a_whole_before_the_lsn_says_so() {
 fn a_reader_follows_the_writer_over_rotations_and_never_passes_the_durable_end() {
     let mut fixture = Fixture::new();
     let (mut journal, ..) = fixture.start();
-    let files = JournalFiles {
+    let files = JournalHandle {
         storage: Arc::clone(&fixture.storage),
         index: Arc::clone(journal.index()),
         store_id: fixture.id,
@@ -312,7 +317,7 @@ fn a_reader_follows_the_writer_over_rotations_and_never_passes_the_durable_end()
     let mut read = 0;
     for _ in 0..300 {
         append_singly(&mut journal, 7);
-        assert!(journal.has_room().unwrap());
+        assert!(journal.make_room().unwrap() == Room::ForAll);
         journal.stage(b"staged and not durable");
         while let Some(frame) = reader.next_frame().unwrap() {
             read += 1;
@@ -342,7 +347,7 @@ fn a_reader_refuses_bytes_that_are_not_what_was_written() {
         let (start, _) = last_frame(bytes);
         bytes[start + 41] ^= 1;
     });
-    let files = JournalFiles {
+    let files = JournalHandle {
         storage: Arc::clone(&fixture.storage),
         index: Arc::clone(journal.index()),
         store_id: fixture.id,

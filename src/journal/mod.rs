@@ -4,16 +4,16 @@
 
 mod checkpoint;
 mod format;
-mod guest;
-mod identity;
-mod index;
+mod read_only;
 mod reader;
 mod recovery;
 mod recovery_error;
-mod replay;
+mod redo;
 mod scan;
 mod segment;
-mod settling;
+mod segment_map;
+mod store_id;
+mod tail_repair;
 mod writer;
 
 #[cfg(test)]
@@ -31,14 +31,14 @@ mod writer_test;
 
 pub use checkpoint::{CheckpointError, CheckpointReader, CheckpointWriter, checkpoint_name, list_checkpoints};
 pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};
-pub use guest::{inspect_files, oldest_lsn, sync_up_to};
-pub use identity::{IdentityError, StoreId, create_store, open_store};
-pub use index::{JournalFiles, JournalIndex, SegmentInfo};
+pub use read_only::{inspect_files, oldest_lsn, sync_up_to};
 pub use reader::{FrameRef, JournalReader};
-pub use recovery::{Accept, Recovered, Span, TornTail, inspect, recover};
-pub use recovery_error::{RecoveryError, VersionError};
-pub use replay::{Replay, ReplayedFrame, Unfit, one_by_one};
+pub use recovery::{Precheck, Recovered, RedoRange, TornTail, inspect, recover};
+pub use recovery_error::RecoveryError;
+pub use redo::{Redo, RedoError, RedoFrame, RedoProblem, per_frame};
 pub use segment::{TEMPORARY_SUFFIX, segment_path};
+pub use segment_map::{FrameMark, JournalHandle, SegmentInfo, SegmentMap};
+pub use store_id::{IdentityError, StoreId, create_store, open_store};
 pub use writer::{Journal, JournalOptions};
 
 /// What fuzzers see of the bytes.

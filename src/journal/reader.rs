@@ -2,16 +2,17 @@
 
 use std::io;
 
-use super::JournalFiles;
+use super::JournalHandle;
 use super::format::{
     FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader,
 };
 use super::segment::segment_path;
-use crate::contracts::{Lsn, OutboxError, StorageFile};
+use super::segment_map::{FrameMark, MarkPace};
+use crate::contracts::{FeedError, Lsn, StorageFile};
 
 /// One reader; it costs a window of memory and an open file.
 pub struct JournalReader {
-    files: JournalFiles,
+    files: JournalHandle,
     next_lsn: Lsn,
     segment: Option<OpenSegment>,
 }
@@ -25,6 +26,7 @@ struct OpenSegment {
     /// The header CRC of the frame before it; unknown after a jump into the middle.
     chain: Option<u32>,
     window: Window,
+    pace: MarkPace,
 }
 
 /// A part of the file in memory.
@@ -65,7 +67,7 @@ const FRAME_BYTES_MAX: usize = FRAME_HEADER_LEN + FRAME_BODY_BYTES_MAX;
 impl JournalReader {
     /// A reader whose next frame is `next_lsn`.
     #[must_use]
-    pub const fn new(files: JournalFiles, next_lsn: Lsn) -> Self {
+    pub const fn new(files: JournalHandle, next_lsn: Lsn) -> Self {
         Self { files, next_lsn, segment: None }
     }
 
@@ -73,7 +75,7 @@ impl JournalReader {
     ///
     /// # Errors
     /// The segment cannot be read.
-    pub fn jump_to(&mut self, lsn: Lsn, segment: Lsn, offset: u64) -> Result<(), OutboxError> {
+    pub fn jump_to(&mut self, lsn: Lsn, segment: Lsn, offset: u64) -> Result<(), FeedError> {
         self.next_lsn = lsn;
         self.segment = None;
         if self.files.index.segment_holding(lsn) != Some(segment) {
@@ -88,9 +90,25 @@ impl JournalReader {
         let there = bytes.get(..read).and_then(FrameHeader::decode);
         if there.is_some_and(|header| header.lsn == lsn && header.epoch == open.header.epoch) {
             open.offset = offset;
+            open.pace = MarkPace::from(FrameMark { lsn, offset });
             open.chain = None;
             self.segment = Some(open);
         }
+        Ok(())
+    }
+
+    /// Goes to a frame wherever it is: from the nearest one before it whose place is known.
+    ///
+    /// # Errors
+    /// The segment cannot be read.
+    pub fn seek(&mut self, lsn: Lsn) -> Result<(), FeedError> {
+        let index = &self.files.index;
+        let mark = index.segment_holding(lsn).and_then(|base_lsn| Some((base_lsn, index.mark_before(base_lsn, lsn)?)));
+        match mark {
+            Some((base_lsn, mark)) => self.jump_to(mark.lsn, base_lsn, mark.offset)?,
+            None => self.segment = None,
+        }
+        self.next_lsn = lsn;
         Ok(())
     }
 
@@ -98,7 +116,7 @@ impl JournalReader {
     ///
     /// # Errors
     /// It cannot be read, or is not what was written.
-    pub fn next_frame(&mut self) -> Result<Option<FrameRef<'_>>, OutboxError> {
+    pub fn next_frame(&mut self) -> Result<Option<FrameRef<'_>>, FeedError> {
         if self.next_lsn > self.files.index.durable_lsn() {
             return Ok(None);
         }
@@ -109,6 +127,7 @@ impl JournalReader {
             }
             let header = self.advance()?;
             let (offset, start) = self.consume(&header);
+            self.mark(FrameMark { lsn: header.lsn, offset });
             // A reader that opened a segment anew finds its place by walking there.
             if header.lsn == self.next_lsn {
                 self.next_lsn = self.next_lsn.next();
@@ -117,11 +136,19 @@ impl JournalReader {
         }
     }
 
-    fn missing(&self) -> OutboxError {
-        OutboxError::Damaged(format!("the segment with LSN {} is missing", self.next_lsn))
+    /// Who comes by leaves marks for who seeks.
+    fn mark(&mut self, frame: FrameMark) {
+        let Some(open) = self.segment.as_mut() else { return };
+        if open.pace.is_due(frame) {
+            self.files.index.mark(open.header.base_lsn, &[frame]);
+        }
     }
 
-    fn open_segment(&self, base_lsn: Lsn) -> Result<OpenSegment, OutboxError> {
+    fn missing(&self) -> FeedError {
+        FeedError::Damaged(format!("the segment with LSN {} is missing", self.next_lsn))
+    }
+
+    fn open_segment(&self, base_lsn: Lsn) -> Result<OpenSegment, FeedError> {
         let path = segment_path(base_lsn);
         let file = self.files.storage.open_read_only(&path)?;
         // Who is that far behind reads all of it, soon. The segment that is written now has room that is still empty.
@@ -134,14 +161,16 @@ impl JournalReader {
         let header = SegmentHeader::decode(bytes.get(..read).unwrap_or_default())
             .ok()
             .filter(|header| header.store_id == self.files.store_id && header.base_lsn == base_lsn)
-            .ok_or_else(|| OutboxError::Damaged(format!("{path}: damaged at offset 0: not this store's segment")))?;
+            .ok_or_else(|| FeedError::Damaged(format!("{path}: damaged at offset 0: not this store's segment")))?;
         let window = Window { bytes: Vec::new(), filled: 0, start: 0, frame_len: 0, durable_lsn: Lsn::ZERO };
         let chain = Some(header.chain);
-        Ok(OpenSegment { file, path, header, offset: SEGMENT_HEADER_LEN as u64, chain, window })
+        let offset = SEGMENT_HEADER_LEN as u64;
+        let pace = MarkPace::from(FrameMark { lsn: base_lsn, offset });
+        Ok(OpenSegment { file, path, header, offset, chain, window, pace })
     }
 
     /// Makes sure that the next frame of the open segment is whole in the window, and checks it.
-    fn advance(&mut self) -> Result<FrameHeader, OutboxError> {
+    fn advance(&mut self) -> Result<FrameHeader, FeedError> {
         let (durable_lsn, next_lsn) = (self.files.index.durable_lsn(), self.next_lsn);
         let Some(open) = self.segment.as_mut() else { return Err(self.missing()) };
         if let Some(header) = open.window_frame(next_lsn) {
@@ -157,7 +186,7 @@ impl JournalReader {
         open.fill(durable_lsn, FRAME_BYTES_MAX)?;
         open.window_frame(next_lsn).ok_or_else(|| {
             let (path, offset) = (&open.path, open.offset);
-            OutboxError::Damaged(format!("{path}: damaged at offset {offset}: no frame on the way to LSN {next_lsn}"))
+            FeedError::Damaged(format!("{path}: damaged at offset {offset}: no frame on the way to LSN {next_lsn}"))
         })
     }
 

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::format::{FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::testing::{ALL, OPTIONS, STORE_ID, SteppedClock, Watched, append, start, try_start};
-use super::{FRAME_BODY_BYTES_MAX, Journal, JournalFiles, JournalOptions, JournalReader, segment_path};
-use crate::contracts::{Lsn, OutboxError, Storage};
+use super::{FRAME_BODY_BYTES_MAX, Journal, JournalHandle, JournalOptions, JournalReader, segment_path};
+use crate::contracts::{FeedError, Lsn, Storage};
 
 const SEGMENT: Lsn = Lsn(1);
 const KIB: u64 = 1 << 10;
 
 fn reader(storage: &Watched, journal: &Journal, next_lsn: u64) -> JournalReader {
     let (storage, index) = (Arc::new(storage.clone()), Arc::clone(journal.index()));
-    JournalReader::new(JournalFiles { storage, index, store_id: STORE_ID }, Lsn(next_lsn))
+    JournalReader::new(JournalHandle { storage, index, store_id: STORE_ID }, Lsn(next_lsn))
 }
 
 /// A journal of `plans`, and where each of its frames begins.
@@ -43,7 +43,7 @@ fn a_jump_looks_at_nothing_that_lies_before() {
         assert_eq!((frame.lsn, frame.body), (Lsn(lsn), format!("plan {lsn:03}").as_bytes()));
     }
     let mut walking = reader(&storage, &journal, 6);
-    assert!(matches!(walking.next_frame(), Err(OutboxError::Damaged(what)) if what.contains("offset 256")));
+    assert!(matches!(walking.next_frame(), Err(FeedError::Damaged(what)) if what.contains("offset 256")));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_frame_of_another_place_is_refused_even_with_a_right_checksum() {
         for lsn in 1..=4 {
             assert_eq!(reader.next_frame().unwrap().unwrap().lsn, Lsn(lsn));
         }
-        let Err(OutboxError::Damaged(problem)) = reader.next_frame().map(drop) else { panic!("{what}") };
+        let Err(FeedError::Damaged(problem)) = reader.next_frame().map(drop) else { panic!("{what}") };
         assert!(problem.contains("offset 256"), "{problem}");
     }
     // What would follow, by all its marks, but for the number before: there is a gap, which is no frame to be had.
@@ -126,7 +126,7 @@ fn a_segment_that_is_another_stores_or_has_anothers_name_is_refused() {
     let other_name = SegmentHeader { base_lsn: Lsn(2), ..header };
     for other in [other_store, other_name] {
         file.write_all_at(&other.encode(), 0).unwrap();
-        let Err(OutboxError::Damaged(problem)) = reader(&storage, &journal, 1).next_frame().map(drop) else { panic!() };
+        let Err(FeedError::Damaged(problem)) = reader(&storage, &journal, 1).next_frame().map(drop) else { panic!() };
         assert!(problem.contains("offset 0: not this store's segment"), "{problem}");
     }
     file.write_all_at(&sound[..SEGMENT_HEADER_LEN], 0).unwrap();

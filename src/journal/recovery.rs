@@ -11,15 +11,15 @@
 use std::sync::Arc;
 
 use super::format::{SegmentHeader, SegmentHeaderError};
-use super::index::index_of;
-use super::recovery_error::{RecoveryError, VersionError, damaged, io_error};
-use super::replay::{Replay, ReplayedFrame, Unfit};
+use super::recovery_error::{RecoveryError, damaged, io_error};
+use super::redo::{Redo, RedoError, RedoFrame, RedoProblem};
 use super::scan::{Scan, Step, Tail};
 use super::segment::{TEMPORARY_SUFFIX, read_segment, segment_path};
-use super::settling::Settling;
+use super::segment_map::{FrameMark, MarkPace, map_segments};
+use super::tail_repair::TailRepair;
 use super::writer::{End, SegmentEnd};
 use super::{
-    CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, Journal, JournalFiles, JournalIndex, JournalOptions, STORE_DIR, StoreId,
+    CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, Journal, JournalHandle, JournalOptions, STORE_DIR, SegmentMap, StoreId,
 };
 use crate::contracts::{Clock, Lsn, Storage, StorageFile};
 
@@ -27,7 +27,7 @@ use crate::contracts::{Clock, Lsn, Storage, StorageFile};
 const TOGETHER: usize = 64;
 
 /// Looks at a journal that was read and not yet changed, and may refuse it.
-pub type Accept<'a> = dyn Fn(&JournalFiles) -> Result<(), RecoveryError> + 'a;
+pub type Precheck<'a> = dyn Fn(&JournalHandle) -> Result<(), RecoveryError> + 'a;
 
 /// A journal that was read back.
 #[derive(Debug, Default)]
@@ -55,14 +55,14 @@ pub struct TornTail {
 
 /// Where replay starts and what it must reach at least.
 #[derive(Debug, Clone, Copy)]
-pub struct Span {
+pub struct RedoRange {
     /// The state holds everything up to here: frames behind it are replayed.
-    pub from: Lsn,
+    pub after: Lsn,
     /// A cursor or a checkpoint says that frames up to here had been durable.
-    pub proven: Lsn,
+    pub must_reach: Lsn,
 }
 
-/// Replays the journal behind `span.from`, and opens it for appending behind its last frame, unless `accept` refuses.
+/// Replays the journal behind `range.after`, and opens it for appending behind its last frame, unless `precheck` refuses.
 ///
 /// # Errors
 /// See the cases above. On a refusal nothing was changed.
@@ -71,14 +71,14 @@ pub fn recover(
     clock: Arc<dyn Clock>,
     options: JournalOptions,
     store_id: StoreId,
-    span: Span,
-    replay: &mut Replay<'_>,
-    accept: &Accept<'_>,
+    range: RedoRange,
+    redo: &mut Redo<'_>,
+    precheck: &Precheck<'_>,
 ) -> Result<(Journal, Recovered), RecoveryError> {
-    let read = read_journal(storage.as_ref(), store_id, span, Access::Own, replay)?;
-    let files = JournalFiles { storage: Arc::clone(storage), index: Arc::new(read.index), store_id };
+    let read = read_journal(storage.as_ref(), store_id, range, Access::Own, redo)?;
+    let files = JournalHandle { storage: Arc::clone(storage), index: Arc::new(read.index), store_id };
     files.index.set_durable_lsn(read.recovered.last_lsn);
-    accept(&files)?;
+    precheck(&files)?;
     // From here on bytes are changed: everything was read, and nothing spoke against it.
     // 1. The names that were read. A daemon that was killed between a change of a directory and its sync has left names
     //    that a power cut may still take back; nothing may rest on them before they are durable.
@@ -86,8 +86,8 @@ pub fn recover(
         storage.sync_dir(dir).map_err(io_error("syncing directory", dir))?;
     }
     // 2. The end of the last segment.
-    if let Some(settling) = &read.settling {
-        settling.settle(storage.as_ref(), &files.index)?;
+    if let Some(repair) = &read.repair {
+        repair.settle(storage.as_ref(), &files.index)?;
     }
     // 3. What was never finished.
     for name in &read.leftovers {
@@ -107,10 +107,10 @@ pub fn recover(
 pub fn inspect(
     storage: &dyn Storage,
     store_id: StoreId,
-    span: Span,
-    replay: &mut Replay<'_>,
+    range: RedoRange,
+    redo: &mut Redo<'_>,
 ) -> Result<Recovered, RecoveryError> {
-    read_journal(storage, store_id, span, Access::Guest, replay).map(|read| read.recovered)
+    read_journal(storage, store_id, range, Access::ReadOnly, redo).map(|read| read.recovered)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,36 +118,36 @@ enum Access {
     /// The lock is held: sync before reading, so that no decision rests on bytes that only the page cache has.
     Own,
     /// Somebody else may be writing.
-    Guest,
+    ReadOnly,
 }
 
 struct ReadJournal {
     recovered: Recovered,
     chain: u32,
-    index: JournalIndex,
+    index: SegmentMap,
     /// Where the last plan ends; none if no plan was read.
     end: Option<SegmentEnd>,
-    settling: Option<Settling>,
+    repair: Option<TailRepair>,
     leftovers: Vec<String>,
 }
 
 fn read_journal(
     storage: &dyn Storage,
     store_id: StoreId,
-    span: Span,
+    range: RedoRange,
     access: Access,
-    replay: &mut Replay<'_>,
+    redo: &mut Redo<'_>,
 ) -> Result<ReadJournal, RecoveryError> {
     let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
-    let index = index_of(storage, &names)?;
+    let index = map_segments(storage, &names)?;
     let bases: Vec<Lsn> = index.list().into_iter().map(|(base_lsn, _)| base_lsn).collect();
     let leftovers = names.into_iter().filter(|name| name.ends_with(TEMPORARY_SUFFIX)).collect();
     // The segment that holds the last replayed plan is read again, although the state has it: it tells whether another
     // segment must follow.
-    let holding = index.segment_holding(span.from).filter(|_| span.from > Lsn::ZERO);
-    let Some(first) = holding.or_else(|| index.segment_holding(span.from.next())) else {
+    let holding = index.segment_holding(range.after).filter(|_| range.after > Lsn::ZERO);
+    let Some(first) = holding.or_else(|| index.segment_holding(range.after.next())) else {
         let found = bases.first().map_or_else(|| "none".to_owned(), |base| format!("one from LSN {base}"));
-        let wanted = span.from.next();
+        let wanted = range.after.next();
         return Err(damaged(
             JOURNAL_DIR,
             0,
@@ -159,7 +159,7 @@ fn read_journal(
         chain: 0,
         index,
         end: None,
-        settling: None,
+        repair: None,
         leftovers,
     };
     let mut bytes = Vec::new();
@@ -180,19 +180,20 @@ fn read_journal(
             return Err(damaged(&path, 0, "the segment does not continue the one before it"));
         }
         let mut scan = Scan::new(&header, &bytes);
-        // A daemon may have begun a segment since the folder was listed. For a guest the journal ends before it.
+        // A daemon may have begun a segment since the folder was listed. For a read_only the journal ends before it.
         let is_begun = |base_lsn| match access {
             Access::Own => false,
-            Access::Guest => storage.open_read_only(&segment_path(base_lsn)).is_ok(),
+            Access::ReadOnly => storage.open_read_only(&segment_path(base_lsn)).is_ok(),
         };
-        replay_segment(&mut scan, next, span, &path, &mut read.recovered, replay, &is_begun)?;
+        let marks = redo_segment(&mut scan, next, range, &path, &mut read.recovered, redo, &is_begun)?;
+        read.index.mark(base_lsn, &marks);
         read.index.add_written(scan.offset as u64);
         read.chain = scan.chain;
         if scan.last_lsn >= base_lsn {
             read.end = Some(SegmentEnd { base_lsn, epoch: header.epoch, offset: scan.plans_end as u64 });
         }
         if next.is_none() {
-            finish(&scan, &header, span, &path, &mut read)?;
+            finish(&scan, &header, range, &path, &mut read)?;
         }
     }
     Ok(read)
@@ -201,7 +202,7 @@ fn read_journal(
 fn open_segment(storage: &dyn Storage, base_lsn: Lsn, access: Access) -> Result<Box<dyn StorageFile>, RecoveryError> {
     let path = segment_path(base_lsn);
     match access {
-        Access::Guest => storage.open_read_only(&path).map_err(io_error("opening", &path)),
+        Access::ReadOnly => storage.open_read_only(&path).map_err(io_error("opening", &path)),
         Access::Own => {
             let file = storage.open(&path).map_err(io_error("opening", &path))?;
             file.sync_data().map_err(io_error("syncing", &path))?;
@@ -215,7 +216,7 @@ fn open_segment(storage: &dyn Storage, base_lsn: Lsn, access: Access) -> Result<
 fn check_header(bytes: &[u8], path: &str, store_id: StoreId, base_lsn: Lsn) -> Result<SegmentHeader, RecoveryError> {
     let header = SegmentHeader::decode(bytes).map_err(|error| match error {
         SegmentHeaderError::Damaged => damaged(path, 0, error.to_string()),
-        SegmentHeaderError::Version(_) => RecoveryError::Version { path: path.to_owned(), source: VersionError(error) },
+        SegmentHeaderError::Version(_) => RecoveryError::Version { path: path.to_owned(), problem: error.to_string() },
     })?;
     if header.store_id != store_id {
         return Err(damaged(path, 0, format!("it belongs to store {}, not to {store_id}", header.store_id)));
@@ -227,31 +228,37 @@ fn check_header(bytes: &[u8], path: &str, store_id: StoreId, base_lsn: Lsn) -> R
 }
 
 /// Replays the frames up to the next segment's, or, in the last segment, as far as they read.
-fn replay_segment(
+fn redo_segment(
     scan: &mut Scan<'_>,
     next: Option<Lsn>,
-    span: Span,
+    range: RedoRange,
     path: &str,
     recovered: &mut Recovered,
-    replay: &mut Replay<'_>,
+    redo: &mut Redo<'_>,
     is_begun: &dyn Fn(Lsn) -> bool,
-) -> Result<(), RecoveryError> {
+) -> Result<Vec<FrameMark>, RecoveryError> {
     recovered.sealed = false;
     let mut together = Vec::with_capacity(TOGETHER);
+    let mut marks = Vec::new();
+    let mut pace = MarkPace::from(FrameMark { lsn: scan.last_lsn.next(), offset: scan.offset as u64 });
     // What lies behind the next segment's base was left behind by a recovery: it is not looked at again.
     while next.is_none_or(|next| scan.last_lsn.next() < next) && !recovered.sealed {
         match scan.step() {
             Step::Plan { lsn, offset, body } => {
-                if lsn > span.from {
-                    together.push(ReplayedFrame { lsn, body, offset });
+                let frame = FrameMark { lsn, offset: offset as u64 };
+                if pace.is_due(frame) {
+                    marks.push(frame);
+                }
+                if lsn > range.after {
+                    together.push(RedoFrame { lsn, body, offset });
                 }
                 if together.len() == TOGETHER {
-                    replay_together(&mut together, path, recovered, replay)?;
+                    redo_together(&mut together, path, recovered, redo)?;
                 }
                 recovered.last_lsn = lsn;
             }
             Step::Seal => recovered.sealed = true,
-            Step::Bridge => {
+            Step::Link => {
                 let missing = recovered.last_lsn.next();
                 if is_begun(missing) {
                     break;
@@ -261,26 +268,31 @@ fn replay_segment(
             Step::Unreadable => break,
         }
     }
-    replay_together(&mut together, path, recovered, replay)?;
+    redo_together(&mut together, path, recovered, redo)?;
     match next {
         Some(next) if scan.last_lsn.next() != next => {
             let missing = scan.last_lsn.next();
             let problem = format!("LSN {missing} is unreadable or missing, and the next segment begins with {next}");
             Err(damaged(path, scan.offset, problem))
         }
-        Some(_) | None => Ok(()),
+        Some(_) | None => Ok(marks),
     }
 }
 
-fn replay_together(
-    frames: &mut Vec<ReplayedFrame<'_>>,
+fn redo_together(
+    frames: &mut Vec<RedoFrame<'_>>,
     path: &str,
     recovered: &mut Recovered,
-    replay: &mut Replay<'_>,
+    redo: &mut Redo<'_>,
 ) -> Result<(), RecoveryError> {
-    replay(frames).map_err(|Unfit { frame, problem }| {
+    redo(frames).map_err(|RedoError { frame, problem }| {
         let offset = frames.get(frame).map_or(0, |frame| frame.offset);
-        damaged(path, offset, problem)
+        match problem {
+            RedoProblem::Unfit(problem) => damaged(path, offset, problem),
+            RedoProblem::Version(problem) => {
+                RecoveryError::Version { path: path.to_owned(), problem: format!("offset {offset}: {problem}") }
+            }
+        }
     })?;
     recovered.frames += frames.len() as u64;
     frames.clear();
@@ -291,15 +303,16 @@ fn replay_together(
 fn finish(
     scan: &Scan<'_>,
     header: &SegmentHeader,
-    span: Span,
+    range: RedoRange,
     path: &str,
     read: &mut ReadJournal,
 ) -> Result<(), RecoveryError> {
     let missing = scan.last_lsn.next();
     let tail = scan.tail();
-    if span.proven >= missing {
-        let proven = span.proven;
-        let problem = format!("LSN {missing} is unreadable or missing, but a cursor or checkpoint has LSN {proven}");
+    if range.must_reach >= missing {
+        let must_reach = range.must_reach;
+        let problem =
+            format!("LSN {missing} is unreadable or missing, but a cursor or checkpoint has LSN {must_reach}");
         return Err(damaged(path, scan.offset, problem));
     }
     let file_len = read.index.list().last().map_or(0, |(_, info)| info.bytes);
@@ -318,6 +331,6 @@ fn finish(
             return Err(damaged(path, scan.offset, problem));
         }
     }
-    read.settling = Settling::of(scan, header, read.recovered.sealed, file_len);
+    read.repair = TailRepair::of(scan, header, read.recovered.sealed, file_len);
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use super::format::SegmentHeaderError;
 use crate::contracts::CommitError;
 
 /// Why the journal is not used.
@@ -18,13 +17,13 @@ pub enum RecoveryError {
         /// What is wrong.
         problem: String,
     },
-    /// It is a later orderd's.
-    #[error("{path}: {source}")]
+    /// It is intact, and was written by a newer version.
+    #[error("{path}: {problem}")]
     Version {
-        /// The file.
+        /// The file, below the data directory.
         path: String,
-        /// Which version.
-        source: VersionError,
+        /// What is unknown in it.
+        problem: String,
     },
     /// It cannot be read or written.
     #[error("{operation} {path}: {source}")]
@@ -40,11 +39,6 @@ pub enum RecoveryError {
     #[error(transparent)]
     Journal(#[from] CommitError),
 }
-
-/// A format version that is not ours.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct VersionError(pub(super) SegmentHeaderError);
 
 pub(super) fn damaged(path: &str, offset: usize, problem: impl Into<String>) -> RecoveryError {
     RecoveryError::Damaged { path: path.to_owned(), offset: offset as u64, problem: problem.into() }

@@ -3,12 +3,15 @@
 use super::format::{FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::testing::{ALL, OPTIONS, STORE_ID, SteppedClock, Watched, append, start, try_start};
 use super::{
-    JOURNAL_DIR, JournalOptions, RecoveryError, Span, TornTail, inspect, oldest_lsn, segment_path, sync_up_to,
+    JOURNAL_DIR, JournalOptions, RecoveryError, RedoRange, TornTail, inspect, oldest_lsn, segment_path, sync_up_to,
 };
 use crate::contracts::{Lsn, Storage};
 
-fn restart(storage: &Watched, span: Span) -> Result<(super::Journal, super::Recovered, Vec<Vec<u8>>), RecoveryError> {
-    try_start(storage, &SteppedClock::default(), JournalOptions { epoch_seed: 2, ..OPTIONS }, span)
+fn restart(
+    storage: &Watched,
+    range: RedoRange,
+) -> Result<(super::Journal, super::Recovered, Vec<Vec<u8>>), RecoveryError> {
+    try_start(storage, &SteppedClock::default(), JournalOptions { epoch_seed: 2, ..OPTIONS }, range)
 }
 
 fn append_numbered(journal: &mut super::Journal, lsns: std::ops::RangeInclusive<u64>) {
@@ -31,8 +34,8 @@ fn overwrite(storage: &Watched, base_lsn: u64, offset: u64, bytes: &[u8]) {
 }
 
 /// The file, the place and the problem of a refusal.
-fn refused(storage: &Watched, span: Span) -> (String, u64, String) {
-    match restart(storage, span) {
+fn refused(storage: &Watched, range: RedoRange) -> (String, u64, String) {
+    match restart(storage, range) {
         Err(RecoveryError::Damaged { path, offset, problem }) => (path, offset, problem),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("it starts"),
@@ -80,11 +83,11 @@ fn the_end_of_a_stopped_daemons_journal_is_left_as_it_is() {
     assert!(recovered.sealed && recovered.torn_tail.is_none());
     let calls = storage.calls();
     let changes = calls.iter().filter(|call| call.contains(&path) && !call.contains("open") && !call.contains("read "));
-    // The bridge alone, in the seal's place; the first sync is that of reading.
+    // The link alone, in the seal's place; the first sync is that of reading.
     let end = end_of(3);
-    let [sync, bridge, cut] =
+    let [sync, link, cut] =
         [format!("sync {path}"), format!("write {path} {end}+40"), format!("set_len {path} {}", end + 40)];
-    assert_eq!(changes.collect::<Vec<_>>(), [&sync, &bridge, &cut, &sync]);
+    assert_eq!(changes.collect::<Vec<_>>(), [&sync, &link, &cut, &sync]);
 }
 
 #[test]
@@ -97,7 +100,7 @@ fn a_torn_tail_is_reported_to_the_byte() {
     assert_eq!(recovered.torn_tail, Some(TornTail { path: segment_path(Lsn(1)), offset: end_of(2), bytes }));
     assert_eq!((recovered.last_lsn, recovered.frames, bodies.len()), (Lsn(2), 2, 2));
     // What was cut is gone from the disk, too.
-    assert_eq!(segment_bytes(&storage, 1).len() as u64, end_of(2) + 40, "and a bridge is in its place");
+    assert_eq!(segment_bytes(&storage, 1).len() as u64, end_of(2) + 40, "and a link is in its place");
 }
 
 #[test]
@@ -140,15 +143,15 @@ fn bytes_behind_a_seal_are_damage() {
 
 #[test]
 fn what_a_cursor_or_checkpoint_has_seen_must_be_there() {
-    for (proven, starts) in [(2, true), (3, true), (4, false)] {
+    for (must_reach, starts) in [(2, true), (3, true), (4, false)] {
         let storage = Watched::new();
         append_numbered(&mut start(&storage), 1..=3);
         let before = storage.memory.files();
-        let span = Span { from: Lsn::ZERO, proven: Lsn(proven) };
+        let range = RedoRange { after: Lsn::ZERO, must_reach: Lsn(must_reach) };
         if starts {
-            assert_eq!(restart(&storage, span).unwrap().1.last_lsn, Lsn(3));
+            assert_eq!(restart(&storage, range).unwrap().1.last_lsn, Lsn(3));
         } else {
-            let (path, offset, problem) = refused(&storage, span);
+            let (path, offset, problem) = refused(&storage, range);
             assert_eq!((path, offset), (segment_path(Lsn(1)), end_of(3)));
             assert!(problem.contains("LSN 4 is unreadable or missing, but a cursor or checkpoint has LSN 4"));
             assert_eq!(storage.memory.files(), before, "nothing is changed");
@@ -168,7 +171,7 @@ fn a_segment_must_go_on_where_the_one_before_ended() {
     overwrite(&storage, 4, 0, &SegmentHeader { chain: sound.chain ^ 1, ..sound }.encode());
     // Also if the state has all of the one before: it is read for that.
     for from in [0, 2, 3] {
-        let (path, offset, problem) = refused(&storage, Span { from: Lsn(from), proven: Lsn(from) });
+        let (path, offset, problem) = refused(&storage, RedoRange { after: Lsn(from), must_reach: Lsn(from) });
         assert_eq!((path, offset), (segment_path(Lsn(4)), 0));
         assert_eq!(problem, "the segment does not continue the one before it");
     }
@@ -207,13 +210,13 @@ fn a_checkpoint_of_everything_is_enough_with_an_empty_segment() {
     append_numbered(&mut start(&storage), 1..=3);
     drop(restart(&storage, ALL).unwrap());
     storage.memory.remove(&segment_path(Lsn(1))).unwrap();
-    let span = Span { from: Lsn(3), proven: Lsn(3) };
-    let (mut journal, recovered, bodies) = restart(&storage, span).unwrap();
+    let range = RedoRange { after: Lsn(3), must_reach: Lsn(3) };
+    let (mut journal, recovered, bodies) = restart(&storage, range).unwrap();
     assert_eq!((recovered.last_lsn, recovered.frames, bodies.len()), (Lsn(3), 0, 0));
     append(&mut journal, b"the fourth");
     assert_eq!(journal.durable_lsn(), Lsn(4));
     // And without one it is not: the third plan is in no segment, and its number must not be given again.
-    let (path, _, problem) = refused(&storage, Span { from: Lsn(2), proven: Lsn(2) });
+    let (path, _, problem) = refused(&storage, RedoRange { after: Lsn(2), must_reach: Lsn(2) });
     assert_eq!(
         (path.as_str(), problem.as_str()),
         (JOURNAL_DIR, "the segment with LSN 3 is missing; the oldest is one from LSN 4")
@@ -227,26 +230,26 @@ fn the_segment_of_the_last_plan_that_the_state_has_is_read_for_what_follows_it()
     append_numbered(&mut restart(&storage, ALL).unwrap().0, 4..=5);
     storage.memory.remove(&segment_path(Lsn(4))).unwrap();
     // The state has all of the first segment, which says that another follows.
-    let (path, offset, problem) = refused(&storage, Span { from: Lsn(3), proven: Lsn(3) });
+    let (path, offset, problem) = refused(&storage, RedoRange { after: Lsn(3), must_reach: Lsn(3) });
     assert_eq!((path, offset), (segment_path(Lsn(1)), end_of(3)));
     assert_eq!(problem, "the segment with LSN 4 is missing");
 }
 
 #[test]
 fn who_only_looks_ends_before_a_segment_that_has_just_begun() {
-    // A guest has listed the folder, and then the daemon has begun another segment: the bridge leads to one that the
-    // guest does not know. For the daemon itself it must be there.
+    // A read_only has listed the folder, and then the daemon has begun another segment: the link leads to one that the
+    // read_only does not know. For the daemon itself it must be there.
     let storage = Watched::new();
     let mut journal = start(&storage);
     append_numbered(&mut journal, 1..=3);
     let header = SegmentHeader::decode(&segment_bytes(&storage, 1)).unwrap();
     let chain =
         FrameHeader::decode(&segment_bytes(&storage, 1)[usize::try_from(end_of(2)).unwrap()..]).unwrap().header_crc;
-    let mut bridge = Vec::new();
-    FrameHeader::append_end(&mut bridge, FrameKind::Bridge, Lsn(3), header.epoch, chain);
-    overwrite(&storage, 1, end_of(3), &bridge);
-    let replay: &mut super::Replay<'_> = &mut |_| Ok(());
-    let missing = inspect(&storage, STORE_ID, ALL, replay).map(|_| ()).unwrap_err();
+    let mut link = Vec::new();
+    FrameHeader::append_end(&mut link, FrameKind::Link, Lsn(3), header.epoch, chain);
+    overwrite(&storage, 1, end_of(3), &link);
+    let redo: &mut super::Redo<'_> = &mut |_| Ok(());
+    let missing = inspect(&storage, STORE_ID, ALL, redo).map(|_| ()).unwrap_err();
     assert!(missing.to_string().contains("the segment with LSN 4 is missing"), "{missing}");
 }
 

@@ -27,8 +27,8 @@ pub enum Step<'a> {
     Plan { lsn: Lsn, offset: usize, body: &'a [u8] },
     /// Nothing follows; the scan moved on behind the seal.
     Seal,
-    /// Another segment follows; the scan moved on behind the bridge.
-    Bridge,
+    /// Another segment follows; the scan moved on behind the link.
+    Link,
     /// No frame that belongs here.
     Unreadable,
 }
@@ -77,7 +77,7 @@ impl<'a> Scan<'a> {
         let Some(header) = FrameHeader::decode(frame) else { return Step::Unreadable };
         let lsn = match header.kind {
             FrameKind::Plan => self.last_lsn.next(),
-            FrameKind::Seal | FrameKind::Bridge => self.last_lsn,
+            FrameKind::Seal | FrameKind::Link => self.last_lsn,
         };
         let in_place = header.lsn == lsn && header.epoch == self.epoch && header.chain == self.chain;
         let claim_is_possible = header.durable_lsn <= self.last_lsn;
@@ -96,7 +96,7 @@ impl<'a> Scan<'a> {
         match header.kind {
             FrameKind::Plan => Step::Plan { lsn, offset, body },
             FrameKind::Seal => Step::Seal,
-            FrameKind::Bridge => Step::Bridge,
+            FrameKind::Link => Step::Link,
         }
     }
 

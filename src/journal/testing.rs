@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{
-    Accept, Journal, JournalOptions, Recovered, RecoveryError, Replay, ReplayedFrame, Span, StoreId, TEMPORARY_SUFFIX,
+    Journal, JournalOptions, Precheck, Recovered, RecoveryError, Redo, RedoFrame, RedoRange, StoreId, TEMPORARY_SUFFIX,
     create_store, recover,
 };
-use crate::contracts::{Clock, Lsn, Storage, StorageFile};
+use crate::contracts::{Clock, Lsn, Room, Storage, StorageFile};
 use crate::domain::Timestamp;
 use crate::fuzzing::memory::Memory;
 
 pub const STORE_ID: StoreId = StoreId::from_bytes([7; 16]);
-pub const ALL: Span = Span { from: Lsn::ZERO, proven: Lsn::ZERO };
+pub const ALL: RedoRange = RedoRange { after: Lsn::ZERO, must_reach: Lsn::ZERO };
 
 /// Clones are the same one.
 #[derive(Clone)]
@@ -206,6 +206,8 @@ pub const OPTIONS: JournalOptions = JournalOptions {
     segment_bytes: 64 << 10,
     bytes_max: 1 << 30,
     batch_bytes_max: 16 << 10,
+    plan_bytes_max: 8 << 10,
+    decisions_bytes: 0,
     full_probe: Duration::from_millis(500),
     epoch_seed: 1,
 };
@@ -215,16 +217,16 @@ pub fn try_start(
     storage: &Watched,
     clock: &SteppedClock,
     options: JournalOptions,
-    span: Span,
+    range: RedoRange,
 ) -> Result<(Journal, Recovered, Vec<Vec<u8>>), RecoveryError> {
     let mut bodies = Vec::new();
-    let replay: &mut Replay<'_> = &mut |frames: &[ReplayedFrame<'_>]| {
+    let redo: &mut Redo<'_> = &mut |frames: &[RedoFrame<'_>]| {
         bodies.extend(frames.iter().map(|frame| frame.body.to_vec()));
         Ok(())
     };
-    let accept: &Accept<'_> = &|_| Ok(());
+    let precheck: &Precheck<'_> = &|_| Ok(());
     let storage: Arc<dyn Storage> = Arc::new(storage.clone());
-    let (journal, recovered) = recover(&storage, Arc::new(clock.clone()), options, STORE_ID, span, replay, accept)?;
+    let (journal, recovered) = recover(&storage, Arc::new(clock.clone()), options, STORE_ID, range, redo, precheck)?;
     Ok((journal, recovered, bodies))
 }
 
@@ -234,7 +236,7 @@ pub fn start(storage: &Watched) -> Journal {
 
 /// A plan, in a batch of its own.
 pub fn append(journal: &mut Journal, body: &[u8]) {
-    assert!(journal.has_room().unwrap());
+    assert!(journal.make_room().unwrap() == Room::ForAll);
     journal.stage(body);
     journal.commit().unwrap();
 }

@@ -4,10 +4,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::format::{FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
+use super::format::{ALIGNMENT, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::segment::{CreateError, NewSegment, create_segment, is_no_room, segment_path};
-use super::{JournalIndex, SegmentInfo, StoreId};
-use crate::contracts::{Clock, CommitError, Lsn, Storage, StorageFile};
+use super::segment_map::{FrameMark, MarkPace};
+use super::{SegmentInfo, SegmentMap, StoreId};
+use crate::contracts::{Clock, CommitError, Lsn, Room, Storage, StorageFile};
 
 /// The journal's limits, all from the configuration, and what makes its epochs differ from boot to boot.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,10 @@ pub struct JournalOptions {
     pub bytes_max: u64,
     /// The most that one batch writes, but for its last plan.
     pub batch_bytes_max: usize,
+    /// More than any plan of a command takes.
+    pub plan_bytes_max: u64,
+    /// Room at the end of a segment that only decisions about delivery may use.
+    pub decisions_bytes: u64,
     /// How often a full journal looks for room.
     pub full_probe: Duration,
     /// Random: the epochs of this boot's segments are made from it.
@@ -25,19 +30,24 @@ pub struct JournalOptions {
 }
 
 impl JournalOptions {
-    /// Room that a segment must have for a batch to go into it: the batch, one plan more, and the seal.
+    /// Room that a segment must have for a batch to go into it: the batch, one plan more, what decisions may take beside
+    /// them, and the end.
     const fn reserve_bytes(&self) -> u64 {
-        // A plan's longest part is a reason of 500 characters, four bytes each.
-        const ONE_PLAN_AND_THE_SEAL: u64 = 8 << 10;
-        (self.batch_bytes_max as u64).saturating_add(ONE_PLAN_AND_THE_SEAL)
+        let batch = (self.batch_bytes_max as u64).saturating_add(self.plan_bytes_max);
+        batch.saturating_add(self.decisions_bytes).saturating_add(END_BYTES)
     }
 }
+
+/// A segment ends with a seal or a link.
+const END_BYTES: u64 = FRAME_HEADER_LEN as u64;
+/// A segment with less room than this takes no decision: it could be too long for it.
+const DECISION_BYTES_MIN: u64 = 4 << 10;
 
 /// The journal, open for appending.
 pub struct Journal {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
-    index: Arc<JournalIndex>,
+    index: Arc<SegmentMap>,
     options: JournalOptions,
     store_id: StoreId,
     /// None while there is no room for one, and after the end.
@@ -46,6 +56,8 @@ pub struct Journal {
     behind: Option<SegmentEnd>,
     /// The frames of the batch that is being put together.
     batch: Vec<u8>,
+    /// Where some of them will be.
+    batch_marks: Vec<FrameMark>,
     /// The last frame in `batch`, or else the last one written.
     appended_lsn: Lsn,
     /// The header CRC of that frame.
@@ -62,9 +74,15 @@ struct ActiveSegment {
     segment: NewSegment,
     /// Where the next batch goes.
     offset: u64,
+    pace: MarkPace,
 }
 
 impl ActiveSegment {
+    /// What can still be written to it, its end apart.
+    const fn free_bytes(&self) -> u64 {
+        self.segment.capacity.saturating_sub(self.offset).saturating_sub(END_BYTES)
+    }
+
     const fn end(&self) -> SegmentEnd {
         let header = &self.segment.header;
         SegmentEnd { base_lsn: header.base_lsn, epoch: header.epoch, offset: self.offset }
@@ -102,7 +120,7 @@ impl Journal {
     pub(super) fn start(
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
-        index: Arc<JournalIndex>,
+        index: Arc<SegmentMap>,
         options: JournalOptions,
         store_id: StoreId,
         end: End,
@@ -117,6 +135,7 @@ impl Journal {
             active: None,
             behind: end.segment,
             batch: Vec::new(),
+            batch_marks: Vec::new(),
             appended_lsn: end.last_lsn,
             chain: end.chain,
             durable_chain: end.chain,
@@ -130,7 +149,7 @@ impl Journal {
 
     /// What readers know of this journal.
     #[must_use]
-    pub const fn index(&self) -> &Arc<JournalIndex> {
+    pub const fn index(&self) -> &Arc<SegmentMap> {
         &self.index
     }
 
@@ -146,32 +165,52 @@ impl Journal {
         self.batch.len()
     }
 
-    /// Whether a batch can be put together now. To be asked before the first plan of each: it changes to a new segment
-    /// where the active one is nearly full, and looks for room from time to time where there was none.
+    /// Sees to it that a batch can be put together now, and says of what. To be called before the first plan of each: it
+    /// changes to a new segment where the active one is nearly full, and looks for room from time to time where there was
+    /// none.
     ///
     /// # Errors
     /// The journal cannot be trusted any more.
-    pub fn has_room(&mut self) -> Result<bool, CommitError> {
+    pub fn make_room(&mut self) -> Result<Room, CommitError> {
         debug_assert!(self.batch.is_empty());
         if self.poisoned {
-            return Ok(false);
+            return Ok(Room::None);
         }
-        let reserve = self.options.reserve_bytes();
-        let fits = self.active.as_ref().is_some_and(|active| active.segment.capacity - active.offset >= reserve);
-        if fits && self.full.is_none() {
-            return Ok(true);
+        let reserve = self.options.reserve_bytes().saturating_sub(END_BYTES);
+        let fits = self.active.as_ref().is_some_and(|active| active.free_bytes() >= reserve);
+        let rests = self.full.as_ref().is_some_and(|full| self.clock.monotonic() < full.next_probe);
+        if !(fits && self.full.is_none()) && !rests {
+            self.rotate()?;
         }
-        if self.full.as_ref().is_some_and(|full| self.clock.monotonic() < full.next_probe) {
-            return Ok(false);
-        }
-        self.rotate()?;
-        Ok(self.full.is_none())
+        Ok(match &self.full {
+            None => Room::ForAll,
+            Some(_) if self.takes_decisions() => Room::ForDecisions,
+            Some(_) => Room::None,
+        })
     }
 
-    /// Puts a frame into the batch. `has_room` said yes for this batch.
+    fn takes_decisions(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| active.free_bytes() >= DECISION_BYTES_MIN)
+    }
+
+    /// Whether `count` more plans of `bytes` together can be staged now.
+    #[must_use]
+    pub fn fits(&self, count: usize, bytes: usize) -> bool {
+        const FRAME_BYTES: usize = FRAME_HEADER_LEN + ALIGNMENT;
+        let needed = count.saturating_mul(FRAME_BYTES).saturating_add(bytes).saturating_add(self.batch.len());
+        !self.poisoned && self.active.as_ref().is_some_and(|active| active.free_bytes() >= needed as u64)
+    }
+
+    /// Puts a frame into the batch. `make_room` has seen to it that it fits.
     pub fn stage(&mut self, body: &[u8]) -> Lsn {
         let lsn = self.appended_lsn.next();
         let epoch = self.active.as_ref().map_or(0, |active| active.segment.header.epoch);
+        if let Some(active) = self.active.as_mut() {
+            let frame = FrameMark { lsn, offset: active.offset.saturating_add(self.batch.len() as u64) };
+            if active.pace.is_due(frame) {
+                self.batch_marks.push(frame);
+            }
+        }
         let durable_lsn = self.index.durable_lsn();
         let header = FrameHeader::append_plan(&mut self.batch, lsn, durable_lsn, epoch, self.chain, body);
         self.appended_lsn = lsn;
@@ -182,7 +221,7 @@ impl Journal {
     /// Makes the batch durable.
     ///
     /// # Errors
-    /// [`CommitError::Full`]: the batch is not in the journal, and the next may be tried when `has_room` says so.
+    /// [`CommitError::Full`]: the batch is not in the journal, and the next may be tried when `make_room` says so.
     /// [`CommitError::Failed`]: it is unknown whether it is; this journal takes nothing more.
     pub fn commit(&mut self) -> Result<(), CommitError> {
         if self.batch.is_empty() {
@@ -197,7 +236,7 @@ impl Journal {
         // 1. One write for the whole batch, behind everything that is durable. A crash here leaves a torn tail: its
         //    frames claim nothing beyond what was durable before, so recovery may cut it.
         if let Err(error) = active.segment.file.write_all_at(&self.batch, active.offset) {
-            return Err(if is_no_room(&error) { self.give_back(error) } else { self.poison("write", error) });
+            return Err(if is_no_room(&error) { self.abort(error) } else { self.poison("write", error) });
         }
         // 2. One sync. Its failure is final: the kernel may have marked the pages clean without writing them, and a
         //    second call would report success for bytes that are not there.
@@ -206,6 +245,10 @@ impl Journal {
         }
         // 3. Only now may anybody hear of it: answers, readers, the relay.
         active.offset += self.batch.len() as u64;
+        if !self.batch_marks.is_empty() {
+            self.index.mark(active.segment.header.base_lsn, &self.batch_marks);
+            self.batch_marks.clear();
+        }
         self.index.add_written(self.batch.len() as u64);
         self.batch.clear();
         self.durable_chain = self.chain;
@@ -226,7 +269,7 @@ impl Journal {
         self.write_end(active.segment.file.as_ref(), FrameKind::Seal, &end)
     }
 
-    /// Writes a seal or a bridge behind the last plan of a segment, and gives the unused room back. With it in place
+    /// Writes a seal or a link behind the last plan of a segment, and gives the unused room back. With it in place
     /// any damage before it can be proved, and so can a cut at the end.
     fn write_end(&self, file: &dyn StorageFile, kind: FrameKind, end: &SegmentEnd) -> io::Result<()> {
         let mut frame = Vec::with_capacity(FRAME_HEADER_LEN);
@@ -234,7 +277,7 @@ impl Journal {
         let len = end.offset.saturating_add(frame.len() as u64);
         match file.write_all_at(&frame, end.offset) {
             // It was cut to its last byte when the disk was full. No plan is missing from it.
-            Err(error) if kind == FrameKind::Bridge && is_no_room(&error) => return Ok(()),
+            Err(error) if kind == FrameKind::Link && is_no_room(&error) => return Ok(()),
             written => written?,
         }
         file.set_len(len)?;
@@ -246,7 +289,7 @@ impl Journal {
 
     /// Lets the segment before a new one say that another follows: from now on it is noticed if that one is missing.
     fn write_bridge(&mut self, old: Option<ActiveSegment>) -> io::Result<()> {
-        let kind = FrameKind::Bridge;
+        let kind = FrameKind::Link;
         match (old, self.behind.take()) {
             (Some(old), _) => self.write_end(old.segment.file.as_ref(), kind, &old.end()),
             (None, Some(behind)) => {
@@ -265,42 +308,70 @@ impl Journal {
             base_lsn: self.appended_lsn.next(),
             chain: self.chain,
         };
-        let bytes_min = self.options.reserve_bytes().saturating_add(SEGMENT_HEADER_LEN as u64);
-        let taken = self.index.totals().1;
-        let created = if taken.saturating_add(bytes_min) > self.options.bytes_max {
-            let budget = format!("the journal has {taken} of journal.bytes_max = {} bytes", self.options.bytes_max);
-            Err(CreateError::NotCreated(io::Error::new(io::ErrorKind::QuotaExceeded, budget)))
-        } else {
-            let wanted = self.options.segment_bytes.min(self.options.bytes_max.saturating_sub(taken));
-            create_segment(self.storage.as_ref(), header, wanted, bytes_min)
-        };
-        let segment = match created {
-            Ok(segment) => segment,
+        let reserve = self.options.reserve_bytes();
+        match self.create(header, self.options.segment_bytes, reserve) {
+            Ok(segment) => {
+                self.activate(segment)?;
+                self.index.set_full(false);
+                if self.full.take().is_some() {
+                    tracing::info!("there is room again: changes are taken");
+                }
+                Ok(())
+            }
             Err(CreateError::NotCreated(error)) => {
                 if self.full.is_none() {
                     tracing::error!(%error, "no room for a new segment: changes are refused until there is");
                 }
                 self.set_full();
-                return Ok(());
+                self.keep_room_for_decisions(header)
             }
-            Err(CreateError::Failed(operation, error)) => return Err(self.poison(operation, error)),
-        };
+            Err(CreateError::Failed(operation, error)) => Err(self.poison(operation, error)),
+        }
+    }
+
+    /// Where there is no room for commands and none is left for decisions either, a small segment takes them: who skips
+    /// or parks makes room.
+    fn keep_room_for_decisions(&mut self, header: SegmentHeader) -> Result<(), CommitError> {
+        if self.takes_decisions() || self.options.decisions_bytes < DECISION_BYTES_MIN {
+            return Ok(());
+        }
+        let wanted = self.options.decisions_bytes.saturating_add(END_BYTES);
+        match self.create(header, wanted, DECISION_BYTES_MIN.saturating_mul(2)) {
+            Ok(segment) => self.activate(segment),
+            Err(CreateError::NotCreated(_)) => Ok(()),
+            Err(CreateError::Failed(operation, error)) => Err(self.poison(operation, error)),
+        }
+    }
+
+    /// Makes a segment with room for `wanted` bytes, or for `needed` at least.
+    fn create(&self, header: SegmentHeader, wanted: u64, needed: u64) -> Result<NewSegment, CreateError> {
+        let (taken, bytes_max) = (self.index.totals().1, self.options.bytes_max);
+        let bytes_min = needed.saturating_add(SEGMENT_HEADER_LEN as u64);
+        if taken.saturating_add(bytes_min) > bytes_max {
+            let budget = format!("the journal has {taken} of journal.bytes_max = {bytes_max} bytes");
+            return Err(CreateError::NotCreated(io::Error::new(io::ErrorKind::QuotaExceeded, budget)));
+        }
+        let wanted = wanted.min(bytes_max.saturating_sub(taken));
+        create_segment(self.storage.as_ref(), header, wanted, bytes_min)
+    }
+
+    /// Goes on in a segment that was made.
+    fn activate(&mut self, segment: NewSegment) -> Result<(), CommitError> {
+        let header = segment.header;
         // The new segment is durable, and takes no plan before the old one says that it is there: so a segment whose
-        // plans were answered is never missing unnoticed. A crash in between finds the old one without its bridge, and
+        // plans were answered is never missing unnoticed. A crash in between finds the old one without its link, and
         // the new one, which proves where the old one ends, without a plan.
         let old = self.active.take().filter(|old| old.segment.header.base_lsn != header.base_lsn);
         self.write_bridge(old).map_err(|error| self.poison("end of a segment", error))?;
         self.index.put(header.base_lsn, SegmentInfo { bytes: segment.capacity });
-        self.active = Some(ActiveSegment { segment, offset: SEGMENT_HEADER_LEN as u64 });
-        self.index.set_full(false);
-        if self.full.take().is_some() {
-            tracing::info!("there is room again: changes are taken");
-        }
+        let offset = SEGMENT_HEADER_LEN as u64;
+        let pace = MarkPace::from(FrameMark { lsn: header.base_lsn, offset });
+        self.active = Some(ActiveSegment { segment, offset, pace });
         Ok(())
     }
 
     /// A write found no room: cuts off what of it is there, so that nothing half-written stays behind.
-    fn give_back(&mut self, error: io::Error) -> CommitError {
+    fn abort(&mut self, error: io::Error) -> CommitError {
         let Some(active) = self.active.as_ref() else { return self.poison("write", error) };
         // Cut to the durable end and sync: after this the segment holds what was told to clients and nothing else. It
         // takes no more frames; the next batch goes into a new segment, once there is room for one.
@@ -314,6 +385,7 @@ impl Journal {
         }
         self.active = None;
         self.batch.clear();
+        self.batch_marks.clear();
         self.appended_lsn = self.index.durable_lsn();
         self.chain = self.durable_chain;
         tracing::error!(%error, "no room for a batch: changes are refused until there is");

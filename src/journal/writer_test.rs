@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::format::{FRAME_HEADER_LEN, SEGMENT_HEADER_LEN};
 use super::testing::{ALL, OPTIONS, SteppedClock, Watched, append, start, try_start};
 use super::{Journal, JournalOptions, segment_path};
-use crate::contracts::{CommitError, Lsn};
+use crate::contracts::{CommitError, Lsn, Room};
 
 /// Room for the last plan of a batch, and for the seal.
 const ONE_PLAN_AND_THE_SEAL: usize = 8 << 10;
@@ -36,7 +36,7 @@ fn a_segment_takes_a_batch_only_if_it_has_room_for_the_largest() {
         let storage = Watched::new();
         let mut journal = start_with(&storage, &SteppedClock::default(), JournalOptions { segment_bytes, ..OPTIONS });
         append(&mut journal, &body_of_frame(first));
-        assert!(journal.has_room().unwrap());
+        assert!(journal.make_room().unwrap() == Room::ForAll);
         assert_eq!(segments(&journal), segments_then);
         // The largest batch, its last plan, and the seal stay within what was reserved.
         journal.stage(&body_of_frame(OPTIONS.batch_bytes_max));
@@ -73,7 +73,7 @@ fn the_journal_takes_what_it_may_and_no_more() {
         append(&mut start(&storage), &body_of_frame(48));
         let journal = start_with(&storage, &SteppedClock::default(), JournalOptions { bytes_max, ..OPTIONS });
         assert_eq!(journal.index().is_full(), full);
-        assert!(journal.index().totals().1 <= bytes_max + (FRAME_HEADER_LEN as u64), "but for the bridge");
+        assert!(journal.index().totals().1 <= bytes_max + (FRAME_HEADER_LEN as u64), "but for the link");
     }
 }
 
@@ -85,7 +85,7 @@ fn a_full_journal_looks_for_room_as_often_as_it_is_told_to() {
     assert!(journal.index().is_full());
     let tries = |journal: &mut Journal| {
         storage.calls();
-        let room = journal.has_room().unwrap();
+        let room = journal.make_room().unwrap() == Room::ForAll;
         (room, storage.calls_of("create").len())
     };
     assert_eq!(tries(&mut journal), (false, 0));
@@ -113,7 +113,7 @@ fn a_batch_that_finds_no_room_is_taken_back_and_its_numbers_are_given_again() {
         let end = SEGMENT_HEADER_LEN as u64 + plans_before * 48;
         let path = segment_path(Lsn(1));
         storage.fail("write", io::ErrorKind::StorageFull);
-        assert!(journal.has_room().unwrap());
+        assert!(journal.make_room().unwrap() == Room::ForAll);
         let refused = journal.stage(b"never happened");
         storage.calls();
         assert!(matches!(journal.commit(), Err(CommitError::Full(_))));
@@ -124,10 +124,10 @@ fn a_batch_that_finds_no_room_is_taken_back_and_its_numbers_are_given_again() {
         storage.mend();
         clock.advance(OPTIONS.full_probe);
         storage.calls();
-        assert!(journal.has_room().unwrap());
+        assert!(journal.make_room().unwrap() == Room::ForAll);
         // The segment before says that another follows, if there are plans in it; an empty one is replaced.
-        let bridges = storage.calls_of(&format!("write {path} {end}+40")).len();
-        assert_eq!(bridges as u64, plans_before);
+        let links = storage.calls_of(&format!("write {path} {end}+40")).len();
+        assert_eq!(links as u64, plans_before);
         assert_eq!(journal.stage(b"happened"), refused);
         journal.commit().unwrap();
         drop(journal);
@@ -143,7 +143,7 @@ fn a_journal_that_cannot_be_trusted_takes_and_writes_nothing_more() {
     {
         let storage = Watched::new();
         let mut journal = start(&storage);
-        assert!(journal.has_room().unwrap());
+        assert!(journal.make_room().unwrap() == Room::ForAll);
         journal.stage(b"perhaps");
         storage.fail(call, kind);
         let Err(CommitError::Failed { operation: failed, source }) = journal.commit() else { panic!() };
@@ -162,7 +162,7 @@ fn a_cut_that_fails_leaves_no_journal_to_go_on_with() {
     for call in ["set_len", "sync"] {
         let storage = Watched::new();
         let mut journal = start(&storage);
-        assert!(journal.has_room().unwrap());
+        assert!(journal.make_room().unwrap() == Room::ForAll);
         journal.stage(b"perhaps");
         let path = segment_path(Lsn(1));
         storage.fail(&format!("write {path}"), io::ErrorKind::StorageFull);
@@ -246,7 +246,7 @@ fn every_kind_of_missing_room_is_a_state_and_everything_else_is_a_failure() {
     for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge] {
         let storage = Watched::new();
         let mut journal = start(&storage);
-        assert!(journal.has_room().unwrap());
+        assert!(journal.make_room().unwrap() == Room::ForAll);
         journal.stage(b"a plan");
         storage.fail("write", kind);
         assert!(matches!(journal.commit(), Err(CommitError::Full(_))), "{kind:?}");

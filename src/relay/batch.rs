@@ -2,7 +2,7 @@
 
 use super::cloud_event;
 use super::worker::WorkerError;
-use crate::contracts::{Delivery, OutboxPosition, OutboxReader, PublishedEvent, Sequence};
+use crate::contracts::{Delivery, EventFeed, FeedPosition, PublishedEvent, Sequence};
 use crate::domain::Timestamp;
 
 /// Rendered once, and offered as it is until the sink takes it.
@@ -13,14 +13,14 @@ pub struct Batch {
     lines: Vec<u8>,
     scratch: Vec<PublishedEvent>,
     events: usize,
-    end: OutboxPosition,
+    end: FeedPosition,
     oldest: Option<Timestamp>,
 }
 
 impl Batch {
     /// An empty batch that follows `end`.
     #[must_use]
-    pub fn new(events_max: usize, bytes_max: usize, end: OutboxPosition) -> Self {
+    pub fn new(events_max: usize, bytes_max: usize, end: FeedPosition) -> Self {
         Self {
             events_max: events_max.max(1),
             bytes_max,
@@ -46,7 +46,7 @@ impl Batch {
 
     /// Where the last one stands.
     #[must_use]
-    pub const fn end(&self) -> OutboxPosition {
+    pub const fn end(&self) -> FeedPosition {
         self.end
     }
 
@@ -75,7 +75,7 @@ impl Batch {
     ///
     /// # Errors
     /// The outbox cannot be read, or does not go on where it was left.
-    pub fn refill(&mut self, reader: &mut dyn OutboxReader) -> Result<(), WorkerError> {
+    pub fn refill(&mut self, reader: &mut dyn EventFeed) -> Result<(), WorkerError> {
         self.clear();
         while self.events < self.events_max {
             // No more at once than will certainly fit, so that bytes_max holds; but always one.
@@ -93,7 +93,7 @@ impl Batch {
         Ok(())
     }
 
-    fn take_scratch(&mut self, reader: &dyn OutboxReader) -> Result<(), WorkerError> {
+    fn take_scratch(&mut self, reader: &dyn EventFeed) -> Result<(), WorkerError> {
         let mut expected = self.end.sequence;
         for event in &self.scratch {
             expected = expected.next();

@@ -18,8 +18,8 @@ fn at(micros: i64) -> Timestamp {
 }
 
 fn published(order: &Order, sequence: u64, source: &str) -> PublishedEvent {
-    let entry = OutboxEntry::from(order.events().events().last().unwrap());
-    PublishedEvent { sequence: Sequence(sequence), entry, source: source.into() }
+    let entry = OutboxEntry::from(order.events().events().last().unwrap().clone());
+    PublishedEvent { sequence: Sequence(sequence), entry, source: source.into(), epoch: 1 }
 }
 
 fn cancelled_for(reason: &str, source: &str) -> PublishedEvent {

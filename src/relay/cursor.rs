@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
 
 use super::cursor_format::{self, Defect, FILE_BYTES, Owner, SLOT_BYTES, Slot};
-use crate::contracts::{Lsn, OutboxPosition, Storage, StorageFile};
+use crate::contracts::{FeedPosition, Lsn, Storage, StorageFile};
 
 /// The folder of the cursors, below the data directory.
 pub const FOLDER: &str = "store/cursors";
@@ -61,7 +61,7 @@ impl SavedPosition {
         Lsn(self.lsn.load(Ordering::Acquire))
     }
 
-    fn set(&self, position: &OutboxPosition) {
+    fn set(&self, position: &FeedPosition) {
         self.lsn.store(position.lsn.0, Ordering::Release);
     }
 }
@@ -167,7 +167,7 @@ impl CursorFile {
     ///
     /// # Errors
     /// See [`CursorError`].
-    pub fn inspect(storage: &dyn Storage, sink: &str, store_id: Uuid) -> Result<Option<OutboxPosition>, CursorError> {
+    pub fn inspect(storage: &dyn Storage, sink: &str, store_id: Uuid) -> Result<Option<FeedPosition>, CursorError> {
         let path = path_of(sink);
         match storage.open_read_only(&path) {
             Ok(file) => Ok(Some(read(&*file, &path, sink, store_id)?.0.position)),
@@ -185,7 +185,7 @@ impl CursorFile {
         storage: &dyn Storage,
         sink: &str,
         store_id: Uuid,
-        position: OutboxPosition,
+        position: FeedPosition,
     ) -> Result<Self, CursorError> {
         let (path, owner) = (path_of(sink), Owner::new(store_id, sink));
         let temporary = format!("{path}.tmp");
@@ -211,7 +211,7 @@ impl CursorFile {
 
     /// The position that was saved last.
     #[must_use]
-    pub const fn position(&self) -> OutboxPosition {
+    pub const fn position(&self) -> FeedPosition {
         self.newest.position
     }
 
@@ -225,7 +225,7 @@ impl CursorFile {
     ///
     /// # Errors
     /// See [`SaveError`].
-    pub fn save(&mut self, position: OutboxPosition) -> Result<(), SaveError> {
+    pub fn save(&mut self, position: FeedPosition) -> Result<(), SaveError> {
         let next = Slot { generation: self.newest.generation.saturating_add(1), position };
         let failed = |path: &str| path.to_owned();
         self.file
@@ -240,7 +240,7 @@ impl CursorFile {
 }
 
 /// The newest slot, and the position from which the journal is still needed.
-fn read(file: &dyn StorageFile, path: &str, sink: &str, store_id: Uuid) -> Result<(Slot, OutboxPosition), CursorError> {
+fn read(file: &dyn StorageFile, path: &str, sink: &str, store_id: Uuid) -> Result<(Slot, FeedPosition), CursorError> {
     let failed = |source| CursorError::Io { operation: "read", path: path.to_owned(), source };
     // One byte more than there should be, so that a longer file is noticed.
     let mut bytes = [0; FILE_BYTES + 1];

@@ -25,7 +25,7 @@
 
 use uuid::Uuid;
 
-use crate::contracts::{Lsn, OutboxPosition, Sequence};
+use crate::contracts::{FeedPosition, Lsn, Sequence};
 
 /// The format that this orderd writes.
 pub const VERSION: u16 = 1;
@@ -61,7 +61,7 @@ pub struct Slot {
     /// Its number.
     pub generation: u64,
     /// What was saved.
-    pub position: OutboxPosition,
+    pub position: FeedPosition,
 }
 
 /// What a cursor file holds.
@@ -107,7 +107,7 @@ impl Slot {
     /// Its bytes.
     #[must_use]
     pub fn encode(&self, owner: Owner) -> [u8; SLOT_BYTES] {
-        let OutboxPosition { sequence, lsn, body_crc, segment, offset } = self.position;
+        let FeedPosition { sequence, lsn, body_crc, segment, offset } = self.position;
         let mut slot = [0; SLOT_BYTES];
         let mut rest = slot.as_mut_slice();
         put(&mut rest, &MAGIC);
@@ -163,7 +163,7 @@ impl Slot {
         };
         let Some(body_crc) = u32_of(fields) else { return Ok(None) };
         let position =
-            OutboxPosition { sequence: Sequence(sequence), lsn: Lsn(lsn), body_crc, segment: Lsn(segment), offset };
+            FeedPosition { sequence: Sequence(sequence), lsn: Lsn(lsn), body_crc, segment: Lsn(segment), offset };
         Ok(Some(Self { generation, position }))
     }
 }

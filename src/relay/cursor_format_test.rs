@@ -6,7 +6,7 @@ fn owner() -> Owner {
 }
 
 fn slot(generation: u64) -> Slot {
-    let position = OutboxPosition {
+    let position = FeedPosition {
         sequence: Sequence(1000 + generation),
         lsn: Lsn(500 + generation),
         body_crc: 0xdead_beef,

@@ -13,7 +13,7 @@ fn created_bytes() -> Vec<u8> {
     storage.contents(PATH).unwrap()
 }
 
-fn loaded(storage: &MemoryStorage) -> Result<Option<OutboxPosition>, CursorError> {
+fn loaded(storage: &MemoryStorage) -> Result<Option<FeedPosition>, CursorError> {
     let loaded = CursorFile::load(storage, "events", STORE_ID);
     loaded.map(|cursor| cursor.map(|cursor| cursor.position()))
 }

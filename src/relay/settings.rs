@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use crate::contracts::SinkType;
+
 /// The limits of one sink's worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerSettings {
     /// The sink's name.
     pub name: String,
-    /// The sink's kind, as the configuration calls it.
-    pub kind: String,
+    /// What the sink is.
+    pub sink_type: SinkType,
     /// `relay.batch_events_max`
     pub batch_events_max: usize,
     /// `relay.batch_bytes_max`

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::WorkerSettings;
 use crate::contracts::{
-    Clock, Delivery, Lsn, OutboxEntry, OutboxError, OutboxPosition, OutboxReader, PublishedEvent, Sequence, Sink,
-    SinkError, Storage, StorageFile,
+    Clock, Delivery, EventFeed, FeedError, FeedPosition, Lsn, OutboxEntry, PublishedEvent, Sequence, Sink, SinkError,
+    SinkType, Storage, StorageFile,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, Order, OrderId, Timestamp};
 
@@ -19,7 +19,7 @@ pub(super) const STORE_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_0123_456
 pub(super) fn settings() -> WorkerSettings {
     WorkerSettings {
         name: "events".to_owned(),
-        kind: "file".to_owned(),
+        sink_type: SinkType::File,
         batch_events_max: 10,
         batch_bytes_max: 1 << 20,
         cursor_events_max: 20,
@@ -43,17 +43,17 @@ pub(super) fn event(sequence: u64) -> PublishedEvent {
         1 => order.complete(at(at_micros)).unwrap(),
         _ => order.cancel(at(at_micros), Some(CancelReason::new("too \"late\"\n").unwrap())).unwrap(),
     }
-    let entry = OutboxEntry::from(order.events().events().last().unwrap());
-    PublishedEvent { sequence: Sequence(sequence), entry, source: "/orderd".into() }
+    let entry = OutboxEntry::from(order.events().events().last().unwrap().clone());
+    PublishedEvent { sequence: Sequence(sequence), entry, source: "/orderd".into(), epoch: 1 }
 }
 
-pub(super) fn position(sequence: u64) -> OutboxPosition {
+pub(super) fn position(sequence: u64) -> FeedPosition {
     if sequence == 0 {
-        return OutboxPosition::START;
+        return FeedPosition::START;
     }
     let body_crc = crc32c::crc32c(&sequence.to_le_bytes());
     let lsn = Lsn(sequence.div_ceil(2));
-    OutboxPosition { sequence: Sequence(sequence), lsn, body_crc, segment: Lsn(1), offset: 64 * lsn.0 }
+    FeedPosition { sequence: Sequence(sequence), lsn, body_crc, segment: Lsn(1), offset: 64 * lsn.0 }
 }
 
 pub(super) fn lines(first: u64, last: u64) -> Vec<u8> {
@@ -72,7 +72,7 @@ pub(super) struct Outbox(Arc<Mutex<OutboxState>>);
 #[derive(Debug, Default)]
 struct OutboxState {
     durable: u64,
-    failure: Option<OutboxError>,
+    failure: Option<FeedError>,
     reads: u64,
     skip: bool,
 }
@@ -82,7 +82,7 @@ impl Outbox {
         self.0.lock().unwrap().durable = durable;
     }
 
-    pub(super) fn fail_next_read(&self, failure: OutboxError) {
+    pub(super) fn fail_next_read(&self, failure: FeedError) {
         self.0.lock().unwrap().failure = Some(failure);
     }
 
@@ -91,7 +91,7 @@ impl Outbox {
         self.0.lock().unwrap().skip = true;
     }
 
-    pub(super) fn reader_at(&self, sequence: u64) -> Box<dyn OutboxReader> {
+    pub(super) fn reader_at(&self, sequence: u64) -> Box<dyn EventFeed> {
         Box::new(FakeReader { outbox: self.clone(), at: sequence })
     }
 }
@@ -101,8 +101,8 @@ struct FakeReader {
     at: u64,
 }
 
-impl OutboxReader for FakeReader {
-    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), OutboxError> {
+impl EventFeed for FakeReader {
+    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), FeedError> {
         let mut state = self.outbox.0.lock().unwrap();
         if let Some(failure) = state.failure.take() {
             return Err(failure);
@@ -119,7 +119,7 @@ impl OutboxReader for FakeReader {
         Ok(())
     }
 
-    fn position(&self) -> OutboxPosition {
+    fn position(&self) -> FeedPosition {
         position(self.at)
     }
 

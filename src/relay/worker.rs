@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::acknowledged::Acknowledged;
 use super::batch::Batch;
+use super::control::{Control, Wait};
 use super::cursor::{CursorFile, SaveError, SavedPosition};
-use super::pulse::Pulse;
-use super::signals::{Signals, Wait};
+use super::heartbeat::Heartbeat;
+use super::progress::Progress;
 use super::{Backoff, WorkerSettings};
 use crate::contracts::{
-    Clock, OutboxError, OutboxReader, Sequence, Sink, SinkError, SinkMonitor, SinkState, SinkStatus,
+    Clock, EventFeed, FeedError, FeedPosition, Sequence, Sink, SinkError, SinkMonitor, SinkState, SinkStatus,
 };
 
 /// Moves events from the outbox into one sink: at least once, in order, for as long as it takes.
@@ -20,11 +20,11 @@ use crate::contracts::{
 pub struct Worker {
     name: String,
     drain_max: Duration,
-    reader: Box<dyn OutboxReader>,
+    reader: Box<dyn EventFeed>,
     sink: Box<dyn Sink>,
     clock: Arc<dyn Clock>,
     monitor: Arc<SinkMonitor>,
-    pulse: Arc<Pulse>,
+    heartbeat: Arc<Heartbeat>,
     /// What the sink has not taken yet; the same bytes until it does.
     batch: Batch,
     /// How often the batch was offered.
@@ -32,7 +32,7 @@ pub struct Worker {
     /// After a failed delivery, when to try again.
     retry_at: Option<Duration>,
     backoff: Backoff,
-    acknowledged: Acknowledged,
+    progress: Progress,
 }
 
 /// What a step came to.
@@ -68,11 +68,11 @@ impl WorkerError {
     }
 }
 
-impl From<OutboxError> for WorkerError {
-    fn from(error: OutboxError) -> Self {
+impl From<FeedError> for WorkerError {
+    fn from(error: FeedError) -> Self {
         match error {
-            OutboxError::Damaged(what) => Self::Damaged(what),
-            OutboxError::Io(error) => Self::Io(error),
+            error @ (FeedError::Damaged(_) | FeedError::NotHeld { .. }) => Self::Damaged(error.to_string()),
+            FeedError::Io(error) => Self::Io(error),
         }
     }
 }
@@ -84,7 +84,7 @@ impl Worker {
     /// [`WorkerError::Damaged`] if `reader` stands elsewhere.
     pub fn new(
         settings: &WorkerSettings,
-        reader: Box<dyn OutboxReader>,
+        reader: Box<dyn EventFeed>,
         sink: Box<dyn Sink>,
         cursor: CursorFile,
         clock: Arc<dyn Clock>,
@@ -93,16 +93,8 @@ impl Worker {
         if reader.position().sequence != position.sequence {
             return Err(WorkerError::out_of_order(position.sequence, reader.position().sequence));
         }
-        let status = SinkStatus {
-            name: settings.name.clone(),
-            kind: settings.kind.clone(),
-            state: SinkState::Idle,
-            acked_sequence: position.sequence,
-            lag_events: reader.durable_sequence().since(position.sequence),
-            lag_ms: 0,
-            attempts: 0,
-            last_error: None,
-        };
+        let mut status = SinkStatus::new(settings.name.clone(), settings.sink_type, position.sequence);
+        status.lag_events = reader.durable_sequence().since(position.sequence);
         Ok(Self {
             name: settings.name.clone(),
             drain_max: settings.drain_max,
@@ -110,13 +102,25 @@ impl Worker {
             sink,
             clock,
             monitor: Arc::new(SinkMonitor::new(status)),
-            pulse: Arc::default(),
+            heartbeat: Arc::default(),
             batch: Batch::new(settings.batch_events_max, settings.batch_bytes_max, position),
             attempts: 0,
             retry_at: None,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max, settings.backoff_seed),
-            acknowledged: Acknowledged::new(cursor, settings),
+            progress: Progress::new(cursor, settings),
         })
+    }
+
+    /// The sink's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The last event that the sink acknowledged.
+    #[must_use]
+    pub const fn position(&self) -> FeedPosition {
+        self.progress.position()
     }
 
     /// What `daemon.status` shows of this sink.
@@ -127,23 +131,23 @@ impl Worker {
 
     /// What a watchdog looks at.
     #[must_use]
-    pub fn pulse(&self) -> Arc<Pulse> {
-        Arc::clone(&self.pulse)
+    pub fn heartbeat(&self) -> Arc<Heartbeat> {
+        Arc::clone(&self.heartbeat)
     }
 
     /// What retention must keep for this sink.
     #[must_use]
     pub fn saved(&self) -> Arc<SavedPosition> {
-        self.acknowledged.cursor().saved()
+        self.progress.cursor().saved()
     }
 
     /// Works until it is told to stop, then saves the cursor. This is all that the worker's thread does.
     ///
     /// # Errors
     /// The daemon must end: see [`WorkerError`].
-    pub fn run(mut self, signals: &Signals) -> Result<(), WorkerError> {
-        let ended = self.work(signals).and_then(|()| self.save());
-        self.pulse.set_waiting(true);
+    pub fn run(mut self, control: &Control) -> Result<(), WorkerError> {
+        let ended = self.work(control).and_then(|()| self.save());
+        self.heartbeat.set_waiting(true);
         self.monitor.update(|status| {
             status.state = SinkState::Stopped;
             if let Err(error) = &ended {
@@ -153,14 +157,14 @@ impl Worker {
         ended
     }
 
-    fn work(&mut self, signals: &Signals) -> Result<(), WorkerError> {
+    fn work(&mut self, control: &Control) -> Result<(), WorkerError> {
         let mut drain_until = None;
         loop {
-            if signals.take_reopen() {
+            if control.take_reopen() {
                 self.reopen();
             }
             // Asked before the step, so that the step sees all that was durable when stop was called.
-            let stopping = signals.stop_requested();
+            let stopping = control.stop_requested();
             let step = self.step()?;
             let now = self.clock.monotonic();
             let until = if stopping { *drain_until.get_or_insert(now.saturating_add(self.drain_max)) } else { now };
@@ -171,9 +175,9 @@ impl Worker {
                 Step::CursorDue(at) => Wait::SignalOr(at.saturating_sub(now)),
                 Step::Retry(at) => Wait::Pause(at.saturating_sub(now)),
             };
-            self.pulse.set_waiting(true);
-            signals.wait(wait);
-            self.pulse.set_waiting(false);
+            self.heartbeat.set_waiting(true);
+            control.wait(wait);
+            self.heartbeat.set_waiting(false);
         }
     }
 
@@ -188,15 +192,15 @@ impl Worker {
     /// # Errors
     /// The worker cannot go on: see [`WorkerError`].
     pub fn step(&mut self) -> Result<Step, WorkerError> {
-        self.pulse.beat();
+        self.heartbeat.beat();
         let now = self.clock.monotonic();
-        if self.acknowledged.is_due(now)
+        if self.progress.is_due(now)
             && let Some(at) = self.save_or_pause(now)?
         {
             return Ok(Step::Retry(at));
         }
         if let Some(at) = self.retry_at.filter(|at| now < *at) {
-            return Ok(Step::Retry(self.acknowledged.due_at().map_or(at, |due_at| at.min(due_at))));
+            return Ok(Step::Retry(self.progress.due_at().map_or(at, |due_at| at.min(due_at))));
         }
         if self.batch.is_empty() {
             self.batch.refill(&mut *self.reader)?;
@@ -213,16 +217,16 @@ impl Worker {
     /// [`WorkerError::Cursor`].
     pub fn save(&mut self) -> Result<(), WorkerError> {
         let now = self.clock.monotonic();
-        Ok(self.acknowledged.save(now)?)
+        Ok(self.progress.save(now)?)
     }
 
     /// Saves the cursor; if that fails in a way that can be tried again, the time at which to do so. Until it
     /// succeeds nothing more is delivered: what a crash makes us deliver again must stay within its bound.
     fn save_or_pause(&mut self, now: Duration) -> Result<Option<Duration>, WorkerError> {
-        if let Some(at) = self.acknowledged.blocked_until(now) {
+        if let Some(at) = self.progress.blocked_until(now) {
             return Ok(Some(at));
         }
-        match self.acknowledged.save(now) {
+        match self.progress.save(now) {
             Ok(()) => Ok(None),
             Err(error @ SaveError::Sync { .. }) => Err(error.into()),
             Err(error @ SaveError::Write { .. }) => {
@@ -231,7 +235,7 @@ impl Worker {
                     status.state = SinkState::Retrying;
                     status.last_error = Some(error.to_string());
                 });
-                Ok(self.acknowledged.blocked_until(now).or(Some(now)))
+                Ok(self.progress.blocked_until(now).or(Some(now)))
             }
         }
     }
@@ -243,7 +247,7 @@ impl Worker {
             status.lag_ms = 0;
             status.last_error = None;
         });
-        self.acknowledged.due_at().map_or(Step::Idle, Step::CursorDue)
+        self.progress.due_at().map_or(Step::Idle, Step::CursorDue)
     }
 
     fn deliver(&mut self) -> Result<Step, WorkerError> {
@@ -255,12 +259,12 @@ impl Worker {
             status.attempts = attempts;
             status.lag_events = durable.since(status.acked_sequence);
         });
-        self.pulse.set_in_delivery(true);
+        self.heartbeat.set_in_delivery(true);
         let delivered = self.sink.deliver(&self.batch.delivery());
-        self.pulse.set_in_delivery(false);
+        self.heartbeat.set_in_delivery(false);
         match delivered {
             Ok(()) => self.acknowledge(),
-            Err(error) => Ok(self.put_off(&error)),
+            Err(error) => Ok(self.schedule_retry(&error)),
         }
     }
 
@@ -268,7 +272,7 @@ impl Worker {
     fn acknowledge(&mut self) -> Result<Step, WorkerError> {
         let now = self.clock.monotonic();
         let end = self.batch.end();
-        self.acknowledged.advance(end, self.batch.events() as u64, now);
+        self.progress.advance(end, self.batch.events() as u64, now);
         if self.attempts > 1 {
             tracing::info!(sink = self.name, attempts = self.attempts, last = %end.sequence, "the sink takes events again");
             self.backoff.reset();
@@ -282,7 +286,7 @@ impl Worker {
             status.attempts = 0;
             status.last_error = None;
         });
-        if self.acknowledged.is_due(now)
+        if self.progress.is_due(now)
             && let Some(at) = self.save_or_pause(now)?
         {
             return Ok(Step::Retry(at));
@@ -290,7 +294,7 @@ impl Worker {
         Ok(Step::Delivered)
     }
 
-    fn put_off(&mut self, error: &SinkError) -> Step {
+    fn schedule_retry(&mut self, error: &SinkError) -> Step {
         let now = self.clock.monotonic();
         let at = now.saturating_add(self.backoff.next_wait());
         self.retry_at = Some(at);
@@ -305,7 +309,7 @@ impl Worker {
             status.state = SinkState::Retrying;
             status.last_error = Some(error.to_string());
         });
-        Step::Retry(self.acknowledged.due_at().map_or(at, |due_at| at.min(due_at)))
+        Step::Retry(self.progress.due_at().map_or(at, |due_at| at.min(due_at)))
     }
 }
 

@@ -1,7 +1,7 @@
 use std::io;
 
 use super::*;
-use crate::contracts::{OutboxPosition, PublishedEvent};
+use crate::contracts::{FeedPosition, PublishedEvent};
 use crate::relay::testing::{FakeSink, MemoryStorage, Outbox, STORE_ID, StillClock, event, lines, position, settings};
 
 const MS: Duration = Duration::from_millis(1);
@@ -128,7 +128,7 @@ fn the_cursor_never_passes_what_the_sink_acknowledged() {
             worker.step().unwrap();
             let (saved, acknowledged) = (world.saved(), world.sink.acknowledged());
             assert!(saved <= acknowledged, "seed {seed}, step {step}: saved {saved}, acknowledged {acknowledged}");
-            assert_eq!(worker.monitor().read().acked_sequence.0, worker.acknowledged.position().sequence.0);
+            assert_eq!(worker.monitor().read().acked_sequence.0, worker.progress.position().sequence.0);
         }
     }
 }
@@ -285,9 +285,9 @@ fn a_failed_sync_of_the_cursor_ends_the_worker() {
 fn an_outbox_that_cannot_be_read_ends_the_worker() {
     let world = World::with(20);
     let mut worker = world.start();
-    world.outbox.fail_next_read(OutboxError::Io(io::Error::other("bad sector")));
+    world.outbox.fail_next_read(FeedError::Io(io::Error::other("bad sector")));
     assert!(matches!(worker.step(), Err(WorkerError::Io(_))));
-    world.outbox.fail_next_read(OutboxError::Damaged("segment 1, byte 4711".to_owned()));
+    world.outbox.fail_next_read(FeedError::Damaged("segment 1, byte 4711".to_owned()));
     assert!(matches!(worker.step(), Err(WorkerError::Damaged(what)) if what.contains("4711")));
     assert!(world.sink.offers().is_empty());
 }
@@ -308,17 +308,17 @@ fn a_gap_in_the_outbox_is_damage_and_not_delivered() {
 
 /// Reads what is there, and says that it stands elsewhere.
 struct Astray {
-    reader: Box<dyn OutboxReader>,
+    reader: Box<dyn EventFeed>,
     ahead: u64,
     durable: Sequence,
 }
 
-impl OutboxReader for Astray {
-    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), OutboxError> {
+impl EventFeed for Astray {
+    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), FeedError> {
         self.reader.read(events_max, batch)
     }
 
-    fn position(&self) -> OutboxPosition {
+    fn position(&self) -> FeedPosition {
         let position = self.reader.position();
         if position.sequence == Sequence::ZERO {
             position
@@ -396,11 +396,11 @@ fn reopening_reaches_the_sink_and_ends_the_wait() {
 fn every_step_is_a_sign_of_life() {
     let world = World::with(25);
     let mut worker = world.start();
-    let pulse = worker.pulse();
+    let heartbeat = worker.heartbeat();
     for beats in 1..6 {
         worker.step().unwrap();
-        assert_eq!(pulse.beats(), beats);
-        assert!(!pulse.may_be_quiet() && !pulse.in_delivery());
+        assert_eq!(heartbeat.beats(), beats);
+        assert!(!heartbeat.may_be_quiet() && !heartbeat.in_delivery());
     }
 }
 

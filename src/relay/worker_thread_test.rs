@@ -7,11 +7,11 @@ use super::*;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-fn run(world: &World) -> (Arc<Signals>, Arc<Pulse>, JoinHandle<Result<(), WorkerError>>) {
-    let (worker, signals) = (world.start(), Arc::new(Signals::default()));
-    let (pulse, heard) = (worker.pulse(), Arc::clone(&signals));
+fn run(world: &World) -> (Arc<Control>, Arc<Heartbeat>, JoinHandle<Result<(), WorkerError>>) {
+    let (worker, control) = (world.start(), Arc::new(Control::default()));
+    let (heartbeat, heard) = (worker.heartbeat(), Arc::clone(&control));
     let thread = std::thread::Builder::new().name("relay-events".to_owned());
-    (signals, pulse, thread.spawn(move || worker.run(&heard)).unwrap())
+    (control, heartbeat, thread.spawn(move || worker.run(&heard)).unwrap())
 }
 
 #[track_caller]
@@ -26,14 +26,14 @@ fn eventually(what: &str, condition: impl Fn() -> bool) {
 #[test]
 fn a_signal_wakes_the_worker_and_stop_saves_the_cursor() {
     let world = World::default();
-    let (signals, _, thread) = run(&world);
+    let (control, _, thread) = run(&world);
     for durable in 1..=15 {
         world.outbox.grow_to(durable);
-        signals.durable();
+        control.durable();
         eventually("the event arrives", || world.sink.acknowledged() == durable);
     }
     assert_eq!(world.saved(), 0);
-    signals.stop();
+    control.stop();
     thread.join().unwrap().unwrap();
     assert_eq!(world.saved(), 15);
 }
@@ -41,13 +41,13 @@ fn a_signal_wakes_the_worker_and_stop_saves_the_cursor() {
 #[test]
 fn what_is_durable_at_stop_still_goes_out_but_a_failing_sink_is_not_waited_for() {
     let world = World::with(500);
-    let signals = Signals::default();
-    signals.stop();
-    world.start().run(&signals).unwrap();
+    let control = Control::default();
+    control.stop();
+    world.start().run(&control).unwrap();
     assert_eq!((world.sink.acknowledged(), world.saved()), (500, 500));
     world.outbox.grow_to(501);
     world.sink.fail_next(u64::MAX);
-    world.start().run(&signals).unwrap();
+    world.start().run(&control).unwrap();
     assert_eq!((world.last_offer(), world.saved()), ((501, 501, false), 500));
 }
 
@@ -72,9 +72,9 @@ fn a_worker_that_stops_goes_on_no_longer_than_it_may() {
         let settings = WorkerSettings { drain_max, ..settings() };
         let clock = Arc::new(world.clock.clone());
         let worker = Worker::new(&settings, world.outbox.reader_at(0), sink, cursor, clock).unwrap();
-        let signals = Signals::default();
-        signals.stop();
-        worker.run(&signals).unwrap();
+        let control = Control::default();
+        control.stop();
+        worker.run(&control).unwrap();
         assert_eq!((world.sink.acknowledged(), world.saved()), (taken, taken), "{drain_max:?}");
     }
 }
@@ -83,10 +83,10 @@ fn a_worker_that_stops_goes_on_no_longer_than_it_may() {
 fn stop_ends_the_wait_for_a_failing_sink() {
     let world = World::with(10);
     world.sink.fail_next(u64::MAX);
-    let (signals, pulse, thread) = run(&world);
-    let monitor_retries = || !world.sink.offers().is_empty() && pulse.may_be_quiet() && !pulse.in_delivery();
+    let (control, heartbeat, thread) = run(&world);
+    let monitor_retries = || !world.sink.offers().is_empty() && heartbeat.may_be_quiet() && !heartbeat.in_delivery();
     eventually("the worker waits for the sink", monitor_retries);
-    signals.stop();
+    control.stop();
     thread.join().unwrap().unwrap();
     assert_eq!(world.saved(), 0);
 }
@@ -96,13 +96,13 @@ fn a_reopen_reaches_the_sink_of_an_idle_worker_and_of_one_that_waits_for_its_sin
     for failures in [0, 1] {
         let world = World::with(5);
         world.sink.fail_next(failures);
-        let (signals, pulse, thread) = run(&world);
-        let rests = || !world.sink.offers().is_empty() && pulse.may_be_quiet() && !pulse.in_delivery();
+        let (control, heartbeat, thread) = run(&world);
+        let rests = || !world.sink.offers().is_empty() && heartbeat.may_be_quiet() && !heartbeat.in_delivery();
         eventually("the worker waits", rests);
-        signals.reopen();
+        control.reopen();
         eventually("the sink is reopened", || world.sink.reopened() == 1);
         eventually("the wait is over", || world.sink.acknowledged() == 5);
-        signals.stop();
+        control.stop();
         thread.join().unwrap().unwrap();
         assert_eq!((world.sink.reopened(), world.saved()), (1, 5), "once, and that was all");
     }
@@ -117,16 +117,16 @@ fn a_sink_at_work_is_no_sign_of_a_hang() {
     let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
     let clock = Arc::new(world.clock.clone());
     let worker = Worker::new(&settings(), world.outbox.reader_at(0), sink, cursor, clock).unwrap();
-    let (signals, pulse, monitor) = (Arc::new(Signals::default()), worker.pulse(), worker.monitor());
-    let heard = Arc::clone(&signals);
+    let (control, heartbeat, monitor) = (Arc::new(Control::default()), worker.heartbeat(), worker.monitor());
+    let heard = Arc::clone(&control);
     let thread = std::thread::Builder::new().spawn(move || worker.run(&heard)).unwrap();
     enter.recv_timeout(DEADLINE).unwrap();
-    assert!(pulse.in_delivery() && pulse.may_be_quiet());
+    assert!(heartbeat.in_delivery() && heartbeat.may_be_quiet());
     assert_eq!(monitor.read().state, SinkState::Delivering);
     leave.send(()).unwrap();
-    signals.stop();
+    control.stop();
     thread.join().unwrap().unwrap();
-    assert!(!pulse.in_delivery());
+    assert!(!heartbeat.in_delivery());
     assert_eq!((monitor.read().state, world.saved()), (SinkState::Stopped, 5));
 }
 
@@ -149,24 +149,24 @@ impl Sink for SlowSink {
 #[test]
 fn a_waiting_worker_does_not_beat_and_need_not() {
     let world = World::default();
-    let (signals, pulse, thread) = run(&world);
-    eventually("the worker waits", || pulse.may_be_quiet());
-    let beats = pulse.beats();
+    let (control, heartbeat, thread) = run(&world);
+    eventually("the worker waits", || heartbeat.may_be_quiet());
+    let beats = heartbeat.beats();
     let (_never, silence) = crossbeam_channel::bounded::<()>(0);
     assert!(silence.recv_timeout(Duration::from_millis(250)).is_err());
-    assert!(pulse.may_be_quiet());
-    assert_eq!(pulse.beats(), beats, "an idle worker does not poll");
-    signals.stop();
+    assert!(heartbeat.may_be_quiet());
+    assert_eq!(heartbeat.beats(), beats, "an idle worker does not poll");
+    control.stop();
     thread.join().unwrap().unwrap();
 }
 
 #[test]
 fn an_error_is_shown_and_returned() {
     let world = World::with(10);
-    world.outbox.fail_next_read(OutboxError::Damaged("segment 1".to_owned()));
+    world.outbox.fail_next_read(FeedError::Damaged("segment 1".to_owned()));
     let worker = world.start();
     let monitor = worker.monitor();
-    assert!(matches!(worker.run(&Signals::default()), Err(WorkerError::Damaged(_))));
+    assert!(matches!(worker.run(&Control::default()), Err(WorkerError::Damaged(_))));
     let status = monitor.read();
     assert_eq!(status.state, SinkState::Stopped);
     assert_eq!(status.last_error.as_deref(), Some("the outbox is damaged: segment 1"));

@@ -1,21 +1,30 @@
-//! What a checkpoint holds: the orders, row by row, and the remembered commands.
+//! What a checkpoint holds: the orders, row by row, the remembered commands, and what was decided about delivery.
 //!
 //! It is copied in small parts while commands go on, so it is fuzzy: everything up to the covered LSN is in it, and
 //! some of what follows may be. Replaying the journal from the covered LSN mends that, because an order's version tells
-//! whether a plan has been applied to it, and a command's LSN whether it has been logged.
+//! whether a plan has been applied to it, a command's LSN whether it has been logged, and a sink's record which decisions
+//! it has seen.
 //!
-//! The first block is the postcard form of `Meta`; then blocks of orders until `Meta::orders` are read; then blocks of
-//! commands until the end. No record crosses from one block to the next.
+//! ```text
+//! block:    section u8 | records, each postcard; none crosses from one block to the next
+//! sections: 1 meta (first, one record), 2 orders, 3 commands, 4 sinks, 5 lanes; in this order
+//! ```
+//!
+//! A section that is unknown was written by a newer orderd.
 
 use std::io;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::command_log::{CommandLog, LoggedCommand};
-use super::order_repo::OrderRepo;
-use super::store::StoreState;
-use crate::contracts::{Lsn, Sequence, Storage};
-use crate::domain::OrderState;
+use super::dedup_table::{DedupEntry, DedupTable};
+use super::delivery_state::{DeliveryState, LaneName, RecordedSink};
+use super::order_repo::{OrderRow, OrderTable};
+use super::state::StoreState;
+use super::stored::{StoredLane, StoredOrder, StoredSink};
+use crate::contracts::{Fingerprint, Lsn, ParkedLane, Sequence, Storage};
+use crate::domain::{CommandId, OrderState};
 use crate::journal::{
     CHECKPOINTS_DIR, CheckpointError, CheckpointReader, CheckpointWriter, StoreId, TEMPORARY_SUFFIX, checkpoint_name,
     list_checkpoints,
@@ -23,15 +32,46 @@ use crate::journal::{
 
 /// How much is copied at once: the time that commands wait for it is some tens of microseconds.
 const PART_RECORDS: usize = 1024;
+/// Lanes are larger than other records.
+const PART_LANES: usize = 128;
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Meta {
-    last_sequence: Sequence,
+const META: u8 = 1;
+const ORDERS: u8 = 2;
+const COMMANDS: u8 = 3;
+const SINKS: u8 = 4;
+const LANES: u8 = 5;
+
+/// The meta section's only record. Its version is raised whenever a record of any section changes.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct StoredMeta {
+    version: u8,
+    last_sequence: u64,
     orders: u64,
+    epoch: u32,
+    /// The sinks' section holds every decision up to this plan.
+    sinks_lsn: u64,
+}
+
+const META_VERSION: u8 = 1;
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct StoredRow {
+    order: StoredOrder,
+    last_lsn: u64,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct StoredCommand {
+    command_id: Uuid,
+    fingerprint: Uuid,
+    /// The place of its order in the orders' section, from 0.
+    order_index: u32,
+    version: u32,
+    lsn: u64,
 }
 
 /// Where the state stood when the copying began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckpointBegin {
     /// The last plan that was durable, and applied.
     pub covered: Lsn,
@@ -43,18 +83,33 @@ pub struct CheckpointBegin {
     pub commands_start: u64,
     /// The position behind the newest one.
     pub commands_end: u64,
+    /// What was decided about sinks, but for their parked lanes.
+    pub sinks: SinksCopy,
+}
+
+/// The stored form of all sinks' records without their lanes, as of one plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SinksCopy {
+    epoch: u32,
+    lsn: Lsn,
+    records: Vec<Vec<u8>>,
 }
 
 impl CheckpointBegin {
     /// Where `state` stands, which holds everything up to `durable_lsn` and nothing else.
     #[must_use]
     pub fn of(state: &StoreState, durable_lsn: Lsn) -> Self {
+        let sinks = state.delivery.recorded().map(|sink| {
+            let stored = StoredSink::of(&sink.record, sink.registered.0);
+            postcard::to_extend(&stored, Vec::new()).unwrap_or_default()
+        });
         Self {
             covered: durable_lsn,
             last_sequence: state.last_sequence,
             orders: state.orders.count(),
             commands_start: state.commands.start(),
             commands_end: state.commands.end(),
+            sinks: SinksCopy { epoch: state.delivery.epoch(), lsn: durable_lsn, records: sinks.collect() },
         }
     }
 }
@@ -71,24 +126,49 @@ pub trait CheckpointSource {
     ///
     /// # Errors
     /// The state cannot be reached any more.
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>>;
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>>;
 
     /// At most `count` commands, from position `from` on, with the position behind the last of them.
     ///
     /// # Errors
     /// The state cannot be reached any more.
-    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<LoggedCommand>, u64)>;
+    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)>;
+
+    /// At most `count` parked lanes after `after`, by sink and order.
+    ///
+    /// # Errors
+    /// The state cannot be reached any more.
+    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>>;
 
     /// Called after each part that was written or read back: time for others.
     ///
     /// # Errors
     /// There will be no more time for this.
-    fn rest(&mut self) -> io::Result<()> {
+    fn throttle(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// Writes a checkpoint, reads it back, and gives the LSN that it covers and its size in bytes.
+/// The state of a store that is at hand.
+impl CheckpointSource for (&StoreState, Lsn) {
+    fn begin(&mut self) -> io::Result<CheckpointBegin> {
+        Ok(CheckpointBegin::of(self.0, self.1))
+    }
+
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
+        Ok(self.0.orders.rows(from, count).copied().collect())
+    }
+
+    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
+        Ok(self.0.commands.copy(from, count))
+    }
+
+    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
+        Ok(self.0.delivery.lanes_after(after, count))
+    }
+}
+
+/// Writes a checkpoint, reads it back, and returns the LSN that it covers and its size in bytes.
 ///
 /// # Errors
 /// It could not be written or does not read back; nothing else was changed.
@@ -100,32 +180,116 @@ pub fn write_checkpoint(
     let begin = source.begin()?;
     let mut writer = CheckpointWriter::create(storage, store_id, begin.covered)?;
     let mut block = Vec::new();
-    write_records(&mut block, [Meta { last_sequence: begin.last_sequence, orders: begin.orders as u64 }])?;
-    writer.block(&block)?;
-    let mut row = 0;
-    while row < begin.orders {
-        let orders = source.orders(row, PART_RECORDS.min(begin.orders.saturating_sub(row)))?;
-        row = row.saturating_add(orders.len());
-        write_records(&mut block, orders)?;
-        writer.block(&block)?;
-        source.rest()?;
-    }
-    let mut position = begin.commands_start;
-    while position < begin.commands_end {
-        let (commands, behind) = source.commands(position, PART_RECORDS)?;
-        position = behind;
-        if commands.is_empty() {
-            break;
-        }
-        write_records(&mut block, commands)?;
-        writer.block(&block)?;
-        source.rest()?;
-    }
+    write_meta_and_sinks(&mut writer, &begin, &mut block)?;
+    write_orders(&mut writer, source, begin.orders, &mut block)?;
+    write_commands(&mut writer, source, &begin, &mut block)?;
+    write_lanes(&mut writer, source, &mut block)?;
     // Everything copied was durable when it was copied: a journal that does not reach this far is not the one.
     let required = source.begin()?.covered;
     let bytes = writer.finish(storage, required)?;
     read_back(storage, store_id, begin.covered, source).map_err(io::Error::other)?;
     Ok(WrittenCheckpoint { covered: begin.covered, bytes })
+}
+
+fn write_meta_and_sinks(writer: &mut CheckpointWriter, begin: &CheckpointBegin, block: &mut Vec<u8>) -> io::Result<()> {
+    let meta = StoredMeta {
+        version: META_VERSION,
+        last_sequence: begin.last_sequence.0,
+        orders: begin.orders as u64,
+        epoch: begin.sinks.epoch,
+        sinks_lsn: begin.sinks.lsn.0,
+    };
+    write_records(block, META, [meta])?;
+    writer.block(block)?;
+    for sink in &begin.sinks.records {
+        block.clear();
+        block.push(SINKS);
+        block.extend_from_slice(sink);
+        writer.block(block)?;
+    }
+    Ok(())
+}
+
+fn write_orders(
+    writer: &mut CheckpointWriter,
+    source: &mut dyn CheckpointSource,
+    count: usize,
+    block: &mut Vec<u8>,
+) -> io::Result<()> {
+    let mut row = 0;
+    while row < count {
+        let orders = source.orders(row, PART_RECORDS.min(count.saturating_sub(row)))?;
+        row = row.saturating_add(orders.len());
+        let stored = orders.iter().map(|row| StoredRow { order: (&row.state).into(), last_lsn: row.last_lsn.0 });
+        write_records(block, ORDERS, stored)?;
+        writer.block(block)?;
+        source.throttle()?;
+    }
+    Ok(())
+}
+
+fn write_commands(
+    writer: &mut CheckpointWriter,
+    source: &mut dyn CheckpointSource,
+    begin: &CheckpointBegin,
+    block: &mut Vec<u8>,
+) -> io::Result<()> {
+    let mut position = begin.commands_start;
+    while position < begin.commands_end {
+        let (mut commands, after) = source.commands(position, PART_RECORDS)?;
+        position = after;
+        // Those of later plans may belong to orders that are not in the checkpoint.
+        commands.retain(|command| command.lsn <= begin.covered);
+        if commands.is_empty() {
+            break;
+        }
+        write_records(block, COMMANDS, commands.iter().map(StoredCommand::from))?;
+        writer.block(block)?;
+        source.throttle()?;
+    }
+    Ok(())
+}
+
+fn write_lanes(
+    writer: &mut CheckpointWriter,
+    source: &mut dyn CheckpointSource,
+    block: &mut Vec<u8>,
+) -> io::Result<()> {
+    let mut after = None;
+    loop {
+        let lanes = source.lanes(after.as_ref(), PART_LANES)?;
+        let Some((last, _)) = lanes.last() else { return Ok(()) };
+        after = Some(last.clone());
+        for (name, lane) in &lanes {
+            write_records(block, LANES, [StoredLane::of(&name.sink, name.order_id, lane)])?;
+            writer.block(block)?;
+        }
+        source.throttle()?;
+    }
+}
+
+impl From<&DedupEntry> for StoredCommand {
+    fn from(command: &DedupEntry) -> Self {
+        Self {
+            command_id: command.command_id.uuid(),
+            fingerprint: command.fingerprint.0,
+            order_index: command.row,
+            version: command.version,
+            lsn: command.lsn.0,
+        }
+    }
+}
+
+impl From<StoredCommand> for DedupEntry {
+    fn from(stored: StoredCommand) -> Self {
+        Self {
+            command_id: CommandId::new(stored.command_id),
+            fingerprint: Fingerprint(stored.fingerprint),
+            row: stored.order_index,
+            version: stored.version,
+            lsn: Lsn(stored.lsn),
+        }
+    }
 }
 
 /// A checkpoint that is durable and reads back.
@@ -137,8 +301,13 @@ pub struct WrittenCheckpoint {
     pub bytes: u64,
 }
 
-fn write_records<T: Serialize>(block: &mut Vec<u8>, records: impl IntoIterator<Item = T>) -> io::Result<()> {
+fn write_records<T: Serialize>(
+    block: &mut Vec<u8>,
+    section: u8,
+    records: impl IntoIterator<Item = T>,
+) -> io::Result<()> {
     block.clear();
+    block.push(section);
     for record in records {
         *block = postcard::to_extend(&record, std::mem::take(block)).map_err(io::Error::other)?;
     }
@@ -150,7 +319,7 @@ fn write_records<T: Serialize>(block: &mut Vec<u8>, records: impl IntoIterator<I
 /// # Errors
 /// It cannot be read, or is not what was written.
 pub fn verify_checkpoint(storage: &dyn Storage, store_id: StoreId, lsn: Lsn) -> Result<(), CheckpointError> {
-    read_checkpoint(CheckpointReader::open(storage, store_id, lsn)?, |_| Ok(())).map(drop)
+    read_checkpoint(CheckpointReader::open(storage, store_id, lsn)?, &mut |_| Ok(())).map(drop)
 }
 
 /// The same, with rests between.
@@ -161,58 +330,116 @@ fn read_back(
     source: &mut dyn CheckpointSource,
 ) -> Result<(), CheckpointError> {
     let mut records = 0_usize;
-    let rest = |_| {
+    let mut rest = |_: Record| {
         records += 1;
-        if records.is_multiple_of(PART_RECORDS) { source.rest().map_err(|error| error.to_string()) } else { Ok(()) }
+        if records.is_multiple_of(PART_RECORDS) { source.throttle().map_err(|error| error.to_string()) } else { Ok(()) }
     };
-    read_checkpoint(CheckpointReader::open(storage, store_id, lsn)?, rest).map(drop)
+    read_checkpoint(CheckpointReader::open(storage, store_id, lsn)?, &mut rest).map(drop)
 }
 
 enum Record {
-    Order(OrderState),
-    Command(LoggedCommand),
+    Order(OrderRow),
+    Command(DedupEntry),
+    Sink(Box<RecordedSink>),
+    Lane(Box<(LaneName, ParkedLane)>),
 }
 
 /// A checkpoint that was read to its end.
 struct ReadCheckpoint {
-    last_sequence: Sequence,
+    meta: StoredMeta,
     reader: CheckpointReader,
 }
 
-fn read_checkpoint(
-    mut reader: CheckpointReader,
-    mut take: impl FnMut(Record) -> Result<(), String>,
-) -> Result<ReadCheckpoint, CheckpointError> {
+type Take<'a> = dyn FnMut(Record) -> Result<(), String> + 'a;
+
+fn read_checkpoint(mut reader: CheckpointReader, take: &mut Take<'_>) -> Result<ReadCheckpoint, CheckpointError> {
     let mut block = Vec::new();
-    let mut meta: Option<Meta> = None;
+    let mut meta: Option<StoredMeta> = None;
     let mut orders = 0;
+    let mut section = 0;
     while reader.next_block(&mut block)? {
-        let mut rest = block.as_slice();
-        while !rest.is_empty() {
-            let read = match &meta {
-                None => postcard::take_from_bytes(rest).map(|(read, behind)| {
-                    meta = Some(read);
-                    (None, behind)
-                }),
-                Some(meta) if orders < meta.orders => postcard::take_from_bytes(rest).map(|(state, behind)| {
-                    orders += 1;
-                    (Some(Record::Order(state)), behind)
-                }),
-                Some(_) => {
-                    postcard::take_from_bytes(rest).map(|(command, behind)| (Some(Record::Command(command)), behind))
-                }
-            };
-            let (record, behind) = read.map_err(|error| reader.damaged(error.to_string()))?;
-            rest = behind;
-            if let Some(record) = record {
-                take(record).map_err(|problem| reader.damaged(problem))?;
-            }
+        let Some((tag, records)) = block.split_first() else { continue };
+        let in_order = match (*tag, meta) {
+            (META, None) => true,
+            (ORDERS | COMMANDS | SINKS | LANES, Some(_)) => rank(*tag) >= rank(section),
+            (META | ORDERS | COMMANDS | SINKS | LANES, _) => false,
+            (unknown, _) => return Err(reader.unknown(format!("section {unknown}"))),
+        };
+        section = *tag;
+        if !in_order {
+            return Err(reader.damaged("its sections are out of order"));
+        }
+        let read = match section {
+            META => read_meta(records).map(|read| meta = Some(read)),
+            ORDERS => each(records, &mut |stored: StoredRow| {
+                orders += 1;
+                take(Record::Order(order_row(stored)?))
+            }),
+            COMMANDS => each(records, &mut |stored: StoredCommand| take(Record::Command(stored.into()))),
+            SINKS => each(records, &mut |stored: StoredSink<'_>| take(Record::Sink(sink(stored, meta)?))),
+            _ => each(records, &mut |stored: StoredLane<'_>| {
+                let sink = Arc::from(stored.sink);
+                let (order_id, lane) = stored.read().map_err(|error| error.to_string())?;
+                take(Record::Lane(Box::new((LaneName { sink, order_id }, lane))))
+            }),
+        };
+        read.map_err(|problem| reader.damaged(problem))?;
+        if let Some(version) = meta.map(|meta| meta.version).filter(|version| *version != META_VERSION) {
+            return Err(reader.unknown(format!("version {version} of its records")));
         }
     }
     match meta {
-        Some(meta) if meta.orders == orders => Ok(ReadCheckpoint { last_sequence: meta.last_sequence, reader }),
+        Some(meta) if meta.orders == orders => Ok(ReadCheckpoint { meta, reader }),
         Some(_) | None => Err(reader.damaged("orders are missing")),
     }
+}
+
+/// The sections' order in the file; it differs from that of their numbers.
+const fn rank(section: u8) -> u8 {
+    match section {
+        SINKS => 1,
+        ORDERS => 2,
+        COMMANDS => 3,
+        LANES => 4,
+        _ => 0,
+    }
+}
+
+/// The version comes first: what follows may be of another form.
+fn read_meta(records: &[u8]) -> Result<StoredMeta, String> {
+    match records.first() {
+        Some(version) if *version != META_VERSION => {
+            Ok(StoredMeta { version: *version, last_sequence: 0, orders: 0, epoch: 0, sinks_lsn: 0 })
+        }
+        Some(_) | None => match postcard::take_from_bytes(records) {
+            Ok((meta, [])) => Ok(meta),
+            Ok(_) => Err("bytes follow its meta section".to_owned()),
+            Err(error) => Err(error.to_string()),
+        },
+    }
+}
+
+fn each<'a, T: Deserialize<'a>>(
+    mut records: &'a [u8],
+    take: &mut dyn FnMut(T) -> Result<(), String>,
+) -> Result<(), String> {
+    while !records.is_empty() {
+        let (record, rest) = postcard::take_from_bytes(records).map_err(|error| error.to_string())?;
+        take(record)?;
+        records = rest;
+    }
+    Ok(())
+}
+
+fn order_row(stored: StoredRow) -> Result<OrderRow, String> {
+    let state = OrderState::try_from(stored.order).map_err(|error| error.to_string())?;
+    Ok(OrderRow { state, last_lsn: Lsn(stored.last_lsn) })
+}
+
+fn sink(stored: StoredSink<'_>, meta: Option<StoredMeta>) -> Result<Box<RecordedSink>, String> {
+    let registered = Lsn(stored.registered_lsn);
+    let record = stored.read().map_err(|error| error.to_string())?;
+    Ok(Box::new(RecordedSink { record, registered, copied: Lsn(meta.map_or(0, |meta| meta.sinks_lsn)) }))
 }
 
 /// A state that was read from a checkpoint, or the empty one where there is none.
@@ -225,7 +452,7 @@ pub struct LoadedState {
     /// Up to here the state may hold effects of plans already.
     pub required: Lsn,
     /// No journal that ends before this is the right one; also what unreadable checkpoints' names say.
-    pub proven: Lsn,
+    pub must_reach: Lsn,
     /// What is wrong with the checkpoints that were passed over.
     pub damaged: Vec<CheckpointError>,
 }
@@ -234,7 +461,7 @@ pub struct LoadedState {
 /// when two that read have taken its place.
 ///
 /// # Errors
-/// The system says no; what is left over does no harm.
+/// Any I/O error from the OS; what is left over does no harm.
 pub fn delete_checkpoints_but(storage: &dyn Storage, keep: &[Lsn]) -> io::Result<()> {
     for name in storage.list(CHECKPOINTS_DIR)? {
         let kept = keep.iter().any(|lsn| name == checkpoint_name(*lsn));
@@ -248,7 +475,7 @@ pub fn delete_checkpoints_but(storage: &dyn Storage, keep: &[Lsn]) -> io::Result
 /// Deletes what checkpoints have left that were never finished.
 ///
 /// # Errors
-/// The system says no; what is left over takes room and does no other harm.
+/// Any I/O error from the OS; what is left over takes room and does no other harm.
 pub fn delete_unfinished(storage: &dyn Storage) -> io::Result<()> {
     for name in storage.list(CHECKPOINTS_DIR)?.iter().filter(|name| name.ends_with(TEMPORARY_SUFFIX)) {
         storage.remove(&format!("{CHECKPOINTS_DIR}/{name}"))?;
@@ -260,7 +487,7 @@ pub fn delete_unfinished(storage: &dyn Storage) -> io::Result<()> {
 /// must reach back to its first plan, or recovery refuses: unreadable is never empty.
 ///
 /// # Errors
-/// The system says no, or a checkpoint is a later orderd's.
+/// Any I/O error from the OS, or a checkpoint was written by a newer version.
 pub fn load_newest(
     storage: &dyn Storage,
     store_id: StoreId,
@@ -268,19 +495,19 @@ pub fn load_newest(
 ) -> Result<LoadedState, CheckpointError> {
     let directory = |source| CheckpointError::Io { path: CHECKPOINTS_DIR.to_owned(), source };
     let checkpoints = list_checkpoints(storage).map_err(directory)?;
-    let proven = checkpoints.first().copied().unwrap_or_default();
+    let must_reach = checkpoints.first().copied().unwrap_or_default();
     let mut damaged = Vec::new();
     for covered in checkpoints {
         match load(storage, store_id, covered, command_ids_max) {
             Ok((state, required)) => {
-                return Ok(LoadedState { state, covered, required, proven: proven.max(required), damaged });
+                return Ok(LoadedState { state, covered, required, must_reach: must_reach.max(required), damaged });
             }
             Err(error @ CheckpointError::Damaged { .. }) => damaged.push(error),
             Err(error) => return Err(error),
         }
     }
     let state = StoreState::new(command_ids_max);
-    Ok(LoadedState { state, covered: Lsn::ZERO, required: Lsn::ZERO, proven, damaged })
+    Ok(LoadedState { state, covered: Lsn::ZERO, required: Lsn::ZERO, must_reach, damaged })
 }
 
 /// The state in one checkpoint, and its required LSN.
@@ -290,19 +517,28 @@ fn load(
     covered: Lsn,
     command_ids_max: usize,
 ) -> Result<(StoreState, Lsn), CheckpointError> {
-    let (mut orders, mut commands) = (OrderRepo::loader(), CommandLog::new(command_ids_max));
+    let (mut orders, mut commands) = (OrderTable::loader(), DedupTable::new(command_ids_max));
+    let mut delivery = DeliveryState::default();
     let reader = CheckpointReader::open(storage, store_id, covered)?;
     reader.read_ahead();
-    let ReadCheckpoint { last_sequence, reader } = read_checkpoint(reader, |record| {
+    let mut take = |record: Record| {
         match record {
             Record::Order(order) => orders.push(order).map_err(|error| error.to_string())?,
             Record::Command(command) => {
                 commands.push(command);
-                commands.forget_oldest();
+                commands.evict();
+            }
+            Record::Sink(sink) => delivery.insert_recorded(*sink)?,
+            Record::Lane(lane) => {
+                let (name, lane) = *lane;
+                delivery.insert_lane(&name.sink, name.order_id, lane)?;
             }
         }
         Ok(())
-    })?;
+    };
+    let ReadCheckpoint { meta, reader } = read_checkpoint(reader, &mut take)?;
     let orders = orders.finish().map_err(|error| reader.damaged(error.to_string()))?;
-    Ok((StoreState { orders, commands, last_sequence }, reader.required))
+    delivery.set_epoch(meta.epoch);
+    let last_sequence = Sequence(meta.last_sequence);
+    Ok((StoreState { orders, commands, delivery, last_sequence }, reader.required))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::contracts::Lsn;
-use crate::fuzzing::base::{STORE_ID, Source, executor, open, state_of, submission};
+use crate::fuzzing::base::{STORE_ID, executor, open, source, state_of, submission};
 use crate::fuzzing::memory::Memory;
 use crate::journal::CheckpointWriter;
 use crate::journal::testing::Watched;
@@ -20,7 +20,7 @@ fn checkpoints_of_many_orders_and_commands_come_back_whole() {
             executor.run(batch).unwrap();
         }
         let state = state_of(executor.store().state());
-        super::write_checkpoint(&storage, STORE_ID, &mut Source(executor.store())).unwrap();
+        super::write_checkpoint(&storage, STORE_ID, &mut source(executor.store())).unwrap();
         let loaded = super::load_newest(&storage, STORE_ID, 12).unwrap();
         assert_eq!((loaded.covered, loaded.required), (Lsn(orders), Lsn(orders)));
         assert!(state_of(&loaded.state) == state, "{orders}");

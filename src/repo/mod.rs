@@ -3,26 +3,33 @@
 mod checkpoint;
 #[cfg(test)]
 mod checkpoint_test;
-mod command_log;
+mod dedup_table;
+mod delivery_state;
+mod history;
 #[cfg(test)]
-mod housekeeping_test;
+mod maintenance_test;
 mod open;
 mod order_repo;
 mod outbox;
 #[cfg(test)]
 mod outbox_test;
 mod retention;
+mod sink_record;
+mod state;
 mod store;
-mod stored_plan;
+mod stored;
 
 pub use checkpoint::{
-    CheckpointBegin, CheckpointSource, LoadedState, WrittenCheckpoint, delete_checkpoints_but, load_newest,
+    CheckpointBegin, CheckpointSource, LoadedState, SinksCopy, WrittenCheckpoint, delete_checkpoints_but, load_newest,
     verify_checkpoint, write_checkpoint,
 };
-pub use command_log::{CommandLog, LoggedCommand};
+pub use dedup_table::{DedupEntry, DedupTable};
+pub use delivery_state::{DeliveryState, FIRST_EPOCH, LaneName};
+pub use history::JournalHistory;
 pub use open::{OpenError, OpenReport, SinkPosition, StoreOptions, inspect_positions, inspect_store, open_store};
-pub use order_repo::OrderRepo;
-pub use outbox::{DurableSequence, JournalOutbox, published};
-pub use retention::{Housekeeper, HousekeeperOptions};
-pub use store::{Store, StoreState};
-pub use stored_plan::StoredPlan;
+pub use order_repo::{OrderRow, OrderTable, update_mut};
+pub use outbox::{DurableSequence, JournalOutbox, outbox_muts, published};
+pub use retention::{Maintenance, MaintenanceOptions};
+pub use state::StoreState;
+pub use store::Store;
+pub use stored::{PlanRecord, PlanRecordError};

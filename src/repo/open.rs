@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::checkpoint::{LoadedState, load_newest};
-use super::store::{Store, StoreState};
-use super::{DurableSequence, JournalOutbox, StoredPlan};
-use crate::contracts::{Clock, Lsn, OutboxError, OutboxPosition, Storage};
+use super::state::StoreState;
+use super::store::Store;
+use super::{DurableSequence, JournalOutbox, PlanRecord, PlanRecordError};
+use crate::contracts::{Clock, FeedError, FeedPosition, Lsn, Storage};
 use crate::journal::{
-    CheckpointError, JournalFiles, JournalOptions, Recovered, RecoveryError, Replay, ReplayedFrame, Span, StoreId,
-    Unfit, inspect, inspect_files, oldest_lsn, recover,
+    CheckpointError, JournalHandle, JournalOptions, Recovered, RecoveryError, Redo, RedoError, RedoFrame, RedoProblem,
+    RedoRange, StoreId, inspect, inspect_files, oldest_lsn, recover,
 };
 
 /// What a store needs to know from the configuration.
@@ -50,7 +51,7 @@ pub struct SinkPosition {
     /// The file that says so.
     pub path: String,
     /// What it says.
-    pub position: OutboxPosition,
+    pub position: FeedPosition,
 }
 
 /// Rebuilds the state from the newest checkpoint and the journal behind it, and opens the journal for plans. What
@@ -66,17 +67,18 @@ pub fn open_store(
     sinks: &[SinkPosition],
 ) -> Result<(Store, OpenReport), OpenError> {
     let loaded = load(storage.as_ref(), store_id, options.command_ids_max)?;
-    let span = Span { from: loaded.covered, proven: proven_by(sinks).max(loaded.proven) };
+    let range = RedoRange { after: loaded.covered, must_reach: must_reach_by(sinks).max(loaded.must_reach) };
     let (mut state, already_maybe) = (loaded.state, loaded.required);
-    let mut replay = |frames: &[ReplayedFrame<'_>]| replay_together(&mut state, frames, already_maybe);
+    let mut redo = |frames: &[RedoFrame<'_>]| redo_together(&mut state, frames, already_maybe);
     // A cursor from another history is found out before the first byte is changed. What lies between it and the
     // checkpoint is not read here: a start costs the same however much is undelivered. The relay reads it, and damage
     // there ends the daemon then, with nothing skipped.
-    let accept = |files: &JournalFiles| sinks.iter().try_for_each(|sink| check_position(files, sink));
-    let (journal, recovered) = recover(storage, clock, options.journal, store_id, span, &mut replay, &accept)?;
+    let precheck = |files: &JournalHandle| sinks.iter().try_for_each(|sink| check_position(files, sink));
+    let (journal, recovered) = recover(storage, clock, options.journal, store_id, range, &mut redo, &precheck)?;
     journal.index().set_checkpoint_lsn(loaded.covered);
     let durable_sequence = Arc::new(DurableSequence::new(state.last_sequence));
-    let store = Store::new(state, journal, Arc::clone(&options.event_source), durable_sequence);
+    let files = JournalHandle { storage: Arc::clone(storage), index: Arc::clone(journal.index()), store_id };
+    let store = Store::new(state, journal, files, Arc::clone(&options.event_source), durable_sequence);
     let report = OpenReport { journal: recovered, checkpoint_lsn: loaded.covered, damaged_checkpoints: loaded.damaged };
     Ok((store, report))
 }
@@ -92,29 +94,39 @@ fn load(storage: &dyn Storage, store_id: StoreId, command_ids_max: usize) -> Res
 }
 
 /// Applies plans in their order, after the orders that they change were fetched together.
-fn replay_together(state: &mut StoreState, frames: &[ReplayedFrame<'_>], already_maybe: Lsn) -> Result<(), Unfit> {
+fn redo_together(state: &mut StoreState, frames: &[RedoFrame<'_>], already_maybe: Lsn) -> Result<(), RedoError> {
     let mut plans = Vec::with_capacity(frames.len());
     let mut unfit = Ok(());
     for (frame, replayed) in frames.iter().enumerate() {
-        match StoredPlan::decode(replayed.body) {
+        match PlanRecord::decode(replayed.body) {
             Ok(plan) => plans.push(plan),
             // The plans before it come first: the first that makes no sense is the one that is told.
-            Err(problem) => {
-                unfit = Err(Unfit { frame, problem });
+            Err(error) => {
+                unfit = Err(RedoError { frame, problem: error.into() });
                 break;
             }
         }
     }
-    let order_ids: Vec<_> = plans.iter().filter_map(StoredPlan::order_id).collect();
+    let order_ids: Vec<_> = plans.iter().filter_map(PlanRecord::order_id).collect();
     state.orders.fetch(&order_ids);
     for (frame, (replayed, plan)) in frames.iter().zip(&plans).enumerate() {
-        state.replay(replayed.lsn, plan, already_maybe).map_err(|problem| Unfit { frame, problem })?;
+        let redone = state.redo(replayed.lsn, plan, already_maybe);
+        redone.map_err(|problem| RedoError { frame, problem: problem.into() })?;
     }
     unfit
 }
 
+impl From<PlanRecordError> for RedoProblem {
+    fn from(error: PlanRecordError) -> Self {
+        match error {
+            PlanRecordError::Damaged(_) => Self::Unfit(error.to_string()),
+            PlanRecordError::Version(_) => Self::Version(error.to_string()),
+        }
+    }
+}
+
 /// The highest LSN that a sink has seen: it had been durable.
-fn proven_by(sinks: &[SinkPosition]) -> Lsn {
+fn must_reach_by(sinks: &[SinkPosition]) -> Lsn {
     sinks.iter().map(|sink| sink.position.lsn).max().unwrap_or_default()
 }
 
@@ -132,14 +144,14 @@ pub fn inspect_positions(
     sinks.iter().try_for_each(|sink| check_position(&files, sink))
 }
 
-fn check_position(files: &JournalFiles, sink: &SinkPosition) -> Result<(), RecoveryError> {
+fn check_position(files: &JournalHandle, sink: &SinkPosition) -> Result<(), RecoveryError> {
     let durable_sequence = Arc::new(DurableSequence::new(sink.position.sequence));
     match JournalOutbox::open(files.clone(), durable_sequence, sink.position) {
         Ok(_) => Ok(()),
-        Err(OutboxError::Damaged(problem)) => {
-            Err(RecoveryError::Damaged { path: sink.path.clone(), offset: 0, problem })
+        Err(error @ (FeedError::Damaged(_) | FeedError::NotHeld { .. })) => {
+            Err(RecoveryError::Damaged { path: sink.path.clone(), offset: 0, problem: error.to_string() })
         }
-        Err(OutboxError::Io(source)) => {
+        Err(FeedError::Io(source)) => {
             Err(RecoveryError::Io { operation: "reading the plan that is named by", path: sink.path.clone(), source })
         }
     }
@@ -152,13 +164,13 @@ fn check_position(files: &JournalFiles, sink: &SinkPosition) -> Result<(), Recov
 pub fn inspect_store(
     storage: &dyn Storage,
     store_id: StoreId,
-    proven: Lsn,
+    must_reach: Lsn,
 ) -> Result<(StoreState, OpenReport), OpenError> {
     let loaded = load(storage, store_id, 0)?;
-    let span = Span { from: loaded.covered, proven: proven.max(loaded.proven) };
+    let range = RedoRange { after: loaded.covered, must_reach: must_reach.max(loaded.must_reach) };
     let (mut state, already_maybe) = (loaded.state, loaded.required);
-    let replay: &mut Replay<'_> = &mut |frames| replay_together(&mut state, frames, already_maybe);
-    let recovered = inspect(storage, store_id, span, replay)?;
+    let redo: &mut Redo<'_> = &mut |frames| redo_together(&mut state, frames, already_maybe);
+    let recovered = inspect(storage, store_id, range, redo)?;
     let report = OpenReport { journal: recovered, checkpoint_lsn: loaded.covered, damaged_checkpoints: loaded.damaged };
     Ok((state, report))
 }

@@ -7,19 +7,29 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::contracts::{OrderNotFound, OrderRepository, OrderUpdate};
-use crate::domain::{Order, OrderId, OrderState};
+use super::outbox_muts;
+use crate::contracts::{Lsn, Mutation, OrderNotFound, OrderRepository, OrderUpdate};
+use crate::domain::{Field, Order, OrderId, OrderState, Timestamp};
 
 /// All orders.
 ///
 /// Rows are never removed, so a row's number is its name for ever. They lie in chunks that are never moved, and the
 /// index is split into many small tables: nothing here ever pauses to copy everything because it has grown.
 #[derive(Debug)]
-pub struct OrderRepo {
-    chunks: Vec<Vec<OrderState>>,
+pub struct OrderTable {
+    chunks: Vec<Vec<OrderRow>>,
     /// Rows by the hash of the order's id. A seeded hash: clients choose ids.
     index: Vec<HashTable<IndexEntry>>,
     hasher: RandomState,
+}
+
+/// An order, and the last plan that changed it: from there a chain of plans leads back to its first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderRow {
+    /// The order.
+    pub state: OrderState,
+    /// The last plan that changed it.
+    pub last_lsn: Lsn,
 }
 
 /// A row's number with half of its id's hash: a table grows, and most strangers are turned away, without a look at
@@ -68,23 +78,53 @@ pub(super) enum InsertError {
 #[derive(Debug)]
 pub(super) enum Undo {
     Remove(OrderId),
-    Restore(u32, OrderState),
+    Restore(u32, OrderRow),
 }
 
-impl Default for OrderRepo {
+impl Default for OrderTable {
     fn default() -> Self {
         let index = (0..INDEX_TABLES).map(|_| HashTable::new()).collect();
         Self { chunks: Vec::new(), index, hasher: RandomState::default() }
     }
 }
 
-impl OrderRepository for OrderRepo {
+impl OrderRepository for OrderTable {
     fn retrieve(&self, order_id: OrderId) -> Result<Order, OrderNotFound> {
-        self.find(order_id).map(|(_, state)| Order::rehydrate(*state)).ok_or(OrderNotFound(order_id))
+        self.find(order_id).map(|(_, row)| Order::rehydrate(row.state)).ok_or(OrderNotFound(order_id))
+    }
+
+    fn update_mut(&self, order: &Order) -> Option<Mutation> {
+        update_mut(order)
+    }
+
+    fn outbox_muts(&self, order: &mut Order) -> Vec<Mutation> {
+        outbox_muts(order)
     }
 }
 
-impl OrderRepo {
+/// The mutation that stores an order's changed fields and only those; none if nothing changed.
+pub fn update_mut(order: &Order) -> Option<Mutation> {
+    let (state, changes) = (order.state(), order.changes());
+    if !changes.any() {
+        return None;
+    }
+    if changes.is_changed(Field::PlacedAt) {
+        return Some(Mutation::InsertOrder(*state));
+    }
+    let time = |field, time: Option<Timestamp>| time.filter(|_| changes.is_changed(field));
+    Some(Mutation::UpdateOrder(OrderUpdate {
+        order_id: state.order_id,
+        from_version: order.stored_version(),
+        version: state.version,
+        customer_id: changes.is_changed(Field::CustomerId).then_some(state.customer_id),
+        total_amount: changes.is_changed(Field::TotalAmount).then_some(state.total_amount),
+        status: changes.is_changed(Field::Status).then_some(state.status),
+        completed_at: time(Field::CompletedAt, state.completed_at),
+        cancelled_at: time(Field::CancelledAt, state.cancelled_at),
+    }))
+}
+
+impl OrderTable {
     /// How many orders there are.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -93,7 +133,7 @@ impl OrderRepo {
 
     /// An order and the number of its row.
     #[must_use]
-    pub fn find(&self, order_id: OrderId) -> Option<(u32, &OrderState)> {
+    pub fn find(&self, order_id: OrderId) -> Option<(u32, &OrderRow)> {
         let slot = Slot::of(self.hasher.hash_one(order_id));
         let table = self.index.get(slot.table)?;
         let entry = table.find(table_hash(slot.half_hash), |entry| is_row_of(&self.chunks, entry, slot, order_id))?;
@@ -114,25 +154,26 @@ impl OrderRepo {
             }
             let states = rows.into_iter().flatten().filter_map(|row| self.row(row));
             // Both ends of a row are read, because it may lie in two lines of the cache.
-            let sum = states.fold(0_u32, |sum, state| sum ^ state.version ^ u32::from(state.cancelled_at.is_some()));
+            let ends = |row: &OrderRow| row.state.version ^ u32::from(row.last_lsn == Lsn::ZERO);
+            let sum = states.fold(0_u32, |sum, row| sum ^ ends(row));
             black_box(sum);
         }
     }
 
     /// The order in a row.
     #[must_use]
-    pub fn row(&self, row: u32) -> Option<&OrderState> {
+    pub fn row(&self, row: u32) -> Option<&OrderRow> {
         row_at(&self.chunks, row)
     }
 
     /// At most `count` rows, from row `from` on.
-    pub fn rows(&self, from: usize, count: usize) -> impl Iterator<Item = &OrderState> {
+    pub fn rows(&self, from: usize, count: usize) -> impl Iterator<Item = &OrderRow> {
         let skipped = from / CHUNK_ROWS;
         self.chunks.iter().skip(skipped).flatten().skip(from % CHUNK_ROWS).take(count)
     }
 
     /// Adds an order whose id is not there yet.
-    pub(super) fn insert(&mut self, state: OrderState) -> Result<(u32, Undo), InsertError> {
+    pub(super) fn insert(&mut self, state: OrderState, lsn: Lsn) -> Result<(u32, Undo), InsertError> {
         let row = u32::try_from(self.count()).map_err(|_| InsertError::TooMany)?;
         let slot = Slot::of(self.hasher.hash_one(state.order_id));
         let chunks = &self.chunks;
@@ -142,7 +183,7 @@ impl OrderRepo {
             Entry::Occupied(there) => return Err(InsertError::Exists(there.get().row)),
             Entry::Vacant(place) => place.insert(IndexEntry { row, half_hash: slot.half_hash }),
         };
-        push_row(&mut self.chunks, state);
+        push_row(&mut self.chunks, OrderRow { state, last_lsn: lsn });
         Ok((row, Undo::Remove(state.order_id)))
     }
 
@@ -153,17 +194,15 @@ impl OrderRepo {
     }
 
     /// Applies an update to the version that it was made for.
-    pub(super) fn update(&mut self, update: &OrderUpdate) -> Result<(u32, Undo), String> {
+    pub(super) fn update(&mut self, update: &OrderUpdate, lsn: Lsn) -> Result<(u32, Undo), String> {
         let order_id = update.order_id;
         let Some((row, before)) = self.find(order_id) else { return Err(format!("there is no order {order_id}")) };
         let before = *before;
-        let Some(after) = update.applied_to(&before) else {
-            return Err(format!(
-                "order {order_id} has version {}, not the one before {}",
-                before.version, update.version
-            ));
+        let Some(after) = update.applied_to(&before.state) else {
+            let (version, from) = (before.state.version, update.from_version);
+            return Err(format!("order {order_id} has version {version}, and the update was made from {from}"));
         };
-        self.set_row(row, after);
+        self.set_row(row, OrderRow { state: after, last_lsn: lsn });
         Ok((row, Undo::Restore(row, before)))
     }
 
@@ -189,7 +228,7 @@ impl OrderRepo {
         }
     }
 
-    fn set_row(&mut self, row: u32, state: OrderState) {
+    fn set_row(&mut self, row: u32, state: OrderRow) {
         let row = row as usize;
         let place = self.chunks.get_mut(row / CHUNK_ROWS).and_then(|chunk| chunk.get_mut(row % CHUNK_ROWS));
         if let Some(place) = place {
@@ -198,32 +237,32 @@ impl OrderRepo {
     }
 }
 
-/// Orders on their way into a repository; see [`OrderRepo::loader`].
+/// Orders on their way into a repository; see [`OrderTable::loader`].
 pub(super) struct OrderLoader {
-    repo: OrderRepo,
+    repo: OrderTable,
     /// What each table of the index will hold.
     waiting: Vec<Vec<IndexEntry>>,
 }
 
 impl OrderLoader {
     /// Takes the next order.
-    pub(super) fn push(&mut self, state: OrderState) -> Result<(), InsertError> {
+    pub(super) fn push(&mut self, order: OrderRow) -> Result<(), InsertError> {
         let row = u32::try_from(self.repo.count()).map_err(|_| InsertError::TooMany)?;
-        let slot = Slot::of(self.repo.hasher.hash_one(state.order_id));
+        let slot = Slot::of(self.repo.hasher.hash_one(order.state.order_id));
         let waiting = self.waiting.get_mut(slot.table).ok_or(InsertError::TooMany)?;
         waiting.push(IndexEntry { row, half_hash: slot.half_hash });
-        push_row(&mut self.repo.chunks, state);
+        push_row(&mut self.repo.chunks, order);
         Ok(())
     }
 
     /// Builds the index, and refuses orders of which there are two.
-    pub(super) fn finish(self) -> Result<OrderRepo, InsertError> {
+    pub(super) fn finish(self) -> Result<OrderTable, InsertError> {
         let Self { mut repo, waiting } = self;
         let chunks = &repo.chunks;
         for (table, entries) in repo.index.iter_mut().zip(waiting) {
             table.reserve(entries.len(), |entry| table_hash(entry.half_hash));
             for new in entries {
-                let order_id = |entry: &IndexEntry| row_at(chunks, entry.row).map(|state| state.order_id);
+                let order_id = |entry: &IndexEntry| row_at(chunks, entry.row).map(|row| row.state.order_id);
                 let is_it = |entry: &IndexEntry| entry.half_hash == new.half_hash && order_id(entry) == order_id(&new);
                 match table.entry(table_hash(new.half_hash), is_it, |entry| table_hash(entry.half_hash)) {
                     Entry::Occupied(there) => return Err(InsertError::Exists(there.get().row)),
@@ -235,7 +274,7 @@ impl OrderLoader {
     }
 }
 
-fn push_row(chunks: &mut Vec<Vec<OrderState>>, state: OrderState) {
+fn push_row(chunks: &mut Vec<Vec<OrderRow>>, state: OrderRow) {
     match chunks.last_mut().filter(|last| last.len() < CHUNK_ROWS) {
         Some(last) => last.push(state),
         None => {
@@ -246,13 +285,13 @@ fn push_row(chunks: &mut Vec<Vec<OrderState>>, state: OrderState) {
     }
 }
 
-fn row_at(chunks: &[Vec<OrderState>], row: u32) -> Option<&OrderState> {
+fn row_at(chunks: &[Vec<OrderRow>], row: u32) -> Option<&OrderRow> {
     let row = row as usize;
     chunks.get(row / CHUNK_ROWS)?.get(row % CHUNK_ROWS)
 }
 
-fn is_row_of(chunks: &[Vec<OrderState>], entry: &IndexEntry, slot: Slot, order_id: OrderId) -> bool {
-    entry.half_hash == slot.half_hash && row_at(chunks, entry.row).is_some_and(|state| state.order_id == order_id)
+fn is_row_of(chunks: &[Vec<OrderRow>], entry: &IndexEntry, slot: Slot, order_id: OrderId) -> bool {
+    entry.half_hash == slot.half_hash && row_at(chunks, entry.row).is_some_and(|row| row.state.order_id == order_id)
 }
 
 #[cfg(test)]
@@ -267,9 +306,14 @@ mod tests {
         *Order::place(OrderId::new(Uuid::from_u128(id)), CustomerId::new(Uuid::nil()), Cents::MAX, now).state()
     }
 
+    fn row(id: u128) -> OrderRow {
+        OrderRow { state: state(id), last_lsn: Lsn(1) }
+    }
+
     fn completion(of: &OrderState) -> OrderUpdate {
         OrderUpdate {
             order_id: of.order_id,
+            from_version: of.version,
             version: of.version + 1,
             customer_id: None,
             total_amount: None,
@@ -281,73 +325,73 @@ mod tests {
 
     #[test]
     fn every_order_is_found_in_its_row_however_many_there_are() {
-        let mut repo = OrderRepo::default();
+        let mut repo = OrderTable::default();
         for id in 0..10_000_u128 {
-            assert_eq!(repo.insert(state(id)).unwrap().0 as u128, id);
+            assert_eq!(repo.insert(state(id), Lsn(1)).unwrap().0 as u128, id);
         }
         for id in 0..10_000_u128 {
             let (row, found) = repo.find(state(id).order_id).unwrap();
-            assert_eq!((u128::from(row), *found), (id, state(id)));
+            assert_eq!((u128::from(row), found.state), (id, state(id)));
         }
         assert_eq!((repo.count(), repo.find(state(10_000).order_id)), (10_000, None));
         let rows: Vec<_> = repo.rows(4_090, 10).copied().collect();
-        assert_eq!(rows, (4_090..4_100).map(state).collect::<Vec<_>>());
+        assert_eq!(rows, (4_090..4_100).map(row).collect::<Vec<_>>());
     }
 
     #[test]
     fn orders_that_are_loaded_together_are_the_same_as_orders_that_came_one_by_one() {
-        let (mut loader, mut one_by_one) = (OrderRepo::loader(), OrderRepo::default());
+        let (mut loader, mut per_frame) = (OrderTable::loader(), OrderTable::default());
         for id in 0..10_000_u128 {
-            loader.push(state(id)).unwrap();
-            one_by_one.insert(state(id)).unwrap();
+            loader.push(row(id)).unwrap();
+            per_frame.insert(state(id), Lsn(1)).unwrap();
         }
         let mut loaded = loader.finish().unwrap();
         for id in 0..10_000_u128 {
-            assert_eq!(loaded.find(state(id).order_id), one_by_one.find(state(id).order_id));
+            assert_eq!(loaded.find(state(id).order_id), per_frame.find(state(id).order_id));
         }
         assert_eq!((loaded.count(), loaded.find(state(10_000).order_id)), (10_000, None));
-        assert_eq!(loaded.insert(state(10_000)).unwrap().0, 10_000);
-        assert_eq!(loaded.insert(state(7)).unwrap_err(), InsertError::Exists(7));
+        assert_eq!(loaded.insert(state(10_000), Lsn(1)).unwrap().0, 10_000);
+        assert_eq!(loaded.insert(state(7), Lsn(1)).unwrap_err(), InsertError::Exists(7));
     }
 
     #[test]
     fn two_orders_of_one_id_are_not_loaded() {
-        let mut loader = OrderRepo::loader();
+        let mut loader = OrderTable::loader();
         for id in [1, 2, 1] {
-            loader.push(state(id)).unwrap();
+            loader.push(row(id)).unwrap();
         }
         assert_eq!(loader.finish().unwrap_err(), InsertError::Exists(0));
     }
 
     #[test]
     fn an_update_fits_one_version_only() {
-        let mut repo = OrderRepo::default();
+        let mut repo = OrderTable::default();
         let order = state(1);
-        repo.insert(order).unwrap();
+        repo.insert(order, Lsn(1)).unwrap();
         let update = completion(&order);
-        repo.update(&update).unwrap();
-        assert_eq!(repo.find(order.order_id).unwrap().1.status, OrderStatus::Completed);
-        assert!(repo.update(&update).is_err());
-        assert!(repo.update(&completion(&state(2))).is_err());
+        repo.update(&update, Lsn(2)).unwrap();
+        assert_eq!(repo.find(order.order_id).unwrap().1.state.status, OrderStatus::Completed);
+        assert!(repo.update(&update, Lsn(2)).is_err());
+        assert!(repo.update(&completion(&state(2)), Lsn(2)).is_err());
     }
 
     #[test]
     fn what_is_taken_back_was_never_there() {
-        let mut repo = OrderRepo::default();
+        let mut repo = OrderTable::default();
         for id in 0..4_095 {
-            repo.insert(state(id)).unwrap();
+            repo.insert(state(id), Lsn(1)).unwrap();
         }
         let mut undo = Vec::new();
         for id in 4_095..4_100 {
-            undo.push(repo.insert(state(id)).unwrap().1);
+            undo.push(repo.insert(state(id), Lsn(1)).unwrap().1);
         }
-        undo.push(repo.update(&completion(&state(4_099))).unwrap().1);
-        undo.push(repo.update(&completion(&state(7))).unwrap().1);
+        undo.push(repo.update(&completion(&state(4_099)), Lsn(2)).unwrap().1);
+        undo.push(repo.update(&completion(&state(7)), Lsn(2)).unwrap().1);
         while let Some(last) = undo.pop() {
             repo.undo(last);
         }
         assert_eq!((repo.count(), repo.find(state(4_095).order_id)), (4_095, None));
-        assert_eq!(*repo.find(state(7).order_id).unwrap().1, state(7));
-        assert_eq!(repo.insert(state(9_999)).unwrap().0, 4_095);
+        assert_eq!(*repo.find(state(7).order_id).unwrap().1, row(7));
+        assert_eq!(repo.insert(state(9_999), Lsn(1)).unwrap().0, 4_095);
     }
 }

@@ -3,11 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::StoredPlan;
-use crate::contracts::{
-    Lsn, Mutation, OutboxEntry, OutboxError, OutboxPosition, OutboxReader, PublishedEvent, Sequence,
-};
-use crate::journal::{JournalFiles, JournalReader};
+use super::{PlanRecord, PlanRecordError};
+use crate::contracts::{EventFeed, FeedError, FeedPosition, Lsn, Mutation, OutboxEntry, PublishedEvent, Sequence};
+use crate::domain::{Order, RaisedEvent};
+use crate::journal::{JournalHandle, JournalReader};
+
+/// One outbox entry for each event that the order raised, oldest first. The order gives its events up: they are stored
+/// with this plan, and with no other.
+pub fn outbox_muts(order: &mut Order) -> Vec<Mutation> {
+    order.take_events().into_iter().map(|raised| Mutation::InsertOutbox(raised.into())).collect()
+}
+
+impl From<RaisedEvent> for OutboxEntry {
+    fn from(raised: RaisedEvent) -> Self {
+        Self { id: raised.id, order_version: raised.order_version, event: raised.event, context: None }
+    }
+}
 
 /// The number of the last durable event: written by the store after each commit, read by the relay.
 #[derive(Debug)]
@@ -24,7 +35,7 @@ impl DurableSequence {
         self.0.store(sequence.0, Ordering::Relaxed);
     }
 
-    fn get(&self) -> Sequence {
+    pub(super) fn get(&self) -> Sequence {
         Sequence(self.0.load(Ordering::Relaxed))
     }
 }
@@ -33,9 +44,11 @@ impl DurableSequence {
 pub struct JournalOutbox {
     reader: JournalReader,
     durable_sequence: Arc<DurableSequence>,
-    position: OutboxPosition,
+    position: FeedPosition,
     /// The source of the last event; most events have the same, and share it.
     source: Arc<str>,
+    /// The position may be inside a plan: the events before it are passed over.
+    inside_plan: bool,
 }
 
 impl JournalOutbox {
@@ -44,23 +57,23 @@ impl JournalOutbox {
     /// # Errors
     /// The plan at that position is missing, or is another than it was.
     pub fn open(
-        files: JournalFiles,
+        files: JournalHandle,
         durable_sequence: Arc<DurableSequence>,
-        position: OutboxPosition,
-    ) -> Result<Self, OutboxError> {
+        position: FeedPosition,
+    ) -> Result<Self, FeedError> {
         let oldest = files.index.oldest().unwrap_or_default();
         let durable_lsn = files.index.durable_lsn();
         let cursor_lsn = position.lsn;
         if cursor_lsn > durable_lsn {
             let problem = format!("the cursor stands at LSN {cursor_lsn}, but the journal ends at {durable_lsn}");
-            return Err(OutboxError::Damaged(problem));
+            return Err(FeedError::Damaged(problem));
         }
         if cursor_lsn.next() < oldest {
             let problem = format!("the cursor stands at LSN {cursor_lsn}, but the journal begins at {oldest}");
-            return Err(OutboxError::Damaged(problem));
+            return Err(FeedError::Damaged(problem));
         }
         let reader = JournalReader::new(files, cursor_lsn.next());
-        let mut outbox = Self { reader, durable_sequence, position, source: Arc::from("") };
+        let mut outbox = Self { reader, durable_sequence, position, source: Arc::from(""), inside_plan: false };
         // The plan at the cursor is read again where it is still there, to see that it is the one that was delivered.
         if cursor_lsn >= oldest && cursor_lsn > Lsn::ZERO {
             outbox.reader.jump_to(cursor_lsn, position.segment, position.offset)?;
@@ -69,96 +82,107 @@ impl JournalOutbox {
         Ok(outbox)
     }
 
+    /// Goes on after the event `after`, with the plan `lsn`, which holds the next one.
+    pub(super) fn open_before(
+        files: JournalHandle,
+        durable_sequence: Arc<DurableSequence>,
+        after: Sequence,
+        lsn: Lsn,
+    ) -> Result<Self, FeedError> {
+        let mut reader = JournalReader::new(files, lsn);
+        reader.seek(lsn)?;
+        let position = FeedPosition { sequence: after, lsn: Lsn(lsn.0.saturating_sub(1)), ..FeedPosition::START };
+        Ok(Self { reader, durable_sequence, position, source: Arc::from(""), inside_plan: true })
+    }
+
     /// The position before the first event that the journal still holds.
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn beginning(files: JournalFiles, last_sequence: Sequence) -> Result<OutboxPosition, OutboxError> {
+    pub fn beginning(files: JournalHandle, last_sequence: Sequence) -> Result<FeedPosition, FeedError> {
         let oldest = files.index.oldest().unwrap_or_default();
         let mut reader = JournalReader::new(files, oldest);
         let before = Lsn(oldest.0.saturating_sub(1));
         let sequence = match reader.next_frame()? {
             None => last_sequence,
             Some(frame) => {
-                let plan = StoredPlan::decode(frame.body).map_err(OutboxError::Damaged)?;
+                let plan = PlanRecord::decode(frame.body).map_err(|error| feed_error(frame.lsn, &error))?;
                 Sequence(plan.first_sequence.0.saturating_sub(1))
             }
         };
-        Ok(OutboxPosition { sequence, lsn: before, ..OutboxPosition::START })
+        Ok(FeedPosition { sequence, lsn: before, ..FeedPosition::START })
     }
 
     /// The position behind everything that is durable now.
     #[must_use]
-    pub fn end(files: &JournalFiles, last_sequence: Sequence) -> OutboxPosition {
-        OutboxPosition { sequence: last_sequence, lsn: files.index.durable_lsn(), ..OutboxPosition::START }
+    pub fn end(files: &JournalHandle, last_sequence: Sequence) -> FeedPosition {
+        FeedPosition { sequence: last_sequence, lsn: files.index.durable_lsn(), ..FeedPosition::START }
     }
 
-    fn check_plan_at_cursor(&mut self) -> Result<(), OutboxError> {
+    fn check_plan_at_cursor(&mut self) -> Result<(), FeedError> {
         let expected = self.position;
         let Some(frame) = self.reader.next_frame()? else {
-            return Err(OutboxError::Damaged(format!("LSN {} cannot be read", expected.lsn)));
+            return Err(FeedError::Damaged(format!("LSN {} cannot be read", expected.lsn)));
         };
         let same = expected.body_crc == 0 || frame.body_crc == expected.body_crc;
-        let plan = StoredPlan::decode(frame.body).map_err(OutboxError::Damaged)?;
-        let entries = outbox_entries(&plan).count() as u64;
+        let plan = PlanRecord::decode(frame.body).map_err(|error| feed_error(frame.lsn, &error))?;
+        let entries = plan.events_count();
         // A cursor stands behind whole plans.
         if same && plan.first_sequence.plus(entries) == expected.sequence.next() {
             return Ok(());
         }
         let (lsn, sequence) = (expected.lsn, expected.sequence);
-        Err(OutboxError::Damaged(format!(
-            "the cursor says that LSN {lsn} holds event {sequence}; the journal does not"
-        )))
+        Err(FeedError::Damaged(format!("the cursor says that LSN {lsn} holds event {sequence}; the journal does not")))
     }
 }
 
-fn outbox_entries<'a>(plan: &'a StoredPlan<'_>) -> impl Iterator<Item = &'a OutboxEntry> {
-    plan.mutations.iter().filter_map(|mutation| match mutation {
-        Mutation::InsertOutbox(entry) => Some(entry),
-        Mutation::InsertOrder(_) | Mutation::UpdateOrder(_) | Mutation::InsertCommand(_) => None,
-    })
+pub(super) fn feed_error(lsn: Lsn, error: &PlanRecordError) -> FeedError {
+    FeedError::Damaged(format!("LSN {lsn}: {error}"))
 }
 
 /// The events of a stored plan, numbered.
-pub fn published(plan: StoredPlan<'_>, source: &Arc<str>) -> impl Iterator<Item = PublishedEvent> {
-    let mut sequence = plan.first_sequence;
-    plan.mutations.into_iter().filter_map(move |mutation| match mutation {
-        Mutation::InsertOutbox(entry) => {
-            let event = PublishedEvent { sequence, entry, source: Arc::clone(source) };
-            sequence = sequence.next();
-            Some(event)
-        }
-        Mutation::InsertOrder(_) | Mutation::UpdateOrder(_) | Mutation::InsertCommand(_) => None,
+pub fn published(plan: PlanRecord<'_>, source: &Arc<str>) -> impl Iterator<Item = PublishedEvent> {
+    let PlanRecord { first_sequence, epoch, mutations, .. } = plan;
+    let entries = mutations.into_iter().filter_map(|mutation| match mutation {
+        Mutation::InsertOutbox(entry) => Some(entry),
+        Mutation::InsertOrder(_) | Mutation::UpdateOrder(_) | Mutation::InsertCommand(_) | Mutation::Decide(_) => None,
+    });
+    (first_sequence.0..).map(Sequence).zip(entries).map(move |(sequence, entry)| {
+        let source = Arc::clone(source);
+        PublishedEvent { sequence, entry, source, epoch }
     })
 }
 
-impl OutboxReader for JournalOutbox {
-    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), OutboxError> {
+impl EventFeed for JournalOutbox {
+    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), FeedError> {
         let full = batch.len().saturating_add(events_max);
         while batch.len() < full {
             let Some(frame) = self.reader.next_frame()? else { break };
-            let plan = StoredPlan::decode(frame.body)
-                .map_err(|problem| OutboxError::Damaged(format!("LSN {}: {problem}", frame.lsn)))?;
+            let plan = PlanRecord::decode(frame.body).map_err(|error| feed_error(frame.lsn, &error))?;
             if plan.source != &*self.source {
                 self.source = Arc::from(plan.source);
             }
             let (lsn, body_crc, segment, offset) = (frame.lsn, frame.body_crc, frame.segment, frame.offset);
-            // A plan is read whole: its events, today one, lie in one batch.
+            // A plan is read whole: its events lie in one batch.
             for event in published(plan, &self.source) {
                 let sequence = event.sequence;
+                if self.inside_plan && sequence <= self.position.sequence {
+                    continue;
+                }
+                self.inside_plan = false;
                 if sequence != self.position.sequence.next() {
                     let expected = self.position.sequence.next();
                     let problem = format!("LSN {lsn} holds event {sequence} where {expected} was due");
-                    return Err(OutboxError::Damaged(problem));
+                    return Err(FeedError::Damaged(problem));
                 }
-                self.position = OutboxPosition { sequence, lsn, body_crc, segment, offset };
+                self.position = FeedPosition { sequence, lsn, body_crc, segment, offset };
                 batch.push(event);
             }
         }
         Ok(())
     }
 
-    fn position(&self) -> OutboxPosition {
+    fn position(&self) -> FeedPosition {
         self.position
     }
 

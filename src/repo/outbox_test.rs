@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{DurableSequence, JournalOutbox, Store, published};
-use crate::contracts::{Lsn, OutboxError, OutboxPosition, OutboxReader, Sequence, Storage};
+use crate::contracts::{EventFeed, FeedError, FeedPosition, Lsn, Sequence, Storage};
 use crate::executor::Executor;
 use crate::fuzzing::base::{STORE_ID, executor, open, submission};
 use crate::fuzzing::memory::Memory;
-use crate::journal::{JournalFiles, create_store, segment_path};
-use crate::repo::StoredPlan;
+use crate::journal::{JournalHandle, create_store, segment_path};
+use crate::repo::PlanRecord;
 
 /// A store in which every plan has a segment of its own, and an event.
 struct Outbox {
@@ -28,18 +28,18 @@ impl Outbox {
         Self { memory, executor }
     }
 
-    fn files(&self) -> JournalFiles {
+    fn files(&self) -> JournalHandle {
         let index = Arc::clone(self.executor.store().journal().index());
-        JournalFiles { storage: Arc::new(self.memory.clone()), index, store_id: STORE_ID }
+        JournalHandle { storage: Arc::new(self.memory.clone()), index, store_id: STORE_ID }
     }
 
-    fn open_at(&self, position: OutboxPosition) -> Result<JournalOutbox, OutboxError> {
+    fn open_at(&self, position: FeedPosition) -> Result<JournalOutbox, FeedError> {
         JournalOutbox::open(self.files(), Arc::clone(self.executor.store().durable_sequence()), position)
     }
 
     /// The positions behind each event.
-    fn positions(&self) -> Vec<OutboxPosition> {
-        let mut outbox = self.open_at(OutboxPosition::START).unwrap();
+    fn positions(&self) -> Vec<FeedPosition> {
+        let mut outbox = self.open_at(FeedPosition::START).unwrap();
         let mut positions = vec![outbox.position()];
         // As many as there may be, and not without an end.
         for _ in 0..100 {
@@ -60,11 +60,12 @@ impl Outbox {
     }
 
     #[track_caller]
-    fn refused(&self, position: OutboxPosition) -> String {
+    fn refused(&self, position: FeedPosition) -> String {
         match self.open_at(position) {
-            Err(OutboxError::Damaged(problem)) => problem,
-            Err(OutboxError::Io(error)) => panic!("{error}"),
+            Err(FeedError::Damaged(problem)) => problem,
+            Err(FeedError::Io(error)) => panic!("{error}"),
             Ok(_) => panic!("it opens"),
+            Err(error @ FeedError::NotHeld { .. }) => panic!("{error}"),
         }
     }
 }
@@ -104,7 +105,7 @@ fn reading_goes_on_behind_every_position_that_was_one() {
 fn a_position_that_the_journal_does_not_reach_back_or_forward_to_is_refused() {
     let outbox = Outbox::of(9);
     let positions = outbox.positions();
-    let ahead = OutboxPosition { sequence: Sequence(10), lsn: Lsn(10), ..positions[9] };
+    let ahead = FeedPosition { sequence: Sequence(10), lsn: Lsn(10), ..positions[9] };
     assert_eq!(outbox.refused(ahead), "the cursor stands at LSN 10, but the journal ends at 9");
     outbox.forget_before(5);
     for (behind, position) in (0..).zip(&positions) {
@@ -124,36 +125,36 @@ fn a_position_of_another_history_is_refused() {
     let outbox = Outbox::of(9);
     let sound = outbox.positions()[5];
     for other in [
-        OutboxPosition { body_crc: sound.body_crc ^ 1, ..sound },
-        OutboxPosition { sequence: Sequence(4), ..sound },
-        OutboxPosition { sequence: Sequence(6), ..sound },
-        OutboxPosition { sequence: Sequence(6), body_crc: 0, ..sound },
+        FeedPosition { body_crc: sound.body_crc ^ 1, ..sound },
+        FeedPosition { sequence: Sequence(4), ..sound },
+        FeedPosition { sequence: Sequence(6), ..sound },
+        FeedPosition { sequence: Sequence(6), body_crc: 0, ..sound },
     ] {
         let (lsn, sequence) = (other.lsn, other.sequence);
         let problem = format!("the cursor says that LSN {lsn} holds event {sequence}; the journal does not");
         assert_eq!(outbox.refused(other), problem);
     }
     // Where a sink began at the end of the journal, there was no plan to take the checksum of.
-    outbox.open_at(OutboxPosition { body_crc: 0, ..sound }).unwrap();
+    outbox.open_at(FeedPosition { body_crc: 0, ..sound }).unwrap();
     // The place is a hint and nothing else.
-    outbox.open_at(OutboxPosition { segment: Lsn(3), offset: 7, ..sound }).unwrap();
+    outbox.open_at(FeedPosition { segment: Lsn(3), offset: 7, ..sound }).unwrap();
 }
 
 #[test]
 fn a_new_sink_begins_with_what_is_there_or_behind_all_of_it() {
     let empty = Outbox::of(0);
     let start = JournalOutbox::beginning(empty.files(), Sequence::ZERO).unwrap();
-    assert_eq!(start, OutboxPosition::START);
+    assert_eq!(start, FeedPosition::START);
     let outbox = Outbox::of(9);
     for oldest in [1, 5] {
         outbox.forget_before(oldest);
         let start = JournalOutbox::beginning(outbox.files(), Sequence(9)).unwrap();
-        let before = OutboxPosition { sequence: Sequence(oldest - 1), lsn: Lsn(oldest - 1), ..OutboxPosition::START };
+        let before = FeedPosition { sequence: Sequence(oldest - 1), lsn: Lsn(oldest - 1), ..FeedPosition::START };
         assert_eq!(start, before);
         assert_eq!(rest(&mut outbox.open_at(start).unwrap())[0], oldest);
     }
     let end = JournalOutbox::end(&outbox.files(), Sequence(9));
-    assert_eq!(end, OutboxPosition { sequence: Sequence(9), lsn: Lsn(9), ..OutboxPosition::START });
+    assert_eq!(end, FeedPosition { sequence: Sequence(9), lsn: Lsn(9), ..FeedPosition::START });
     assert_eq!(rest(&mut outbox.open_at(end).unwrap()), [0; 0]);
 }
 
@@ -163,7 +164,7 @@ fn a_gap_in_the_numbers_is_damage() {
     // A reader that believes to stand elsewhere, at a place where there is nothing to check it against.
     outbox.forget_before(5);
     let mut astray =
-        outbox.open_at(OutboxPosition { sequence: Sequence(3), lsn: Lsn(4), ..OutboxPosition::START }).unwrap();
+        outbox.open_at(FeedPosition { sequence: Sequence(3), lsn: Lsn(4), ..FeedPosition::START }).unwrap();
     let error = astray.read(10, &mut Vec::new()).unwrap_err().to_string();
     assert_eq!(error, "LSN 5 holds event 5 where 4 was due");
 }
@@ -172,13 +173,13 @@ fn a_gap_in_the_numbers_is_damage() {
 fn an_event_keeps_its_number_and_the_source_that_it_was_stored_with() {
     let bodies = &crate::fuzzing::base::base().bodies;
     for (plan, body) in (1..).zip(bodies) {
-        let stored = StoredPlan::decode(body).unwrap();
+        let stored = PlanRecord::decode(body).unwrap();
         let events: Vec<_> = published(stored, &Arc::from("/elsewhere")).collect();
         assert_eq!((events.len(), events[0].sequence, &*events[0].source), (1, Sequence(plan), "/elsewhere"));
     }
     let outbox = Outbox::of(3);
     let mut events = Vec::new();
-    outbox.open_at(OutboxPosition::START).unwrap().read(9, &mut events).unwrap();
+    outbox.open_at(FeedPosition::START).unwrap().read(9, &mut events).unwrap();
     assert!(events.iter().all(|event| &*event.source == "/orderd"));
     assert!(Arc::ptr_eq(&events[0].source, &events[2].source), "it is shared");
 }
@@ -196,7 +197,7 @@ fn a_start_refuses_a_journal_that_its_cursor_disproves_and_says_which_of_the_two
     };
     let sound = outbox.memory.files();
     assert_eq!(start(&sound, Some(positions[5])), Ok(Lsn(9)));
-    let other = start(&sound, Some(OutboxPosition { body_crc: positions[5].body_crc ^ 1, ..positions[5] }));
+    let other = start(&sound, Some(FeedPosition { body_crc: positions[5].body_crc ^ 1, ..positions[5] }));
     let problem = "damaged at offset 0: the cursor says that LSN 5 holds event 5; the journal does not";
     assert_eq!(other, Err(format!("store/cursors/events.cursor: {problem}")));
     // The last plan is gone, and looks as if it had never been written.

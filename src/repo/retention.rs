@@ -7,14 +7,13 @@ use std::time::Duration;
 use super::checkpoint::{
     CheckpointBegin, CheckpointSource, delete_checkpoints_but, delete_unfinished, write_checkpoint,
 };
-use super::{LoggedCommand, StoredPlan};
-use crate::contracts::{Clock, Lsn, Sequence};
-use crate::domain::OrderState;
-use crate::journal::{JOURNAL_DIR, JournalFiles, JournalReader, segment_path};
+use super::{DedupEntry, LaneName, OrderRow, PlanRecord};
+use crate::contracts::{Clock, Lsn, ParkedLane, Sequence};
+use crate::journal::{JOURNAL_DIR, JournalHandle, JournalReader, segment_path};
 
 /// When to write a checkpoint, and how much of the journal to keep for replays.
 #[derive(Debug, Clone, Copy)]
-pub struct HousekeeperOptions {
+pub struct MaintenanceOptions {
     /// Journal bytes since the last checkpoint; a larger checkpoint waits until twice its own size was written, so that
     /// checkpoints never cost more than half of the journal itself, however many orders there are.
     pub journal_bytes: u64,
@@ -29,10 +28,10 @@ pub struct HousekeeperOptions {
 }
 
 /// Writes checkpoints and deletes what is behind them. It has no thread of its own.
-pub struct Housekeeper {
-    files: JournalFiles,
+pub struct Maintenance {
+    files: JournalHandle,
     clock: Arc<dyn Clock>,
-    options: HousekeeperOptions,
+    options: MaintenanceOptions,
     /// The positions of all cursors; what they point to is needed.
     cursors: Box<dyn Fn() -> Vec<Lsn> + Send>,
     /// Checkpoints that are known to read, newest first; at most two.
@@ -48,13 +47,13 @@ pub struct Housekeeper {
 /// After a failed checkpoint, the wait before the next.
 const RETRY: Duration = Duration::from_secs(5);
 
-impl Housekeeper {
-    /// A housekeeper of a store that was opened from the checkpoint `loaded`, or from none.
+impl Maintenance {
+    /// Maintenance of a store that was opened from the checkpoint `loaded`, or from none.
     #[must_use]
     pub fn new(
-        files: JournalFiles,
+        files: JournalHandle,
         clock: Arc<dyn Clock>,
-        options: HousekeeperOptions,
+        options: MaintenanceOptions,
         loaded: Lsn,
         cursors: Box<dyn Fn() -> Vec<Lsn> + Send>,
     ) -> Self {
@@ -168,7 +167,7 @@ impl Housekeeper {
         let newest = self.checkpoints.first().copied().unwrap_or_default();
         let mut reader = JournalReader::new(self.files.clone(), newest);
         let frame = reader.next_frame().map_err(io::Error::other)?.ok_or(io::ErrorKind::NotFound)?;
-        let last = StoredPlan::decode(frame.body).map_err(io::Error::other)?;
+        let last = PlanRecord::decode(frame.body).map_err(io::Error::other)?;
         let before = Sequence(last.first_sequence.0.saturating_sub(1));
         let covered = Lsn(newest.0.saturating_sub(1));
         let mut behind = Behind { source, begin: Some((covered, before)) };
@@ -233,16 +232,20 @@ impl CheckpointSource for Behind<'_> {
         Ok(CheckpointBegin { covered, last_sequence, ..begin })
     }
 
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderState>> {
+    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
         self.source.orders(from, count)
     }
 
-    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<LoggedCommand>, u64)> {
+    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
         self.source.commands(from, count)
     }
 
-    fn rest(&mut self) -> io::Result<()> {
-        self.source.rest()
+    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
+        self.source.lanes(after, count)
+    }
+
+    fn throttle(&mut self) -> io::Result<()> {
+        self.source.throttle()
     }
 }
 

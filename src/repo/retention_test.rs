@@ -6,7 +6,7 @@ use super::*;
 use crate::contracts::{Storage, StorageFile};
 use crate::domain::Timestamp;
 use crate::executor::Executor;
-use crate::fuzzing::base::{STORE_ID, Source, executor, open, state_of, submission};
+use crate::fuzzing::base::{STORE_ID, executor, open, source, state_of, submission};
 use crate::fuzzing::memory::Memory;
 use crate::journal::{CHECKPOINTS_DIR, checkpoint_name, create_store, list_checkpoints};
 use crate::repo::Store;
@@ -96,16 +96,16 @@ impl StorageFile for LossyFile {
     fn drop_cache(&self) {}
 }
 
-fn housekeeper(storage: Arc<dyn Storage>, store: &Store) -> Housekeeper {
-    let files = JournalFiles { storage, index: Arc::clone(store.journal().index()), store_id: STORE_ID };
-    let options = HousekeeperOptions {
+fn maintenance(storage: Arc<dyn Storage>, store: &Store) -> Maintenance {
+    let files = JournalHandle { storage, index: Arc::clone(store.journal().index()), store_id: STORE_ID };
+    let options = MaintenanceOptions {
         journal_bytes: u64::MAX,
         plans: u64::MAX,
         age: Duration::MAX,
         retain_bytes: 0,
         journal_bytes_max: u64::MAX,
     };
-    Housekeeper::new(files, Arc::new(StillClock), options, Lsn::ZERO, Box::new(Vec::new))
+    Maintenance::new(files, Arc::new(StillClock), options, Lsn::ZERO, Box::new(Vec::new))
 }
 
 fn run(executor: &mut Executor<Store>, numbers: std::ops::Range<u64>) {
@@ -124,12 +124,12 @@ fn new_store() -> (Memory, Executor<Store>) {
 #[test]
 fn the_older_checkpoint_is_enough_when_the_newer_does_not_read() {
     let (memory, mut executor) = new_store();
-    let mut housekeeper = housekeeper(Arc::new(memory.clone()), executor.store());
+    let mut maintenance = maintenance(Arc::new(memory.clone()), executor.store());
     for round in 0..3 {
         run(&mut executor, round * 60..round * 60 + 60);
         let store = executor.store();
-        housekeeper.checkpoint(&mut Source(store)).unwrap();
-        housekeeper.turn(&mut Source(store));
+        maintenance.checkpoint(&mut source(store)).unwrap();
+        maintenance.turn(&mut source(store));
     }
     let state = state_of(executor.store().state());
     let oldest = executor.store().journal().index().oldest().unwrap();
@@ -147,11 +147,11 @@ fn the_older_checkpoint_is_enough_when_the_newer_does_not_read() {
 #[test]
 fn where_no_checkpoint_reads_and_the_journal_is_not_whole_the_checkpoint_is_named() {
     let (memory, mut executor) = new_store();
-    let mut housekeeper = housekeeper(Arc::new(memory.clone()), executor.store());
+    let mut maintenance = maintenance(Arc::new(memory.clone()), executor.store());
     for round in 0..3 {
         run(&mut executor, round * 60..round * 60 + 60);
-        housekeeper.checkpoint(&mut Source(executor.store())).unwrap();
-        housekeeper.turn(&mut Source(executor.store()));
+        maintenance.checkpoint(&mut source(executor.store())).unwrap();
+        maintenance.turn(&mut source(executor.store()));
     }
     drop(executor);
     let paths: Vec<_> = list_checkpoints(&memory).unwrap();
@@ -168,14 +168,14 @@ fn where_no_checkpoint_reads_and_the_journal_is_not_whole_the_checkpoint_is_name
 #[test]
 fn a_checkpoint_that_does_not_read_back_takes_no_older_ones_place() {
     let (memory, mut executor) = new_store();
-    let mut good = housekeeper(Arc::new(memory.clone()), executor.store());
+    let mut good = maintenance(Arc::new(memory.clone()), executor.store());
     run(&mut executor, 0..30);
-    good.checkpoint(&mut Source(executor.store())).unwrap();
-    let mut bad = housekeeper(Arc::new(Lossy(memory.clone())), executor.store());
+    good.checkpoint(&mut source(executor.store())).unwrap();
+    let mut bad = maintenance(Arc::new(Lossy(memory.clone())), executor.store());
     for round in 1..4 {
         run(&mut executor, round * 30..round * 30 + 30);
-        assert!(bad.checkpoint(&mut Source(executor.store())).is_err());
-        bad.turn(&mut Source(executor.store()));
+        assert!(bad.checkpoint(&mut source(executor.store())).is_err());
+        bad.turn(&mut source(executor.store()));
     }
     assert!(list_checkpoints(&memory).unwrap().contains(&Lsn(30)), "the one that reads is gone");
     let state = state_of(executor.store().state());
@@ -187,11 +187,11 @@ fn a_checkpoint_that_does_not_read_back_takes_no_older_ones_place() {
 #[test]
 fn a_journal_that_ends_before_a_checkpoint_is_refused() {
     let (memory, mut executor) = new_store();
-    let mut housekeeper = housekeeper(Arc::new(memory.clone()), executor.store());
+    let mut maintenance = maintenance(Arc::new(memory.clone()), executor.store());
     run(&mut executor, 0..10);
     let before = memory.files();
     run(&mut executor, 10..30);
-    housekeeper.checkpoint(&mut Source(executor.store())).unwrap();
+    maintenance.checkpoint(&mut source(executor.store())).unwrap();
     drop(executor);
     // Somebody puts the journal of yesterday back; the checkpoint is of today.
     let checkpoints = memory.files().into_iter().filter(|(path, _)| path.starts_with(CHECKPOINTS_DIR));

@@ -1,115 +1,73 @@
-//! Orders, remembered commands and the journal as one: the committer of plans.
+//! Orders, remembered commands, delivery decisions and the journal as one: the store of plans.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use super::command_log::LoggedCommand;
-use super::order_repo::{InsertError, Undo};
-use super::stored_plan::{self, StoredPlan};
-use super::{CommandLog, DurableSequence, OrderRepo};
+use super::history::JournalHistory;
+use super::state::{StoreState, UndoStep};
+use super::stored::{PlanContext, encode};
+use super::{DurableSequence, order_repo, outbox_muts};
 use crate::contracts::{
-    CommitError, JournalStatus, Lsn, Mutation, OrderNotFound, OrderRepository, Plan, PlanCommitter, RememberedCommand,
-    Sequence, Staged, StoreStatus,
+    CommitError, Decision, DecisionInbox, DecisionKind, DecisionNews, EventHistory, JournalStatus, Lsn, Mutation,
+    OrderNotFound, OrderRepository, Plan, PlanStore, RememberedCommand, Room, Sequence, SinkRecord, Staged,
+    StoreStatus,
 };
-use crate::domain::{CommandId, Order, OrderId, OrderState};
-use crate::journal::Journal;
+use crate::domain::{CommandId, Order, OrderId};
+use crate::journal::{Journal, JournalHandle};
 
-/// The committer over the journal.
+/// The store over the journal.
 pub struct Store {
     state: StoreState,
     journal: Journal,
     source: Arc<str>,
     durable_sequence: Arc<DurableSequence>,
+    history: Arc<JournalHistory>,
+    /// By sink: where its worker hears of decisions.
+    inboxes: BTreeMap<Arc<str>, Arc<DecisionInbox>>,
     /// How to take back what was staged, oldest first.
     undo: Vec<UndoStep>,
+    /// The decisions among what was staged.
+    decided: Vec<StagedDecision>,
     /// Where a plan's stored form is put together.
     body: Vec<u8>,
-    full: bool,
+    room: Room,
 }
 
-/// What the journal's frames add up to.
-#[derive(Debug)]
-pub struct StoreState {
-    /// All orders.
-    pub orders: OrderRepo,
-    /// The command ids that were used last.
-    pub commands: CommandLog,
-    /// The last event's number.
-    pub last_sequence: Sequence,
-}
-
-enum UndoStep {
-    Order(Undo),
-    Command,
-    Sequence(Sequence),
-}
-
-impl StoreState {
-    /// The state of an empty store.
-    #[must_use]
-    pub fn new(command_ids_max: usize) -> Self {
-        let commands = CommandLog::new(command_ids_max);
-        Self { orders: OrderRepo::default(), commands, last_sequence: Sequence::ZERO }
-    }
-
-    /// Applies a plan that was read back. Up to `already_maybe` the state may hold its effect already: a checkpoint is
-    /// copied while commands go on. Versions tell.
-    ///
-    /// # Errors
-    /// The plan does not fit the state.
-    pub fn replay(&mut self, lsn: Lsn, stored: &StoredPlan<'_>, already_maybe: Lsn) -> Result<(), String> {
-        let lenient = lsn <= already_maybe;
-        let mut touched = None;
-        for mutation in &stored.mutations {
-            match mutation {
-                Mutation::InsertOrder(state) => {
-                    let row = match self.orders.insert(*state) {
-                        Ok((row, _)) => row,
-                        Err(InsertError::Exists(row)) if lenient => row,
-                        Err(error) => return Err(error.to_string()),
-                    };
-                    touched = Some((row, state.version));
-                }
-                Mutation::UpdateOrder(update) => {
-                    let row = match self.orders.update(update) {
-                        Ok((row, _)) => row,
-                        Err(problem) => match self.orders.find(update.order_id) {
-                            Some((row, state)) if lenient && state.version >= update.version => row,
-                            Some(_) | None => return Err(problem),
-                        },
-                    };
-                    touched = Some((row, update.version));
-                }
-                Mutation::InsertOutbox(_) => self.last_sequence = self.last_sequence.next(),
-                Mutation::InsertCommand(command) => {
-                    let Some((row, version)) = touched else { return Err("a command without an order".to_owned()) };
-                    if lsn > self.commands.last_lsn() {
-                        let (command_id, fingerprint) = (command.command_id, command.fingerprint);
-                        self.commands.push(LoggedCommand { command_id, fingerprint, row, version, lsn });
-                        self.commands.forget_oldest();
-                    }
-                }
-            }
-        }
-        let entries = stored.mutations.iter().filter(|mutation| matches!(mutation, Mutation::InsertOutbox(_))).count();
-        let expected = stored.first_sequence.plus(entries as u64);
-        if entries > 0 && self.last_sequence.next() != expected {
-            return Err(format!("its events begin with {}, which leaves a gap", stored.first_sequence));
-        }
-        Ok(())
-    }
+struct StagedDecision {
+    ticket: Option<u64>,
+    lsn: Lsn,
+    decision: Arc<Decision>,
 }
 
 impl Store {
     /// Joins a state with the journal that it was rebuilt from.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         state: StoreState,
         journal: Journal,
+        files: JournalHandle,
         source: Arc<str>,
         durable_sequence: Arc<DurableSequence>,
     ) -> Self {
-        Self { state, journal, source, durable_sequence, undo: Vec::new(), body: Vec::new(), full: false }
+        let history = Arc::new(JournalHistory::new(files, Arc::clone(&durable_sequence)));
+        Self {
+            state,
+            journal,
+            source,
+            durable_sequence,
+            history,
+            inboxes: BTreeMap::new(),
+            undo: Vec::new(),
+            decided: Vec::new(),
+            body: Vec::new(),
+            room: Room::ForAll,
+        }
+    }
+
+    /// Where the workers of sinks hear of decisions. To be called before the first commit.
+    pub fn set_inboxes(&mut self, inboxes: BTreeMap<Arc<str>, Arc<DecisionInbox>>) {
+        self.inboxes = inboxes;
     }
 
     /// What was rebuilt; between two batches everything in it is durable.
@@ -130,62 +88,119 @@ impl Store {
         &self.durable_sequence
     }
 
-    fn apply(&mut self, plan: &Plan, lsn: Lsn) -> Result<OrderState, String> {
-        let mut touched = Err("a plan without an order".to_owned());
-        self.undo.push(UndoStep::Sequence(self.state.last_sequence));
-        for mutation in plan.mutations() {
-            match mutation {
-                Mutation::InsertOrder(state) => {
-                    let (row, undo) = self.state.orders.insert(*state).map_err(|error| error.to_string())?;
-                    self.undo.push(UndoStep::Order(undo));
-                    touched = Ok((row, *state));
-                }
-                Mutation::UpdateOrder(update) => {
-                    let (row, undo) = self.state.orders.update(update)?;
-                    self.undo.push(UndoStep::Order(undo));
-                    touched = self.state.orders.row(row).map(|state| (row, *state)).ok_or_else(|| "no row".to_owned());
-                }
-                Mutation::InsertOutbox(_) => self.state.last_sequence = self.state.last_sequence.next(),
-                Mutation::InsertCommand(command) => {
-                    let (row, state) = touched.clone()?;
-                    let (command_id, fingerprint) = (command.command_id, command.fingerprint);
-                    let version = state.version;
-                    self.state.commands.push(LoggedCommand { command_id, fingerprint, row, version, lsn });
-                    self.undo.push(UndoStep::Command);
-                }
-            }
-        }
-        touched.map(|(_, state)| state)
+    /// `daemon.event_source`: what events that are stored now carry.
+    #[must_use]
+    pub fn event_source(&self) -> Arc<str> {
+        Arc::clone(&self.source)
     }
 
-    fn take_back(&mut self) {
-        while let Some(step) = self.undo.pop() {
-            match step {
-                UndoStep::Order(undo) => self.state.orders.undo(undo),
-                UndoStep::Command => self.state.commands.pop(),
-                UndoStep::Sequence(before) => self.state.last_sequence = before,
+    /// The stored form of `plan`, into `body`.
+    fn encode(&mut self, plan: &Plan) {
+        let changed = plan.mutations().iter().find_map(Mutation::order_id);
+        let previous = changed.and_then(|order_id| self.state.orders.find(order_id));
+        let context = PlanContext {
+            first_sequence: self.state.last_sequence.next(),
+            source: &self.source,
+            epoch: self.state.delivery.epoch(),
+            previous_lsn: previous.map_or(Lsn::ZERO, |(_, row)| row.last_lsn),
+        };
+        encode(plan, context, &mut self.body);
+    }
+
+    /// Tells the workers what is durable now.
+    fn publish_decisions(&mut self) {
+        let is_skip = |kind: &DecisionKind| kind.as_str() == "skipped";
+        if self.decided.iter().any(|staged| is_skip(&staged.decision.kind)) {
+            self.drop_old_skips();
+        }
+        for StagedDecision { ticket, lsn, decision } in self.decided.drain(..) {
+            if let Some(inbox) = self.inboxes.get(&decision.sink) {
+                inbox.put([DecisionNews::Durable { ticket, lsn, decision }]);
             }
         }
     }
+
+    /// What was skipped is remembered as long as the journal holds it. Where that cannot be told now, it is later.
+    fn drop_old_skips(&mut self) {
+        if let Ok(oldest) = self.history.oldest_sequence() {
+            self.state.delivery.drop_skipped_before(oldest);
+        }
+    }
+
+    /// Tells the workers which of their batches are not stored.
+    fn refuse_decisions(&mut self) {
+        let mut told = None;
+        for StagedDecision { ticket, decision, .. } in self.decided.drain(..) {
+            let Some(ticket) = ticket else { continue };
+            if told != Some((Arc::clone(&decision.sink), ticket)) {
+                refuse(&self.inboxes, &decision.sink, ticket);
+            }
+            told = Some((Arc::clone(&decision.sink), ticket));
+        }
+    }
+}
+
+fn refuse(inboxes: &BTreeMap<Arc<str>, Arc<DecisionInbox>>, sink: &str, ticket: u64) {
+    if let Some(inbox) = inboxes.get(sink) {
+        inbox.put([DecisionNews::Full { ticket }]);
+    }
+}
+
+fn unfit(problem: String) -> CommitError {
+    CommitError::Failed { operation: "check of a plan", source: io::Error::other(problem) }
 }
 
 impl OrderRepository for Store {
     fn retrieve(&self, order_id: OrderId) -> Result<Order, OrderNotFound> {
         self.state.orders.retrieve(order_id)
     }
+
+    fn update_mut(&self, order: &Order) -> Option<Mutation> {
+        order_repo::update_mut(order)
+    }
+
+    fn outbox_muts(&self, order: &mut Order) -> Vec<Mutation> {
+        outbox_muts(order)
+    }
 }
 
-impl PlanCommitter for Store {
+impl PlanStore for Store {
     fn stage(&mut self, plan: &Plan) -> Result<Staged, CommitError> {
-        stored_plan::encode(plan, self.state.last_sequence.next(), &self.source, &mut self.body);
+        self.encode(plan);
         let lsn = self.journal.stage(&self.body);
         // A plan that does not fit the state it was made from would be refused by every later start: end here, before
         // it is written.
-        let order = self.apply(plan, lsn).map_err(|problem| CommitError::Failed {
-            operation: "check of a plan",
-            source: io::Error::other(problem),
-        })?;
+        let order = self.state.apply(plan, lsn, &mut self.undo).map_err(unfit)?;
+        let decisions = plan.mutations().iter().filter_map(Mutation::decision);
+        let staged = |decision| StagedDecision { ticket: None, lsn, decision: Arc::clone(decision) };
+        self.decided.extend(decisions.map(staged));
         Ok(Staged { lsn, order })
+    }
+
+    fn stage_decisions(&mut self, ticket: Option<u64>, decisions: Vec<Decision>) -> Result<Vec<Lsn>, CommitError> {
+        let sink = decisions.first().map(|decision| Arc::clone(&decision.sink));
+        let plans = Plan::of_decisions(decisions);
+        let mut bytes = 0_usize;
+        for plan in &plans {
+            self.encode(plan);
+            bytes = bytes.saturating_add(self.body.len());
+        }
+        if !self.journal.fits(plans.len(), bytes) {
+            if let (Some(sink), Some(ticket)) = (sink, ticket) {
+                refuse(&self.inboxes, &sink, ticket);
+            }
+            let problem = format!("{bytes} bytes of decisions do not fit into what is left for them");
+            return Err(CommitError::Full(io::Error::new(io::ErrorKind::StorageFull, problem)));
+        }
+        let first = self.decided.len();
+        let mut lsns = Vec::with_capacity(plans.len());
+        for plan in &plans {
+            lsns.push(self.stage(plan)?.lsn);
+        }
+        for staged in self.decided.iter_mut().skip(first) {
+            staged.ticket = ticket;
+        }
+        Ok(lsns)
     }
 
     fn commit(&mut self) -> Result<(), CommitError> {
@@ -194,18 +209,20 @@ impl PlanCommitter for Store {
             Ok(()) => {
                 self.undo.clear();
                 self.durable_sequence.set(self.state.last_sequence);
-                self.state.commands.forget_oldest();
+                self.state.commands.evict();
+                self.publish_decisions();
             }
             Err(CommitError::Full(_)) => {
-                self.take_back();
-                self.full = true;
+                self.state.roll_back(&mut self.undo);
+                self.refuse_decisions();
+                self.room = Room::None;
             }
             Err(CommitError::Failed { .. }) => {}
         }
         committed
     }
 
-    fn look_ahead(&self, order_ids: &[OrderId]) {
+    fn prefetch(&self, order_ids: &[OrderId]) {
         self.state.orders.fetch(order_ids);
     }
 
@@ -213,15 +230,14 @@ impl PlanCommitter for Store {
         self.journal.staged_bytes()
     }
 
-    fn has_room(&mut self) -> Result<bool, CommitError> {
-        let has_room = self.journal.has_room()?;
-        self.full = !has_room;
-        Ok(has_room)
+    fn make_room(&mut self) -> Result<Room, CommitError> {
+        self.room = self.journal.make_room()?;
+        Ok(self.room)
     }
 
     fn remembered(&self, command_id: CommandId) -> Option<RememberedCommand> {
         let command = self.state.commands.find(command_id)?;
-        let order = self.state.orders.row(command.row)?.as_of(command.version);
+        let order = self.state.orders.row(command.row)?.state.as_of(command.version);
         Some(RememberedCommand { fingerprint: command.fingerprint, order, lsn: command.lsn })
     }
 
@@ -229,12 +245,40 @@ impl PlanCommitter for Store {
         self.journal.durable_lsn()
     }
 
+    fn last_sequence(&self) -> Sequence {
+        self.state.last_sequence
+    }
+
+    fn epoch(&self) -> u32 {
+        self.state.delivery.epoch()
+    }
+
+    fn order_lsn(&self, order_id: OrderId) -> Option<Lsn> {
+        self.state.orders.find(order_id).map(|(_, row)| row.last_lsn)
+    }
+
+    fn sink(&self, name: &str) -> Option<&SinkRecord> {
+        self.state.delivery.sink(name)
+    }
+
+    fn sinks(&self) -> Vec<&SinkRecord> {
+        self.state.delivery.sinks().collect()
+    }
+
+    fn inbox(&self, sink: &str) -> Option<&Arc<DecisionInbox>> {
+        self.inboxes.get(sink)
+    }
+
+    fn history(&self) -> Arc<dyn EventHistory> {
+        Arc::clone(&self.history) as Arc<dyn EventHistory>
+    }
+
     fn status(&self) -> StoreStatus {
         let index = self.journal.index();
         let (segments, bytes) = index.totals();
         let (durable_lsn, checkpoint_lsn) = (index.durable_lsn(), index.checkpoint_lsn());
         StoreStatus {
-            full: self.full,
+            full: self.room != Room::ForAll,
             journal: JournalStatus { durable_lsn, checkpoint_lsn, bytes, segments },
             orders_count: self.state.orders.count() as u64,
             last_sequence: self.state.last_sequence,

@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 
-use super::exchange::Exchange;
+use super::jsonrpc::{self, Incoming};
 use super::line_buffer::{Filled, LineBuffer, NextLine};
-use super::protocol::{self, Incoming};
-use super::replies::Replies;
 use super::response::write_error;
-use super::wire_error::{ErrorKind, WireError};
+use super::response_queue::ResponseQueue;
+use super::rpc_error::{ErrorKind, RpcError};
+use super::shared::Shared;
 use crate::contracts::{ConnectionId, Outcome};
 
 /// Lines of one connection that are taken before the others have their turn.
 const TURN_LINES_MAX: usize = 256;
-/// How long a client that was turned away may take to notice: closing at once would reset the connection under a
+/// How long a client that was turned away may take to notice: reason at once would reset the connection under a
 /// client that is still sending, and it would never see why.
 const LINGER: Duration = Duration::from_secs(1);
 /// How much of what it still sends is thrown away meanwhile.
@@ -30,9 +30,9 @@ pub(super) struct Connection {
     stream: UnixStream,
     /// Whether its user is among those allowed.
     permitted: bool,
-    intake: Intake,
+    read_state: ReadState,
     lines: LineBuffer,
-    replies: Replies,
+    responses: ResponseQueue,
     /// There may be something to read: edge-triggered, so this must not be forgotten.
     readable: bool,
     /// The client has closed its side, which only a read of 0 bytes confirms.
@@ -40,7 +40,7 @@ pub(super) struct Connection {
     /// The client must read before more can be sent.
     blocked: bool,
     watches_writes: bool,
-    /// What `Exchange` was told that `replies` hold.
+    /// What `Shared` was told that `responses` hold.
     counted_bytes: usize,
     /// When a byte last went in or out, or began to wait for going out.
     active_at: Instant,
@@ -50,7 +50,7 @@ pub(super) struct Connection {
 
 /// What is still taken from the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Intake {
+enum ReadState {
     /// Everything.
     Open,
     /// Whole lines that are here already.
@@ -63,18 +63,18 @@ enum Intake {
 
 /// What is to be done with a connection after its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum NextAction {
     /// There is more to do at once.
     Again,
     /// Something must happen first.
     Wait,
     /// It is over.
-    Close(Closing),
+    Close(CloseReason),
 }
 
 /// Why a connection is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Closing {
+pub(super) enum CloseReason {
     /// Everything is answered, and nothing more will come.
     Finished,
     /// The client is gone.
@@ -97,9 +97,9 @@ impl Connection {
             id,
             stream,
             permitted,
-            intake: Intake::Open,
+            read_state: ReadState::Open,
             lines: LineBuffer::new(line_bytes_max),
-            replies: Replies::default(),
+            responses: ResponseQueue::default(),
             readable: true,
             hung_up: false,
             blocked: false,
@@ -125,79 +125,81 @@ impl Connection {
     }
 
     /// Takes no more, says why, and closes once that is sent.
-    pub(super) fn turn_away(&mut self, error: &WireError) {
-        self.intake = Intake::Shut;
+    pub(super) fn refuse_over_limit(&mut self, error: &RpcError) {
+        self.read_state = ReadState::Shut;
         self.lines.clear();
-        self.replies.answer_here(|out| write_error(out, "null", error));
+        self.responses.push_ready(|out| write_error(out, "null", error));
     }
 
     /// Takes the executor's answer to the oldest request that it has.
-    pub(super) fn answer(&mut self, exchange: &Exchange, outcome: &Outcome) {
-        self.replies.answer_first(|out, id| exchange.write_outcome(out, id, outcome));
+    pub(super) fn answer(&mut self, shared: &Shared, outcome: &Outcome) {
+        self.responses.answer_first(|out, id| shared.write_outcome(out, id, outcome));
     }
 
     /// Takes lines, reads once, sends what is ready.
-    pub(super) fn serve(&mut self, exchange: &mut Exchange, now: Instant) -> Turn {
-        if let Intake::Lingering { until, bytes } = self.intake {
+    pub(super) fn serve(&mut self, shared: &mut Shared, now: Instant) -> NextAction {
+        if let ReadState::Lingering { until, bytes } = self.read_state {
             return self.discard(until, bytes);
         }
-        let mut lines_left = self.take_lines(exchange, now, TURN_LINES_MAX);
-        if self.may_take(exchange) && self.intake == Intake::Open && self.readable {
+        let mut lines_left = self.take_lines(shared, now, TURN_LINES_MAX);
+        if self.may_take(shared) && self.read_state == ReadState::Open && self.readable {
             self.read(now);
-            lines_left = self.take_lines(exchange, now, lines_left);
+            lines_left = self.take_lines(shared, now, lines_left);
         }
-        if exchange.surroundings.draining && self.intake == Intake::Open {
+        if shared.context.draining && self.read_state == ReadState::Open {
             self.end_intake();
-            self.take_lines(exchange, now, lines_left);
+            self.take_lines(shared, now, lines_left);
         }
         self.send(now);
-        exchange.recount(self.counted_bytes, self.replies.held_bytes());
-        self.counted_bytes = self.replies.held_bytes();
-        self.after_turn(exchange, now)
+        shared.recount(self.counted_bytes, self.responses.held_bytes());
+        self.counted_bytes = self.responses.held_bytes();
+        self.after_turn(shared, now)
     }
 
-    fn after_turn(&mut self, exchange: &Exchange, now: Instant) -> Turn {
-        let settled = self.replies.is_settled();
-        match self.intake {
-            Intake::Open if self.may_take(exchange) && (self.readable || self.lines.may_hold_whole()) => Turn::Again,
-            Intake::Ended if !self.lines.is_empty() && self.may_take(exchange) => Turn::Again,
-            Intake::Ended if self.lines.is_empty() && settled => Turn::Close(Closing::Finished),
-            Intake::Shut if settled => {
+    fn after_turn(&mut self, shared: &Shared, now: Instant) -> NextAction {
+        let settled = self.responses.is_settled();
+        match self.read_state {
+            ReadState::Open if self.may_take(shared) && (self.readable || self.lines.may_hold_whole()) => {
+                NextAction::Again
+            }
+            ReadState::Ended if !self.lines.is_empty() && self.may_take(shared) => NextAction::Again,
+            ReadState::Ended if self.lines.is_empty() && settled => NextAction::Close(CloseReason::Finished),
+            ReadState::Shut if settled => {
                 // Not an error worth telling: the client may be gone, which the next read will show.
                 self.stream.shutdown(Shutdown::Write).ok();
-                self.intake = Intake::Lingering { until: now + LINGER, bytes: 0 };
+                self.read_state = ReadState::Lingering { until: now + LINGER, bytes: 0 };
                 self.readable = true;
-                Turn::Again
+                NextAction::Again
             }
-            Intake::Open | Intake::Ended | Intake::Shut | Intake::Lingering { .. } => Turn::Wait,
+            ReadState::Open | ReadState::Ended | ReadState::Shut | ReadState::Lingering { .. } => NextAction::Wait,
         }
     }
 
     /// Whether it is within its limits.
-    fn may_take(&self, exchange: &Exchange) -> bool {
-        self.replies.in_flight() < exchange.options.in_flight_max
-            && exchange.has_room_for_answers(self.replies.held_bytes())
+    fn may_take(&self, shared: &Shared) -> bool {
+        self.responses.in_flight() < shared.options.in_flight_max
+            && shared.has_room_for_answers(self.responses.held_bytes())
     }
 
     /// Takes whole lines while limits allow; gives how many more it may take in this turn.
-    fn take_lines(&mut self, exchange: &mut Exchange, now: Instant, lines_max: usize) -> usize {
+    fn take_lines(&mut self, shared: &mut Shared, now: Instant, lines_max: usize) -> usize {
         let mut lines_left = lines_max;
-        while lines_left > 0 && self.intake.takes_lines() && self.may_take(exchange) {
+        while lines_left > 0 && self.read_state.takes_lines() && self.may_take(shared) {
             match self.lines.next_line() {
                 NextLine::Whole(line) => {
                     self.line_since = None;
                     lines_left -= 1;
-                    take_line(line, self.id, self.permitted, &mut self.replies, exchange);
+                    take_line(line, self.id, self.permitted, &mut self.responses, shared);
                 }
                 NextLine::TooLong => {
-                    let most = exchange.options.line_bytes_max;
+                    let most = shared.options.line_bytes_max;
                     let message = format!("a line has at most {most} bytes before its end; the connection closes");
-                    self.turn_away(&WireError::new(ErrorKind::LineTooLong, message));
-                    exchange.counters.refused += 1;
+                    self.refuse_over_limit(&RpcError::new(ErrorKind::LineTooLong, message));
+                    shared.counters.refused += 1;
                 }
-                NextLine::Part if self.intake == Intake::Ended => {
+                NextLine::Part if self.read_state == ReadState::Ended => {
                     tracing::debug!(connection = self.id.0, "the last line has no end and is not executed");
-                    exchange.counters.cut_lines += 1;
+                    shared.counters.cut_lines += 1;
                     self.lines.clear();
                     break;
                 }
@@ -226,7 +228,7 @@ impl Connection {
             Err(error) => {
                 tracing::debug!(connection = self.id.0, %error, "reading failed");
                 self.end_intake();
-                self.replies.abandon();
+                self.responses.discard();
             }
         }
     }
@@ -234,15 +236,15 @@ impl Connection {
     fn end_intake(&mut self) {
         self.readable = false;
         self.line_since = None;
-        self.intake = Intake::Ended;
+        self.read_state = ReadState::Ended;
     }
 
     /// Sends what is ready. A client that has closed its side is not answered, but what it sent is executed.
     fn send(&mut self, now: Instant) {
-        if self.blocked || !self.replies.has_unsent() {
+        if self.blocked || !self.responses.has_unsent() {
             return;
         }
-        match self.replies.send(&mut self.stream) {
+        match self.responses.send(&mut self.stream) {
             Ok(sent) => {
                 if sent.bytes > 0 || sent.blocked {
                     self.active_at = now;
@@ -251,27 +253,27 @@ impl Connection {
             }
             Err(error) => {
                 tracing::debug!(connection = self.id.0, %error, "sending failed");
-                self.replies.abandon();
+                self.responses.discard();
             }
         }
     }
 
-    fn discard(&mut self, until: Instant, bytes: usize) -> Turn {
+    fn discard(&mut self, until: Instant, bytes: usize) -> NextAction {
         self.lines.clear();
         match self.lines.fill(&mut self.stream) {
-            Ok(Filled::End) => Turn::Close(Closing::Finished),
+            Ok(Filled::End) => NextAction::Close(CloseReason::Finished),
             Ok(filled) => {
                 let bytes = bytes + self.lines.held_bytes();
-                self.intake = Intake::Lingering { until, bytes };
+                self.read_state = ReadState::Lingering { until, bytes };
                 match filled {
-                    _ if bytes > LINGER_BYTES_MAX => Turn::Close(Closing::Gone),
-                    Filled::Partly if !self.hung_up => Turn::Wait,
-                    Filled::Partly | Filled::ToTheBrim | Filled::End => Turn::Again,
+                    _ if bytes > LINGER_BYTES_MAX => NextAction::Close(CloseReason::Gone),
+                    Filled::Partly if !self.hung_up => NextAction::Wait,
+                    Filled::Partly | Filled::ToTheBrim | Filled::End => NextAction::Again,
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Turn::Wait,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Turn::Again,
-            Err(_) => Turn::Close(Closing::Gone),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => NextAction::Wait,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => NextAction::Again,
+            Err(_) => NextAction::Close(CloseReason::Gone),
         }
     }
 
@@ -286,82 +288,88 @@ impl Connection {
     }
 
     /// Looks at the clock; also gives memory back that a burst has left behind.
-    pub(super) fn sweep(&mut self, exchange: &mut Exchange, now: Instant) -> Turn {
+    pub(super) fn sweep(&mut self, shared: &mut Shared, now: Instant) -> NextAction {
         let quiet = now.saturating_duration_since(self.active_at);
-        let options = &exchange.options;
-        let closing = if let Intake::Lingering { until, .. } = self.intake {
-            (now >= until).then_some(Closing::Finished)
-        } else if self.replies.has_unsent() {
-            (quiet >= options.write_ms_max).then_some(Closing::SlowReader)
-        } else if self.replies.in_flight() == 0 {
-            (quiet >= options.idle_ms_max).then_some(Closing::Idle)
+        let options = &shared.options;
+        let reason = if let ReadState::Lingering { until, .. } = self.read_state {
+            (now >= until).then_some(CloseReason::Finished)
+        } else if self.responses.has_unsent() {
+            (quiet >= options.write_ms_max).then_some(CloseReason::SlowReader)
+        } else if self.responses.in_flight() == 0 {
+            (quiet >= options.idle_ms_max).then_some(CloseReason::Idle)
         } else {
             None
         };
         self.lines.shrink();
-        self.replies.shrink();
-        match closing {
-            Some(closing) => {
-                exchange.counters.timed_out += 1;
-                Turn::Close(closing)
+        self.responses.shrink();
+        match reason {
+            Some(reason) => {
+                shared.counters.timed_out += 1;
+                NextAction::Close(reason)
             }
-            None if self.half_line_is_overdue(exchange, now) => {
+            None if self.half_line_is_overdue(shared, now) => {
                 tracing::debug!(connection = self.id.0, "the end of a line did not come in time");
-                exchange.counters.timed_out += 1;
+                shared.counters.timed_out += 1;
                 self.end_intake();
-                Turn::Again
+                NextAction::Again
             }
-            None => Turn::Wait,
+            None => NextAction::Wait,
         }
     }
 
-    fn half_line_is_overdue(&mut self, exchange: &Exchange, now: Instant) -> bool {
+    fn half_line_is_overdue(&mut self, shared: &Shared, now: Instant) -> bool {
         let Some(since) = self.line_since else { return false };
-        if !self.may_take(exchange) {
+        if !self.may_take(shared) {
             // It is we who do not read.
             self.line_since = Some(now);
             return false;
         }
-        now.saturating_duration_since(since) >= exchange.options.line_ms_max
+        now.saturating_duration_since(since) >= shared.options.line_ms_max
     }
 
     /// What is left behind when it closes.
-    pub(super) fn farewell(&mut self, exchange: &mut Exchange, closing: Closing) {
-        exchange.recount(self.counted_bytes, 0);
-        tracing::debug!(connection = self.id.0, ?closing, unanswered = self.replies.in_flight(), "connection closed");
+    pub(super) fn on_close(&mut self, shared: &mut Shared, reason: CloseReason) {
+        shared.recount(self.counted_bytes, 0);
+        tracing::debug!(connection = self.id.0, ?reason, unanswered = self.responses.in_flight(), "connection closed");
     }
 }
 
-impl Intake {
+impl ReadState {
     const fn takes_lines(self) -> bool {
         matches!(self, Self::Open | Self::Ended)
     }
 }
 
 /// Hands a line's command on, or answers why not.
-fn take_line(line: &[u8], connection: ConnectionId, permitted: bool, replies: &mut Replies, exchange: &mut Exchange) {
-    let denied = || WireError::new(ErrorKind::PermissionDenied, "this user is not among daemon.allowed_uids");
-    let (id, error) = match protocol::read(line) {
+fn take_line(
+    line: &[u8],
+    connection: ConnectionId,
+    permitted: bool,
+    responses: &mut ResponseQueue,
+    shared: &mut Shared,
+) {
+    let denied = || RpcError::new(ErrorKind::PermissionDenied, "this user is not among daemon.allowed_uids");
+    let (id, error) = match jsonrpc::read(line) {
         Incoming::Call { id, .. } | Incoming::Refused { id, .. } if !permitted => (Some(id), denied()),
         Incoming::Notification(_) | Incoming::Ignored(_) if !permitted => (None, denied()),
-        Incoming::Call { id, command } => match exchange.submit(connection, command) {
-            Ok(()) => return replies.await_answer(id),
-            Err(refusal) => (Some(id), WireError::from(&refusal)),
+        Incoming::Call { id, request } => match shared.submit(connection, request) {
+            Ok(()) => return responses.expect(id),
+            Err(refusal) => (Some(id), RpcError::from(&refusal)),
         },
-        Incoming::Notification(command) => match exchange.submit(connection, command) {
-            Ok(()) => return replies.await_silently(),
-            Err(refusal) => (None, WireError::from(&refusal)),
+        Incoming::Notification(request) => match shared.submit(connection, request) {
+            Ok(()) => return responses.expect_none(),
+            Err(refusal) => (None, RpcError::from(&refusal)),
         },
         Incoming::Refused { id, error } => (Some(id), error),
         Incoming::Ignored(error) => (None, error),
     };
     match id {
         Some(id) => {
-            exchange.counters.refused += 1;
-            replies.answer_here(|out| write_error(out, id, &error));
+            shared.counters.refused += 1;
+            responses.push_ready(|out| write_error(out, id, &error));
         }
         None => {
-            exchange.counters.ignored += 1;
+            shared.counters.ignored += 1;
             tracing::debug!(connection = connection.0, kind = error.kind.wire().kind, "notification not executed");
         }
     }

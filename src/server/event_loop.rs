@@ -11,12 +11,12 @@ use crossbeam_channel::{Receiver, TryRecvError};
 use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};
 
-use super::connection::{Closing, Connection, Turn};
-use super::exchange::Exchange;
+use super::connection::{CloseReason, Connection, NextAction};
+use super::connections::Connections;
 use super::listener::Listener;
+use super::rpc_error::{ErrorKind, RpcError};
 use super::server::Signals;
-use super::table::Table;
-use super::wire_error::{ErrorKind, WireError};
+use super::shared::Shared;
 use crate::contracts::{Answer, ConnectionId};
 
 pub(super) const WAKER: Token = Token(usize::MAX);
@@ -26,7 +26,7 @@ const EVENTS_MAX: usize = 1024;
 /// Connections taken before those that are there have their turn.
 const TURN_ACCEPTS_MAX: usize = 64;
 /// Connections beyond the limit that are told so at a time; what comes beyond these is closed without a word.
-const TURNED_AWAY_MAX: usize = 64;
+const OVER_LIMIT_MAX: usize = 64;
 /// Time-outs are looked at this often, so that they pass at most an eighth late; also what keeps the loop turning.
 const SWEEP_MIN: Duration = Duration::from_millis(5);
 const SWEEP_MAX: Duration = Duration::from_millis(500);
@@ -42,9 +42,9 @@ pub(super) struct EventLoop {
     accept_paused: bool,
     /// It has failed before, and not succeeded since: said once, not twice a second.
     accept_failing: bool,
-    table: Table,
-    turned_away: usize,
-    exchange: Exchange,
+    connections: Connections,
+    over_limit: usize,
+    shared: Shared,
     answers: Receiver<Vec<Answer>>,
     signals: Arc<Signals>,
     queue: VecDeque<ConnectionId>,
@@ -57,12 +57,12 @@ impl EventLoop {
     pub(super) fn new(
         poll: Poll,
         mut listener: Listener,
-        exchange: Exchange,
+        shared: Shared,
         answers: Receiver<Vec<Answer>>,
         signals: Arc<Signals>,
     ) -> io::Result<Self> {
         poll.registry().register(&mut listener.socket, LISTENER, Interest::READABLE)?;
-        let options = &exchange.options;
+        let options = &shared.options;
         let shortest = options.line_ms_max.min(options.idle_ms_max).min(options.write_ms_max);
         let sweep_every = (shortest / 8).clamp(SWEEP_MIN, SWEEP_MAX);
         Ok(Self {
@@ -71,9 +71,9 @@ impl EventLoop {
             acceptable: true,
             accept_paused: false,
             accept_failing: false,
-            table: Table::default(),
-            turned_away: 0,
-            exchange,
+            connections: Connections::default(),
+            over_limit: 0,
+            shared,
             answers,
             signals,
             queue: VecDeque::new(),
@@ -94,21 +94,24 @@ impl EventLoop {
                 self.begin_drain(now);
             }
             self.accept(now);
-            if self.take_answers() == Executor::Gone {
+            if self.take_answers() == AnswersChannel::Closed {
                 // Its last batch is neither durable nor answered, and the process is about to end. Whatever were said
                 // now would leave that batch's requests out: the close says it all.
                 break;
             }
-            self.give_turns(now);
+            if self.signals.halted.load(Ordering::SeqCst) {
+                break;
+            }
+            self.run_ready(now);
             if now >= self.sweep_at {
                 self.sweep(now);
             }
-            if self.drain_until.is_some_and(|until| now >= until || self.table.len() == 0) {
+            if self.drain_until.is_some_and(|until| now >= until || self.connections.len() == 0) {
                 break;
             }
         }
-        let Exchange { counters, .. } = &self.exchange;
-        tracing::info!(?counters, unfinished_connections = self.table.len(), "the server has stopped");
+        let Shared { counters, .. } = &self.shared;
+        tracing::info!(?counters, unfinished_connections = self.connections.len(), "the server has stopped");
         Ok(())
     }
 
@@ -137,7 +140,7 @@ impl EventLoop {
                 LISTENER => self.acceptable = true,
                 token => {
                     let id = id_of(token);
-                    if let Some(entry) = self.table.get_mut(id) {
+                    if let Some(entry) = self.connections.get_mut(id) {
                         entry.connection.note(event);
                         self.enqueue(id);
                     }
@@ -147,7 +150,7 @@ impl EventLoop {
     }
 
     fn enqueue(&mut self, id: ConnectionId) {
-        if let Some(entry) = self.table.get_mut(id)
+        if let Some(entry) = self.connections.get_mut(id)
             && !std::mem::replace(&mut entry.queued, true)
         {
             self.queue.push_back(id);
@@ -162,7 +165,7 @@ impl EventLoop {
             match listener.socket.accept() {
                 Ok((stream, _)) => {
                     self.accept_failing = false;
-                    self.take_in(stream, now);
+                    self.admit(stream, now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.acceptable = false,
                 Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {
@@ -170,7 +173,7 @@ impl EventLoop {
                 Err(error) => {
                     // Out of descriptors or memory, most likely: trying again at once would only spin.
                     if !std::mem::replace(&mut self.accept_failing, true) {
-                        tracing::warn!(%error, connections = self.table.len(), "accepting fails; trying again");
+                        tracing::warn!(%error, connections = self.connections.len(), "accepting fails; trying again");
                     }
                     self.accept_paused = true;
                 }
@@ -178,91 +181,91 @@ impl EventLoop {
         }
     }
 
-    fn take_in(&mut self, stream: UnixStream, now: Instant) {
-        let options = &self.exchange.options;
-        let too_many = self.exchange.surroundings.connections >= options.connections_max;
+    fn admit(&mut self, stream: UnixStream, now: Instant) {
+        let options = &self.shared.options;
+        let too_many = self.shared.context.connections >= options.connections_max;
         if too_many {
-            self.exchange.counters.turned_away += 1;
-            if self.turned_away >= TURNED_AWAY_MAX {
+            self.shared.counters.over_limit += 1;
+            if self.over_limit >= OVER_LIMIT_MAX {
                 return;
             }
         }
         let permitted = is_permitted(&stream, &options.allowed_uids);
         let line_bytes_max = options.line_bytes_max;
         let connect = |id| Connection::new(id, stream, permitted, line_bytes_max, now);
-        let Some(id) = self.table.insert(connect, too_many) else { return };
-        let Some(entry) = self.table.get_mut(id) else { return };
+        let Some(id) = self.connections.insert(connect, too_many) else { return };
+        let Some(entry) = self.connections.get_mut(id) else { return };
         if let Err(error) = entry.connection.register(self.poll.registry(), token_of(id)) {
             tracing::warn!(%error, "a connection cannot be watched");
-            self.table.remove(id);
+            self.connections.remove(id);
             return;
         }
         if too_many {
             let message = format!("there are {} connections already; try again later", options.connections_max);
-            entry.connection.turn_away(&WireError::new(ErrorKind::Overloaded, message));
-            self.turned_away += 1;
+            entry.connection.refuse_over_limit(&RpcError::new(ErrorKind::Overloaded, message));
+            self.over_limit += 1;
         } else {
-            self.exchange.counters.accepted += 1;
-            self.exchange.surroundings.connections += 1;
+            self.shared.counters.accepted += 1;
+            self.shared.context.connections += 1;
         }
         self.enqueue(id);
     }
 
-    fn take_answers(&mut self) -> Executor {
+    fn take_answers(&mut self) -> AnswersChannel {
         loop {
             match self.answers.try_recv() {
                 Ok(batch) => batch.iter().for_each(|answer| self.deliver(answer)),
-                Err(TryRecvError::Empty) => return Executor::There,
-                Err(TryRecvError::Disconnected) => return Executor::Gone,
+                Err(TryRecvError::Empty) => return AnswersChannel::Open,
+                Err(TryRecvError::Disconnected) => return AnswersChannel::Closed,
             }
         }
     }
 
     /// Puts an answer into its connection's buffer; it is sent at the connection's turn, with all others of the batch.
     fn deliver(&mut self, answer: &Answer) {
-        match self.table.get_mut(answer.connection) {
+        match self.connections.get_mut(answer.connection) {
             Some(entry) => {
-                entry.connection.answer(&self.exchange, &answer.outcome);
+                entry.connection.answer(&self.shared, &answer.outcome);
                 self.enqueue(answer.connection);
             }
-            None => self.exchange.counters.undeliverable += 1,
+            None => self.shared.counters.undeliverable += 1,
         }
     }
 
     /// One turn for each connection that has something to do; who has more stands in line again.
-    fn give_turns(&mut self, now: Instant) {
+    fn run_ready(&mut self, now: Instant) {
         for _ in 0..self.queue.len() {
             let Some(id) = self.queue.pop_front() else { return };
-            let Some(entry) = self.table.get_mut(id) else { continue };
+            let Some(entry) = self.connections.get_mut(id) else { continue };
             entry.queued = false;
-            let turn = entry.connection.serve(&mut self.exchange, now);
+            let turn = entry.connection.serve(&mut self.shared, now);
             if let Err(error) = entry.connection.update_interest(self.poll.registry(), token_of(id)) {
                 tracing::warn!(%error, "a connection cannot be watched");
-                self.close(id, Closing::Gone);
+                self.close(id, CloseReason::Gone);
                 continue;
             }
-            self.follow(id, turn);
+            self.apply(id, turn);
         }
-        if self.exchange.take_room_came_back() {
-            self.table.ids().into_iter().for_each(|id| self.enqueue(id));
+        if self.shared.take_room_came_back() {
+            self.connections.ids().into_iter().for_each(|id| self.enqueue(id));
         }
     }
 
-    fn follow(&mut self, id: ConnectionId, turn: Turn) {
+    fn apply(&mut self, id: ConnectionId, turn: NextAction) {
         match turn {
-            Turn::Again => self.enqueue(id),
-            Turn::Wait => {}
-            Turn::Close(closing) => self.close(id, closing),
+            NextAction::Again => self.enqueue(id),
+            NextAction::Wait => {}
+            NextAction::Close(reason) => self.close(id, reason),
         }
     }
 
-    fn close(&mut self, id: ConnectionId, closing: Closing) {
-        let Some(mut entry) = self.table.remove(id) else { return };
-        entry.connection.farewell(&mut self.exchange, closing);
-        if entry.turned_away {
-            self.turned_away -= 1;
+    fn close(&mut self, id: ConnectionId, reason: CloseReason) {
+        let Some(mut entry) = self.connections.remove(id) else { return };
+        entry.connection.on_close(&mut self.shared, reason);
+        if entry.over_limit {
+            self.over_limit -= 1;
         } else {
-            self.exchange.surroundings.connections -= 1;
+            self.shared.context.connections -= 1;
         }
         self.accept_paused = false;
     }
@@ -270,28 +273,28 @@ impl EventLoop {
     fn sweep(&mut self, now: Instant) {
         self.sweep_at = now + self.sweep_every;
         self.accept_paused = false;
-        for id in self.table.ids() {
-            let Some(entry) = self.table.get_mut(id) else { continue };
-            let turn = entry.connection.sweep(&mut self.exchange, now);
-            self.follow(id, turn);
+        for id in self.connections.ids() {
+            let Some(entry) = self.connections.get_mut(id) else { continue };
+            let turn = entry.connection.sweep(&mut self.shared, now);
+            self.apply(id, turn);
         }
     }
 
     /// No new clients and no new commands from here on.
     fn begin_drain(&mut self, now: Instant) {
-        tracing::info!(connections = self.exchange.surroundings.connections, "the server is draining");
-        self.drain_until = Some(now + self.exchange.options.shutdown_ms_max);
-        self.exchange.surroundings.draining = true;
+        tracing::info!(connections = self.shared.context.connections, "the server is draining");
+        self.drain_until = Some(now + self.shared.options.shutdown_ms_max);
+        self.shared.context.draining = true;
         self.listener = None;
-        self.table.ids().into_iter().for_each(|id| self.enqueue(id));
+        self.connections.ids().into_iter().for_each(|id| self.enqueue(id));
     }
 }
 
 /// Whether answers can still come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Executor {
-    There,
-    Gone,
+enum AnswersChannel {
+    Open,
+    Closed,
 }
 
 /// Whether the user at the other end may ask for something. By user alone: process ids are used again.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::testing::*;
-use crate::contracts::Submission;
+use crate::contracts::Envelope;
 
 #[test]
 fn a_full_queue_is_answered_with_overloaded_in_order() {
@@ -22,8 +22,8 @@ fn a_full_queue_is_answered_with_overloaded_in_order() {
     // Told at once, because nothing of this client is in flight; the first client's lines came before it.
     other.place("9", 9);
     assert_eq!(other.error().0, 1101);
-    let submissions = [served.next(), served.next()];
-    served.answer(&submissions);
+    let envelopes = [served.next(), served.next()];
+    served.answer(&envelopes);
     assert_eq!((client.answer()["id"].clone(), client.answer()["id"].clone()), (json!(0), json!(1)));
     for n in 2..4 {
         let answer = client.answer();
@@ -41,7 +41,7 @@ fn no_more_is_taken_than_may_be_in_flight_and_it_goes_on_with_each_answer() {
     for n in 0..20 {
         client.place(&n.to_string(), n);
     }
-    let mut taken: Vec<Submission> = (0..8).map(|_| served.next()).collect();
+    let mut taken: Vec<Envelope> = (0..8).map(|_| served.next()).collect();
     // Another client's round trip: the server had every chance to take more.
     let mut other = served.client();
     other.place("1", 99);

@@ -48,7 +48,7 @@ pub enum BindError {
 
 /// A listening socket; its path goes with it.
 #[derive(Debug)]
-pub(super) struct Listener {
+pub struct Listener {
     pub(super) socket: mio::net::UnixListener,
     path: PathBuf,
     inode: (u64, u64),
@@ -56,12 +56,11 @@ pub(super) struct Listener {
 
 impl Listener {
     /// Binds the path. The caller holds the lock of the store, so that no two daemons do this at a time.
-    pub(super) fn bind(options: &ServerOptions) -> Result<Self, BindError> {
+    ///
+    /// # Errors
+    /// The socket cannot be had; whatever else is at its path was left untouched.
+    pub fn bind(options: &ServerOptions) -> Result<Self, BindError> {
         let path = options.socket.as_path();
-        let bytes = path.as_os_str().as_bytes().len();
-        if bytes > PATH_BYTES_MAX {
-            return Err(BindError::PathTooLong { path: path.to_owned(), bytes });
-        }
         let group = options.socket_group.as_deref().map(group_id).transpose()?;
         remove_stale(path)?;
         let socket = bind_private(path)?;
@@ -100,11 +99,37 @@ fn bind_private(path: &Path) -> Result<UnixListener, BindError> {
     Ok(socket)
 }
 
-/// Removes what a killed daemon has left behind.
-fn remove_stale(path: &Path) -> Result<(), BindError> {
+/// What is at a socket's path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// Nothing.
+    No,
+    /// A socket that nobody listens to: what a killed daemon has left.
+    Stale,
+}
+
+/// Looks whether the path can be had, and changes nothing: a start that will be refused here must not touch the store
+/// first.
+///
+/// # Errors
+/// The path is too long, somebody answers there, or something else has it.
+pub fn probe_socket(path: &Path) -> Result<(), BindError> {
+    check_length(path)?;
+    probe(path).map(|_| ())
+}
+
+fn check_length(path: &Path) -> Result<(), BindError> {
+    let bytes = path.as_os_str().as_bytes().len();
+    if bytes > PATH_BYTES_MAX {
+        return Err(BindError::PathTooLong { path: path.to_owned(), bytes });
+    }
+    Ok(())
+}
+
+fn probe(path: &Path) -> Result<Taken, BindError> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Taken::No),
         Err(error) => return Err(failed("look at", path, error)),
     };
     if !metadata.file_type().is_socket() {
@@ -112,18 +137,25 @@ fn remove_stale(path: &Path) -> Result<(), BindError> {
     }
     // Without waiting: somebody who listens and does not accept must not hold up our start.
     match mio::net::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            tracing::info!(path = %path.display(), "removing a socket that nobody listens to");
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path, error)),
-                Ok(()) | Err(_) => Ok(()),
-            }
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(Taken::Stale),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Taken::No),
         // Its queue is full: somebody listens, too busy to accept.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(BindError::InUse(path.to_owned())),
         Err(error) => Err(failed("connect to", path, error)),
         Ok(_) => Err(BindError::InUse(path.to_owned())),
+    }
+}
+
+/// Removes what a killed daemon has left behind.
+fn remove_stale(path: &Path) -> Result<(), BindError> {
+    check_length(path)?;
+    if probe(path)? == Taken::No {
+        return Ok(());
+    }
+    tracing::info!(path = %path.display(), "removing a socket that nobody listens to");
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path, error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

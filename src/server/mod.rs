@@ -3,30 +3,30 @@
 //! One thread serves all connections. It never waits for anything but the readiness of sockets and for answers: a
 //! full queue is answered with `overloaded`, and a client that does not read its answers is not read from any more.
 //!
-//! A line's way: [`line_buffer`] cuts it out, [`json`], [`protocol`] and [`request`] make a command of it, [`exchange`] hands it
-//! to the executor while [`replies`] keeps its place, [`response`] writes the answer into that place, [`connection`]
+//! A line's way: [`line_buffer`] cuts it out, [`raw_json`], [`jsonrpc`] and [`methods`] make a request of it, [`shared`] hands it
+//! to the executor while [`response_queue`] keeps its place, [`response`] writes the answer into that place, [`connection`]
 //! sends it.
 
 mod connection;
+mod connections;
 mod event_loop;
-mod exchange;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz_seam;
-mod json;
+mod jsonrpc;
 mod line_buffer;
 mod listener;
+mod methods;
 mod options;
-mod protocol;
-mod replies;
-mod request;
+mod raw_json;
 mod response;
+mod response_queue;
+mod rpc_error;
 #[expect(clippy::module_inception, reason = "the server is the noun of this file and of this layer")]
 mod server;
+mod shared;
 mod status;
-mod table;
-mod wire_error;
 
-pub use listener::BindError;
+pub use listener::{BindError, Listener, probe_socket};
 pub use options::ServerOptions;
 pub use response::write_order;
 pub use server::{Server, ServerHandle};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::wire_error::{ErrorKind, WireError};
+use super::rpc_error::{ErrorKind, RpcError};
 use crate::contracts::Lsn;
 use crate::domain::{OrderState, Timestamp};
 
@@ -36,12 +36,12 @@ pub(super) fn write_result(out: &mut Vec<u8>, id: &str, result: &impl Serialize)
             out.extend_from_slice(&json);
             out.extend_from_slice(b"}\n");
         }
-        Err(error) => write_error(out, id, &WireError::new(ErrorKind::InternalError, error.to_string())),
+        Err(error) => write_error(out, id, &RpcError::new(ErrorKind::InternalError, error.to_string())),
     }
 }
 
 /// The answer that refuses.
-pub(super) fn write_error(out: &mut Vec<u8>, id: &str, error: &WireError) {
+pub(super) fn write_error(out: &mut Vec<u8>, id: &str, error: &RpcError) {
     let wire = error.kind.wire();
     begin(out, id);
     out.extend_from_slice(b",\"error\":{\"code\":");

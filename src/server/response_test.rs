@@ -58,7 +58,7 @@ fn an_answer_says_every_field_of_the_order() {
 #[test]
 fn an_error_is_one_line_whatever_its_message_holds() {
     let message = "a\n\"quote\" \\ \u{7} ü 🦀 \u{2028}";
-    let error = WireError::new(ErrorKind::StorageFull, message);
+    let error = RpcError::new(ErrorKind::StorageFull, message);
     let (_, answer) = written(|out| write_error(out, "7", &error));
     let expected = json!({"code": 1103, "message": message, "data": {"kind": "storage_full", "retryable": true}});
     assert_eq!(answer, json!({"jsonrpc": "2.0", "id": 7, "error": expected}));
@@ -83,7 +83,7 @@ fn every_error_has_the_code_and_kind_that_clients_know() {
         (ErrorKind::LineTooLong, 1105, "line_too_long", false),
     ];
     for (kind, code, name, retryable) in table {
-        let (_, answer) = written(|out| write_error(out, "1", &WireError::new(kind, "m")));
+        let (_, answer) = written(|out| write_error(out, "1", &RpcError::new(kind, "m")));
         assert_eq!(answer["error"]["code"], code);
         assert_eq!(answer["error"]["data"], json!({"kind": name, "retryable": retryable}));
     }

@@ -9,8 +9,8 @@ use mio::{Poll, Waker};
 
 use super::event_loop::{EventLoop, WAKER};
 use super::listener::{BindError, Listener};
-use super::{ServerOptions, exchange::Exchange, status::Surroundings};
-use crate::contracts::{Answer, Clock, SinkMonitor, Submission};
+use super::{ServerOptions, shared::Shared, status::StatusContext};
+use crate::contracts::{Answer, Clock, Envelope, SinkMonitor};
 
 /// Serves the socket in the thread that runs it.
 #[derive(Debug)]
@@ -31,21 +31,22 @@ pub(super) struct Signals {
     pub(super) awake: AtomicBool,
     /// The server is to stop.
     pub(super) draining: AtomicBool,
+    /// Nothing may be sent any more.
+    pub(super) halted: AtomicBool,
     /// How many turns the loop has made.
     pub(super) turns: AtomicU64,
     waker: Waker,
 }
 
 impl Server {
-    /// Takes the socket's path and listens; clients that connect wait until [`Server::run`].
-    ///
-    /// The caller MUST hold the store's lock: it is what makes it safe to remove a socket that was left behind.
+    /// A server of a bound socket; clients that connect wait until [`Server::run`].
     ///
     /// # Errors
-    /// The socket cannot be had; whatever else is at its path was left untouched.
-    pub fn bind(
+    /// The socket cannot be watched.
+    pub fn new(
+        listener: Listener,
         options: ServerOptions,
-        submissions: Sender<Submission>,
+        requests: Sender<Envelope>,
         answers: Receiver<Vec<Answer>>,
         clock: Arc<dyn Clock>,
         sinks: Vec<Arc<SinkMonitor>>,
@@ -53,15 +54,15 @@ impl Server {
         let failed = |source| BindError::Io { operation: "watch", path: options.socket.clone(), source };
         let poll = Poll::new().map_err(failed)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(failed)?;
-        let listener = Listener::bind(&options)?;
         let signals = Arc::new(Signals {
             awake: AtomicBool::new(true),
             draining: AtomicBool::new(false),
+            halted: AtomicBool::new(false),
             turns: AtomicU64::new(0),
             waker,
         });
-        let exchange = Exchange::new(options.clone(), Surroundings::new(clock, sinks), submissions);
-        let event_loop = EventLoop::new(poll, listener, exchange, answers, Arc::clone(&signals)).map_err(failed)?;
+        let shared = Shared::new(options.clone(), StatusContext::new(clock, sinks), requests);
+        let event_loop = EventLoop::new(poll, listener, shared, answers, Arc::clone(&signals)).map_err(failed)?;
         Ok((Self { event_loop }, ServerHandle { signals }))
     }
 
@@ -89,6 +90,12 @@ impl ServerHandle {
     pub fn drain(&self) {
         self.signals.draining.store(true, Ordering::SeqCst);
         self.signals.wake();
+    }
+
+    /// From now on nothing is sent to anybody: the daemon is about to end after an error, and what an answer rests on may
+    /// be somebody else's to change.
+    pub fn halt(&self) {
+        self.signals.halted.store(true, Ordering::SeqCst);
     }
 
     /// Grows as long as the server's thread gets around, also without clients: at least twice a second.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::testing::*;
-use crate::contracts::Submission;
+use crate::contracts::Envelope;
 
 #[test]
 fn an_order_is_answered_in_full() {
@@ -34,13 +34,13 @@ fn answers_made_here_wait_for_those_of_the_executor() {
     client.place("3", 3);
     client.send("{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"x\"}\n");
     assert_eq!(client.error().0, -32600);
-    let submissions = [served.next(), served.next(), served.next()];
-    served.answer(&submissions[..1]);
+    let envelopes = [served.next(), served.next(), served.next()];
+    served.answer(&envelopes[..1]);
     assert_eq!(client.answer()["result"]["order"]["total_amount"], 1);
     assert_eq!(client.error().0, -32700);
-    served.answer(&submissions[1..2]);
+    served.answer(&envelopes[1..2]);
     assert_eq!(client.error().0, -32600);
-    served.answer(&submissions[2..]);
+    served.answer(&envelopes[2..]);
     assert_eq!(client.answer()["id"], 3);
     assert_eq!(client.error().0, -32601);
     served.drain();
@@ -107,7 +107,7 @@ fn a_drain_answers_what_was_accepted_refuses_the_rest_and_removes_the_socket() {
         busy.place(&n.to_string(), n);
     }
     quiet.send("{\"half\":");
-    let accepted: Vec<Submission> = (0..8).map(|_| served.next()).collect();
+    let accepted: Vec<Envelope> = (0..8).map(|_| served.next()).collect();
     served.handle.drain();
     assert!(quiet.is_closed(), "a connection that is owed nothing goes at once");
     assert!(UnixStream::connect(served.dir.path().join("s")).is_err());

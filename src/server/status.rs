@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::contracts::{Clock, JournalStatus, Sequence, SinkMonitor, SinkStatus, StoreStatus};
 
 /// What the server knows about the daemon besides the store.
-pub(super) struct Surroundings {
+pub(super) struct StatusContext {
     pub(super) started: Instant,
     /// For the age of what sinks have not taken yet.
     pub(super) clock: Arc<dyn Clock>,
@@ -18,10 +18,10 @@ pub(super) struct Surroundings {
     pub(super) draining: bool,
 }
 
-impl fmt::Debug for Surroundings {
+impl fmt::Debug for StatusContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { started, clock: _, sinks, connections, draining } = self;
-        f.debug_struct("Surroundings")
+        f.debug_struct("StatusContext")
             .field("started", started)
             .field("sinks", sinks)
             .field("connections", connections)
@@ -30,7 +30,7 @@ impl fmt::Debug for Surroundings {
     }
 }
 
-impl Surroundings {
+impl StatusContext {
     pub(super) fn new(clock: Arc<dyn Clock>, sinks: Vec<Arc<SinkMonitor>>) -> Self {
         Self { started: Instant::now(), clock, sinks, connections: 0, draining: false }
     }
@@ -68,12 +68,12 @@ struct Outbox {
 }
 
 impl DaemonStatus {
-    pub(super) fn of(store: &StoreStatus, surroundings: &Surroundings) -> Self {
-        let (now, last) = (surroundings.clock.now(), store.last_sequence);
+    pub(super) fn of(store: &StoreStatus, context: &StatusContext) -> Self {
+        let (now, last) = (context.clock.now(), store.last_sequence);
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            uptime_ms: u64::try_from(surroundings.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            state: match (surroundings.draining, store.full) {
+            uptime_ms: u64::try_from(context.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            state: match (context.draining, store.full) {
                 (true, _) => DaemonState::Draining,
                 (false, true) => DaemonState::StorageFull,
                 (false, false) => DaemonState::Ready,
@@ -81,8 +81,8 @@ impl DaemonStatus {
             journal: store.journal,
             orders: Orders { count: store.orders_count },
             outbox: Outbox { last_sequence: store.last_sequence },
-            connections: surroundings.connections,
-            sinks: surroundings.sinks.iter().map(|sink| as_of(sink.read_at(now, last), last)).collect(),
+            connections: context.connections,
+            sinks: context.sinks.iter().map(|sink| as_of(sink.read_at(now, last), last)).collect(),
         }
     }
 }
@@ -91,7 +91,7 @@ impl DaemonStatus {
 /// sink only now: it may have acknowledged what came in between, and one answer must not tell of two moments.
 fn as_of(mut sink: SinkStatus, last: Sequence) -> SinkStatus {
     sink.acked_sequence = sink.acked_sequence.min(last);
-    sink.lag_events = last.since(sink.acked_sequence);
+    sink.lag_events = sink.lag_events.min(last.since(sink.acked_sequence));
     if sink.lag_events == 0 {
         sink.lag_ms = 0;
     }

@@ -11,9 +11,10 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Server, ServerHandle, ServerOptions};
+use super::{Listener, Server, ServerHandle, ServerOptions};
 use crate::contracts::{
-    Answer, Clock, Command, JournalStatus, Lsn, Outcome, Refusal, Request, Sequence, StoreStatus, Submission,
+    Answer, ChangeRequest, Clock, Command, Envelope, JournalStatus, Lsn, OperatorResult, Outcome, Refusal, Request,
+    Sequence, StoreStatus,
 };
 use crate::domain::{Cents, CustomerId, OrderId, OrderState, OrderStatus, Timestamp};
 
@@ -37,7 +38,7 @@ impl Clock for StillClock {
 pub(super) struct Served {
     pub(super) dir: TempDir,
     pub(super) handle: ServerHandle,
-    pub(super) submissions: Receiver<Submission>,
+    pub(super) envelopes: Receiver<Envelope>,
     pub(super) answers: Option<Sender<Vec<Answer>>>,
     pub(super) thread: JoinHandle<io::Result<()>>,
 }
@@ -65,29 +66,35 @@ impl Served {
         let dir = TempDir::new().unwrap();
         let mut options = options(&dir);
         change(&mut options);
-        let (submit, submissions) = bounded(queue);
+        let (submit, envelopes) = bounded(queue);
         let (answers, receiver) = unbounded();
-        let (server, handle) = Server::bind(options, submit, receiver, Arc::new(StillClock), Vec::new()).unwrap();
+        let listener = Listener::bind(&options).unwrap();
+        let (server, handle) =
+            Server::new(listener, options, submit, receiver, Arc::new(StillClock), Vec::new()).unwrap();
         let thread = std::thread::Builder::new().name("server".into()).spawn(move || server.run()).unwrap();
-        Self { dir, handle, submissions, answers: Some(answers), thread }
+        Self { dir, handle, envelopes, answers: Some(answers), thread }
     }
 
     pub(super) fn client(&self) -> Client {
         Client::connect(&self.dir)
     }
 
-    pub(super) fn next(&self) -> Submission {
-        self.submissions.recv_timeout(DEADLINE).expect("a submission in time")
+    pub(super) fn next(&self) -> Envelope {
+        self.envelopes.recv_timeout(DEADLINE).expect("a request in time")
     }
 
-    pub(super) fn answer(&self, submissions: &[Submission]) {
-        let batch =
-            submissions.iter().map(|s| Answer { connection: s.connection, outcome: outcome(&s.command) }).collect();
+    pub(super) fn answer(&self, envelopes: &[Envelope]) {
+        let answer = |envelope: &Envelope| Answer {
+            connection: envelope.connection,
+            ticket: envelope.ticket,
+            outcome: outcome(&envelope.request),
+        };
+        let batch = envelopes.iter().map(answer).collect();
         self.answers.as_ref().unwrap().send(batch).unwrap();
         self.handle.answers_ready();
     }
 
-    /// Answers `count` submissions, each as soon as it is there.
+    /// Answers `count` requests, each as soon as it is there.
     pub(super) fn answer_next(&self, count: usize) {
         for _ in 0..count {
             self.answer(&[self.next()]);
@@ -95,7 +102,7 @@ impl Served {
     }
 
     pub(super) fn nothing_is_submitted(&self) {
-        assert_eq!(self.submissions.try_recv().ok(), None);
+        assert_eq!(self.envelopes.try_recv().ok(), None);
     }
 
     pub(super) fn join(self) -> TempDir {
@@ -109,23 +116,30 @@ impl Served {
     }
 }
 
-pub(super) fn outcome(command: &Command) -> Outcome {
-    match &command.request {
-        Request::Place { order_id, customer_id, total_amount } => Outcome::Changed {
-            order: order(order_id.unwrap_or(OrderId::parse(UUID).unwrap()), *customer_id, *total_amount),
-            lsn: Lsn(total_amount.get() + 1),
-            duplicate: false,
-        },
+pub(super) fn outcome(request: &Request) -> Outcome {
+    match request {
+        Request::Change(change) => changed(&change.command),
         Request::Get { order_id } => {
             Outcome::Found(order(*order_id, CustomerId::parse(UUID).unwrap(), Cents::new(5).unwrap()))
         }
-        Request::Complete { .. } | Request::Cancel { .. } => Outcome::Refused(Refusal::StorageFull),
         Request::Status => Outcome::Status(StoreStatus {
             full: false,
             journal: JournalStatus { durable_lsn: Lsn(3), checkpoint_lsn: Lsn(2), bytes: 1, segments: 1 },
             orders_count: 4,
             last_sequence: Sequence(5),
         }),
+        Request::Operate(_) => Outcome::Operated(Box::new(OperatorResult::Done {})),
+    }
+}
+
+fn changed(command: &Command) -> Outcome {
+    match command {
+        Command::Place { order_id, customer_id, total_amount } => Outcome::Changed {
+            order: order(order_id.unwrap_or(OrderId::parse(UUID).unwrap()), *customer_id, *total_amount),
+            lsn: Lsn(total_amount.get() + 1),
+            duplicate: false,
+        },
+        Command::Complete { .. } | Command::Cancel { .. } => Outcome::Refused(Refusal::StorageFull),
     }
 }
 
@@ -194,11 +208,11 @@ pub(super) fn place(id: &str, amount: u64) -> String {
     format!("{{\"jsonrpc\":\"2.0\",{id}\"method\":\"order.place\",\"params\":{params}}}\n")
 }
 
-pub(super) fn amount_of(submission: &Submission) -> u64 {
-    match &submission.command.request {
-        Request::Place { total_amount, .. } => total_amount.get(),
-        Request::Complete { .. } | Request::Cancel { .. } | Request::Get { .. } | Request::Status => {
-            panic!("an order was to be placed, not {submission:?}")
+pub(super) fn amount_of(envelope: &Envelope) -> u64 {
+    match &envelope.request {
+        Request::Change(ChangeRequest { command: Command::Place { total_amount, .. }, .. }) => total_amount.get(),
+        Request::Change(_) | Request::Get { .. } | Request::Status | Request::Operate(_) => {
+            panic!("an order was to be placed, not {envelope:?}")
         }
     }
 }

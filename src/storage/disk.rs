@@ -32,6 +32,24 @@ impl DiskStorage {
         Ok(Self { root: fs::open(root, flags, Mode::empty())? })
     }
 
+    /// The kind of file system below, if its word for "durable" means little.
+    #[must_use]
+    pub fn doubtful_file_system(&self) -> Option<&'static str> {
+        // statfs(2), linux/magic.h
+        const DOUBTFUL: [(u64, &str); 8] = [
+            (0x0102_1994, "tmpfs"),
+            (0x8584_58f6, "ramfs"),
+            (0x6969, "NFS"),
+            (0xff53_4d42, "CIFS"),
+            (0xfe53_4d42, "SMB"),
+            (0x0102_1997, "9p"),
+            (0x6573_5546, "FUSE"),
+            (0x794c_7630, "overlayfs"),
+        ];
+        let magic = u64::try_from(fs::fstatfs(&self.root).ok()?.f_type).ok()? & 0xffff_ffff;
+        DOUBTFUL.into_iter().find(|(doubtful, _)| *doubtful == magic).map(|(_, name)| name)
+    }
+
     fn open_file(&self, path: &str, flags: OFlags) -> io::Result<Box<dyn StorageFile>> {
         let descriptor = fs::openat(&self.root, path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, FILE_MODE)?;
         Ok(Box::new(DiskFile { file: File::from(descriptor) }))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::contracts::{OrderNotFound, OrderRepository};
+use crate::contracts::{Mutation, OrderNotFound, OrderRepository};
 use crate::domain::{Cents, CustomerId, Order, OrderId, OrderState, Timestamp};
 
 pub(super) struct FakeRepository {
@@ -14,6 +14,14 @@ pub(super) struct FakeRepository {
 impl OrderRepository for FakeRepository {
     fn retrieve(&self, order_id: OrderId) -> Result<Order, OrderNotFound> {
         self.orders.get(&order_id).copied().map(Order::rehydrate).ok_or(OrderNotFound(order_id))
+    }
+
+    fn update_mut(&self, order: &Order) -> Option<Mutation> {
+        crate::repo::update_mut(order)
+    }
+
+    fn outbox_muts(&self, order: &mut Order) -> Vec<Mutation> {
+        crate::repo::outbox_muts(order)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Publishing straight from the use case, on two tiny files: a database of one order and a bus.
 //!
-//! A process that dies is a flow that returns early: what it knew is gone, what it wrote into the files stays. Lines
-//! in brackets are those of the reviewed code, numbered as in REVIEW.md.
+//! A process that dies is a flow that returns early: what it knew is gone, what it wrote into the files stays. Calls are
+//! numbered as in REVIEW.md.
 
 use std::cell::Cell;
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-/// The database, the bus, and the one thing that goes wrong next.
+/// The database with its outbox, the bus, and the one thing that goes wrong next.
 pub struct World {
     dir: TempDir,
     fault: Cell<Fault>,
@@ -43,6 +43,7 @@ impl World {
         let world = World { dir: tempfile::tempdir().expect("a temporary folder"), fault: Cell::new(fault) };
         fs::write(world.order_path(), "placed").expect("the order is written");
         fs::write(world.bus_path(), "").expect("the bus is made");
+        fs::write(world.outbox_path(), "").expect("the outbox is made");
         world
     }
 
@@ -56,12 +57,21 @@ impl World {
         fs::read_to_string(self.bus_path()).expect("the bus is read").lines().map(str::to_owned).collect()
     }
 
+    /// The events that a relay would publish.
+    pub fn outbox(&self) -> Vec<String> {
+        fs::read_to_string(self.outbox_path()).expect("the outbox is read").lines().map(str::to_owned).collect()
+    }
+
     fn order_path(&self) -> PathBuf {
         self.dir.path().join("order")
     }
 
     fn bus_path(&self) -> PathBuf {
         self.dir.path().join("bus")
+    }
+
+    fn outbox_path(&self) -> PathBuf {
+        self.dir.path().join("outbox")
     }
 
     fn fails(&self, fault: Fault) -> bool {
@@ -93,16 +103,21 @@ impl World {
         if self.fails(Fault::BusAnswerLost) { Err(Heard::Error) } else { Ok(()) }
     }
 
+    /// The entry, committed by itself.
+    fn store_entry(&self, event: &str) {
+        fs::write(self.outbox_path(), format!("{event}\n")).expect("the outbox is written");
+    }
+
     fn live(&self) -> Result<(), Heard> {
         if self.fails(Fault::DiesHalfway) { Err(Heard::Silence) } else { Ok(()) }
     }
 }
 
-/// The reviewed flow: commit, then publish. `_retrieved` is not looked at [4], as there.
+/// The reviewed flow: commit, then publish. `_retrieved` is not looked at (C2), as there.
 pub fn commit_then_publish(world: &World, _retrieved: &str) -> Result<(), Heard> {
-    world.update("completed")?; // [8]
+    world.update("completed")?; // C3
     world.live()?;
-    world.publish("OrderCompleted") // [19]
+    world.publish("OrderCompleted") // C5
 }
 
 /// The same with the missing check added: a placed order alone may be completed.
@@ -123,6 +138,21 @@ pub fn publish_in_transaction(world: &World) -> Result<(), Heard> {
     world.publish("OrderCompleted")?;
     world.live()?;
     world.update(uncommitted)
+}
+
+/// An outbox, written after the order in a transaction of its own.
+pub fn commit_then_store_entry(world: &World) -> Result<(), Heard> {
+    world.update("completed")?;
+    world.live()?;
+    world.store_entry("OrderCompleted");
+    Ok(())
+}
+
+/// An outbox, written before the order in a transaction of its own.
+pub fn store_entry_then_commit(world: &World) -> Result<(), Heard> {
+    world.store_entry("OrderCompleted");
+    world.live()?;
+    world.update("completed")
 }
 
 /// Another use case of the same kind.

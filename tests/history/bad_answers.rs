@@ -1,8 +1,8 @@
 //! Answers that no daemon may give, each with the verdict it must get.
 
+use super::builder::{HistoryBuilder, cancel, complete, id, place};
+use super::mutate::{judged, sound, spoiled};
 use super::record::{Outcome, Refusal, Request};
-use super::spoil::{judged, sound, spoiled};
-use super::story::{Story, cancel, complete, id, place};
 use super::verdict::Verdict::{Changed, Duplicate, Lost, Phantom, Reordered};
 
 #[test]
@@ -54,7 +54,7 @@ fn a_cancellation_stored_with_another_reason_is_a_phantom() {
 
 #[test]
 fn a_second_answer_with_another_lsn_is_a_duplicate() {
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     let request = || Request::Place { order_id: None, customer_id: id(1), total_amount: 1 };
     story.done(request(), "c1");
     story.kill(0);
@@ -65,7 +65,7 @@ fn a_second_answer_with_another_lsn_is_a_duplicate() {
 #[test]
 fn a_second_effect_behind_an_unanswered_one_is_a_phantom() {
     // Sent twice, answered once as new: the first sending had the effect that the answer denies.
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     let request = || Request::Place { order_id: None, customer_id: id(1), total_amount: 1 };
     story.done_unanswered(request(), "c1");
     story.kill(0);
@@ -75,7 +75,7 @@ fn a_second_effect_behind_an_unanswered_one_is_a_phantom() {
 
 #[test]
 fn two_effects_of_one_unanswered_command_are_a_duplicate() {
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     let request = || Request::Place { order_id: None, customer_id: id(1), total_amount: 1 };
     story.done_unanswered(request(), "c1");
     story.kill(0);
@@ -142,7 +142,7 @@ fn a_refused_command_with_an_effect_is_a_phantom() {
 
 #[test]
 fn one_effect_answered_to_two_commands_is_a_duplicate() {
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     story.done(place(1), "c1");
     story.done(complete(1), "c2");
     story.unanswered(complete(1), "c3");
@@ -163,7 +163,7 @@ fn one_command_id_with_two_contents_done_is_a_duplicate() {
 
 #[test]
 fn an_effect_behind_a_later_one_is_reordered() {
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     story.done(place(1), "c1");
     story.done(place(2), "c2");
     let mut history = story.finish();
@@ -179,7 +179,7 @@ fn an_effect_behind_a_later_one_is_reordered() {
 
 #[test]
 fn lines_of_one_connection_executed_in_another_order_are_reordered() {
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     story.done(place(1), "c1");
     story.done(place(2), "c2");
     let mut history = story.finish();
@@ -193,7 +193,7 @@ fn lines_of_one_connection_executed_in_another_order_are_reordered() {
 
 #[test]
 fn a_completion_before_its_order_was_answered_is_sound_within_one_pipeline() {
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     story.done(place(1), "c1");
     story.done(complete(1), "c2");
     story.done(cancel(1), "c3");

@@ -1,8 +1,8 @@
 //! Journals that no daemon may leave behind, each with the verdict it must get.
 
+use super::builder::{id, time};
+use super::mutate::{sound, spoiled};
 use super::record::Order;
-use super::spoil::{sound, spoiled};
-use super::story::{id, time};
 use super::verdict::Verdict::{Changed, Duplicate, Illegal, Lost, Phantom, Reordered, Torn};
 
 fn order(plan: &mut super::Plan) -> &mut Order {
@@ -103,10 +103,10 @@ fn an_event_without_its_order_is_torn() {
 #[test]
 fn an_order_missing_from_a_plan_that_nobody_was_answered_is_torn() {
     let mut story = sound();
-    story.done_unanswered(super::story::place(5), "c13");
+    story.done_unanswered(super::builder::place(5), "c13");
     let mut history = story.finish();
     history.in_every_dump(9, |plan| plan.order = None);
-    super::spoil::judged(&history, &[Torn, Phantom]);
+    super::mutate::judged(&history, &[Torn, Phantom]);
 }
 
 #[test]
@@ -124,10 +124,10 @@ fn two_events_for_one_change_are_a_duplicate() {
 #[test]
 fn a_hole_in_the_sequences_is_lost() {
     let mut story = sound();
-    story.done(super::story::place(5), "c13");
+    story.done(super::builder::place(5), "c13");
     let mut history = story.finish();
     history.everywhere(9, |text| text.replace(&format!("{:020}", 9), &format!("{:020}", 10)));
-    super::spoil::judged(&history, &[Lost]);
+    super::mutate::judged(&history, &[Lost]);
 }
 
 #[test]
@@ -240,15 +240,15 @@ fn a_version_that_stands_twice_is_a_duplicate() {
 #[test]
 fn a_cancelled_order_that_is_completed_is_illegal() {
     let mut story = sound();
-    story.done(super::story::complete(2), "c13");
-    super::spoil::judged(&story.finish(), &[Illegal, Reordered]);
+    story.done(super::builder::complete(2), "c13");
+    super::mutate::judged(&story.finish(), &[Illegal, Reordered]);
 }
 
 #[test]
 fn an_order_placed_twice_is_illegal() {
     let mut story = sound();
-    story.done(super::story::place(4), "c13");
-    super::spoil::judged(&story.finish(), &[Illegal, Duplicate, Changed]);
+    story.done(super::builder::place(4), "c13");
+    super::mutate::judged(&story.finish(), &[Illegal, Duplicate, Changed]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Reads, refusals and status answers that no daemon may give, each with the verdict it must get.
 
+use super::builder::{HistoryBuilder, cancel, complete, id, place};
+use super::mutate::{judged, sound, spoiled};
 use super::record::{Outcome, Refusal, Request};
-use super::spoil::{judged, sound, spoiled};
-use super::story::{Story, cancel, complete, id, place};
 use super::verdict::Verdict::{Changed, Lost, Phantom, Stale};
 
 #[test]
@@ -34,7 +34,7 @@ fn a_read_that_shows_another_order_is_changed() {
 
 #[test]
 fn a_read_older_than_an_answer_is_stale() {
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     story.done(place(1), "c1");
     story.read(1);
     story.done(complete(1), "c2");
@@ -51,7 +51,7 @@ fn a_read_older_than_an_answer_is_stale() {
 
 #[test]
 fn a_read_older_than_another_read_is_stale() {
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     story.done(place(1), "c1");
     story.done_unanswered(complete(1), "c2");
     story.read(1);
@@ -67,7 +67,7 @@ fn a_read_older_than_another_read_is_stale() {
 
 #[test]
 fn a_read_of_what_nobody_had_asked_for_yet_is_a_phantom() {
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     story.done(place(1), "c1");
     story.done(complete(1), "c2");
     story.read(1);
@@ -120,7 +120,7 @@ fn a_refusal_for_a_cancellation_that_is_gone_is_a_phantom() {
 
 #[test]
 fn a_refusal_for_a_state_that_came_later_is_a_phantom() {
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     story.done(place(1), "c1");
     story.refused(cancel(1), "c2", Refusal::InvalidTransition);
     story.done(cancel(1), "c3");

@@ -1,8 +1,8 @@
 //! What no sink may have recorded, each with the verdict it must get.
 
+use super::builder::{HistoryBuilder, place};
+use super::mutate::{judged, spoiled};
 use super::record::{Delivery, History};
-use super::spoil::{judged, spoiled};
-use super::story::{Story, place};
 use super::verdict::Verdict::{Changed, Duplicate, Lost, Phantom, Reordered};
 
 /// Where the sink first got this sequence.
@@ -38,7 +38,7 @@ fn an_event_that_no_journal_holds_is_a_phantom() {
 #[test]
 fn an_event_seen_before_the_kill_and_missing_after_it_is_lost() {
     // The sink was given it from memory; the dump after the kill does not have it, the command was sent again.
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     story.done(place(1), "c1");
     story.unanswered(place(2), "c2");
     story.kill(0);
@@ -96,7 +96,7 @@ fn an_event_left_out_and_brought_after_the_restart_is_reordered() {
 
 #[test]
 fn a_restart_that_delivers_more_again_than_its_bound_is_a_duplicate() {
-    let mut story = Story::new();
+    let mut story = HistoryBuilder::new();
     for order in 1..=5 {
         story.done(place(order), &format!("c{order}"));
     }

@@ -20,7 +20,7 @@
 #![allow(dead_code, reason = "each rule serves some tests, none serves all")]
 
 mod answers;
-mod authors;
+mod attribution;
 mod journal;
 mod orders;
 mod parse;
@@ -34,15 +34,15 @@ mod bad_answers;
 mod bad_journal;
 mod bad_reads;
 mod bad_sink;
-mod good;
-mod spoil;
-mod story;
+mod builder;
+mod mutate;
+mod valid;
 
 pub use parse::{outcome_of, plans_of};
 pub use record::{Call, Delivery, Dump, History, Moment, Order, Outcome, Plan, Refusal, Request, Seen};
 pub use verdict::Violation;
 
-use authors::Authors;
+use attribution::Authors;
 use journal::Journal;
 use verdict::Findings;
 

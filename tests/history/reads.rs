@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::authors::Authors;
+use super::attribution::Authors;
 use super::journal::{Entry, Journal};
 use super::record::{Call, History, Moment, Order, Outcome, Refusal, Request};
 use super::verdict::{Findings, Verdict};

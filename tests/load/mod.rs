@@ -7,15 +7,15 @@
 
 mod clock;
 mod commands;
-mod crew;
+mod recorder;
 mod rng;
-mod witness;
+mod workers;
 
 pub use clock::Clock;
 pub use commands::{Command, Commands};
-pub use crew::{Crew, Task};
+pub use recorder::{Recorder, Summary, wait_relayed};
 pub use rng::Rng;
-pub use witness::{Summary, Witness, wait_relayed};
+pub use workers::{Task, Workers};
 
 /// The seed of a test: `ORDERD_SEED`, or the clock. Printed, so that a failure can be run again.
 pub fn seed(test: &str) -> u64 {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::expect::{Expect, expect};
 use super::strace::{Injection, Repeat, Traced};
-use crate::load::{Crew, Rng, Task, Witness};
+use crate::load::{Recorder, Rng, Task, Workers};
 use crate::support::{Client, DEADLINE, Daemon, Store, files, poll};
 
 /// Small enough that a few hundred commands rotate, checkpoint, delete and move the cursor.
@@ -33,7 +33,7 @@ pub const REDELIVERED_MAX: u64 = 40;
 
 pub const TASK: Task = Task { clients: 4, bursts_max: 15, idle_us_max: 500 };
 
-/// How long a life goes on at least: the housekeeper looks around several times a second.
+/// How long a life goes on at least: maintenance looks around several times a second.
 const LIFE_MIN: Duration = Duration::from_millis(300);
 
 /// How soon a failure that ends the daemon must have ended it: a second, and what a busy machine and strace add.
@@ -73,12 +73,12 @@ impl Case {
     /// True when the failure was met.
     pub fn run(&self, rng: &mut Rng) -> bool {
         let store = Store::with("", SMALL);
-        let mut witness = Witness::new(&store.sink(), REDELIVERED_MAX);
+        let mut witness = Recorder::new(&store.sink(), REDELIVERED_MAX);
         // A sink whose writes fail is given its batch again.
         witness.sink_failed();
         if self.start == Start::Recover {
             let mut daemon = Daemon::start(&store);
-            let crew = Crew::start(&TASK, &store.socket(), witness.clock(), rng);
+            let crew = Workers::start(&TASK, &store.socket(), witness.clock(), rng);
             self.wait(|| crew.is_resting().then_some(()));
             witness.heard(crew.settle());
             daemon.kill9();
@@ -86,7 +86,7 @@ impl Case {
             // A journal that is made full by the failure lets go of what two checkpoints hold.
             witness.dump_news(&store);
         }
-        let crew = Crew::start(&TASK, &store.socket(), witness.clock(), rng);
+        let crew = Workers::start(&TASK, &store.socket(), witness.clock(), rng);
         let before = if self.start == Start::Recover { files(&store.data_dir()) } else { BTreeMap::new() };
         let end = self.traced_life(&store, &crew);
         witness.died();
@@ -114,7 +114,7 @@ impl Case {
     }
 
     /// Runs until the work is done or the daemon has ended; a daemon that goes on is stopped as it should be.
-    fn traced_life(&self, store: &Store, crew: &Crew) -> End {
+    fn traced_life(&self, store: &Store, crew: &Workers) -> End {
         let mut traced = Traced::spawn(store, &self.injection);
         let start = Instant::now();
         let mut failed_at: Option<Instant> = None;

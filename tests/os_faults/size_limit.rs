@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::case::{REDELIVERED_MAX, SMALL, TASK};
-use crate::load::{Crew, Rng, Witness, seed};
+use crate::load::{Recorder, Rng, Workers, seed};
 use crate::support::{Client, DEADLINE, Daemon, Store, eventually};
 
 /// Less than a segment, and less than the sink gets.
@@ -13,7 +13,7 @@ const FILE_BLOCKS_MAX: u64 = 90;
 fn a_limit_on_file_sizes_stops_the_sink_alone_and_loses_nothing() {
     let mut rng = Rng::new(seed("size_limit"));
     let store = Store::with("", SMALL);
-    let mut witness = Witness::new(&store.sink(), REDELIVERED_MAX);
+    let mut witness = Recorder::new(&store.sink(), REDELIVERED_MAX);
     witness.sink_failed();
     let plain = Daemon::command(&store);
     let mut limited = Command::new("sh");
@@ -21,7 +21,7 @@ fn a_limit_on_file_sizes_stops_the_sink_alone_and_loses_nothing() {
     limited.arg(plain.get_program()).args(plain.get_args());
     let mut daemon = Daemon::spawn_command(&store, &mut limited);
     daemon.wait_ready(&store);
-    let crew = Crew::start(&TASK, &store.socket(), witness.clock(), &mut rng);
+    let crew = Workers::start(&TASK, &store.socket(), witness.clock(), &mut rng);
     eventually(DEADLINE, "every command is answered", || crew.is_resting());
     eventually(DEADLINE, "the sink has met the limit", || {
         Client::connect(&store).status()["sinks"][0]["state"] == "retrying"

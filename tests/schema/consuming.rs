@@ -1,37 +1,43 @@
-//! The consumer's inbox of SCHEMA.sql: each event once, an order's events in order.
+//! The consumer's inbox of SCHEMA.sql: one row per order; each event once, an order's events in order.
 
-use super::plans::{Step, event_id, order_id};
+use super::concurrency::wait_until_blocked;
+use super::plans::order_id;
 use super::session::{Database, Session};
-use super::storing::wait_until_blocked;
-
-const FOREIGN_KEY: &str = "23503";
 
 #[test]
 fn a_redelivered_event_is_handled_once() {
     let database = Database::create();
     let mut session = database.session();
-    session.rows("CREATE TABLE payouts (order_id uuid, cents bigint)");
+    session.rows("CREATE TABLE payouts (order_id uuid, order_version integer)");
     for _ in 0..3 {
-        handle(&mut session, Step::Placed);
-        handle(&mut session, Step::Completed);
+        for version in [1, 2] {
+            session.rows("BEGIN");
+            if consume(&mut session, "payouts", 1, version) {
+                session.rows(&format!("INSERT INTO payouts VALUES ('{}', {version})", order_id(1)));
+            }
+            session.rows("COMMIT");
+        }
     }
-    assert_eq!(session.value("SELECT count(*) FROM payouts"), "2", "one a new event");
-    // Another handler in the same database has an inbox of its own.
-    assert_eq!(session.changed(&consume("mailer", 1, Step::Placed)), 1);
+    assert_eq!(session.value("SELECT count(*) FROM payouts"), "2", "one per event");
+    assert_eq!(session.value("SELECT count(*) FROM inbox"), "1", "one row per order");
+    // Another handler in the same database has a version of its own.
+    assert!(consume(&mut session, "mailer", 1, 1));
 }
 
 #[test]
 fn two_deliveries_at_once_are_handled_once() {
     let database = Database::create();
     let (mut first, mut second) = (database.session(), database.session());
-    first.rows("BEGIN");
-    assert_eq!(first.changed(&consume("payouts", 1, Step::Placed)), 1);
-    let pid = second.backend_pid();
-    second.send(&consume("payouts", 1, Step::Placed));
-    wait_until_blocked(&mut first, &pid);
-    first.rows("COMMIT");
-    assert_eq!(second.outcome_changed(), 0);
-    assert_eq!(first.value("SELECT count(*) FROM processed_events"), "1");
+    for version in [1, 2] {
+        first.rows("BEGIN");
+        assert!(consume(&mut first, "payouts", 1, version));
+        let pid = second.backend_pid();
+        second.send(&statement("payouts", 1, version));
+        wait_until_blocked(&mut first, &pid);
+        first.rows("COMMIT");
+        assert_eq!(second.outcome_changed(), 0, "version {version}");
+        assert_eq!(last_version(&mut second, 1), Some(version), "a duplicate");
+    }
 }
 
 /// The handler failed after the insert: nothing is remembered, and the next delivery is new.
@@ -40,60 +46,55 @@ fn an_event_whose_handler_failed_is_handled_again() {
     let database = Database::create();
     let mut session = database.session();
     session.rows("BEGIN");
-    assert_eq!(session.changed(&consume("payouts", 1, Step::Placed)), 1);
+    assert!(consume(&mut session, "payouts", 1, 1));
     session.rows("ROLLBACK");
-    assert_eq!(session.changed(&consume("payouts", 1, Step::Placed)), 1);
+    assert!(consume(&mut session, "payouts", 1, 1));
 }
 
+/// The cancellation comes first. It is not handled, and takes nothing of its batch with it.
 #[test]
-fn an_event_before_its_predecessor_is_refused() {
+fn an_event_before_its_predecessor_is_put_aside_and_the_batch_goes_on() {
     let database = Database::create();
     let mut session = database.session();
-    assert_eq!(session.changed(&consume("payouts", 1, Step::Placed)), 1);
-    let cancelled = consume("payouts", 1, Step::CancelledFromCompleted);
-    session.refused(FOREIGN_KEY, "processed_events_in_order", &cancelled);
-    assert_eq!(session.changed(&consume("payouts", 1, Step::Completed)), 1);
-    assert_eq!(session.changed(&cancelled), 1, "delivered again behind its predecessor, it is taken");
-}
-
-#[test]
-fn a_purge_of_the_inbox_takes_whole_orders_that_are_long_over() {
-    let database = Database::create();
-    let mut session = database.session();
-    for (order, life) in [
-        (1, &[Step::Placed, Step::Completed, Step::CancelledFromCompleted][..]),
-        (2, &[Step::Placed, Step::Completed]),
-        (3, &[Step::Placed, Step::CancelledFromPlaced]),
-    ] {
-        for step in life {
-            session.rows(&consume("payouts", order, *step));
-        }
-    }
-    let old = format!(
-        "UPDATE processed_events SET processed_at = processed_at - interval '91 days' WHERE order_id <> '{}'",
-        order_id(3)
-    );
-    session.rows(&old);
-    assert_eq!(session.changed("EXECUTE purge_inbox('90 days')"), 3, "order 1");
-    assert_eq!(session.value("SELECT count(DISTINCT order_id) FROM processed_events"), "2");
-}
-
-/// One delivery as SCHEMA.sql prescribes it: the inbox and the effect in one transaction.
-#[track_caller]
-fn handle(session: &mut Session, step: Step) {
+    assert!(consume(&mut session, "payouts", 1, 1));
     session.rows("BEGIN");
-    if session.changed(&consume("payouts", 1, step)) == 1 {
-        session.rows(&format!("INSERT INTO payouts VALUES ('{}', 1999)", order_id(1)));
-    }
+    assert!(!consume(&mut session, "payouts", 1, 3), "version 2 is missing");
+    assert!(!consume(&mut session, "payouts", 2, 2), "version 1 is missing");
+    assert!(consume(&mut session, "payouts", 3, 1), "others do not care");
     session.rows("COMMIT");
+    assert_eq!(
+        (last_version(&mut session, 1), last_version(&mut session, 2)),
+        (Some(1), None),
+        "early, not duplicates"
+    );
+    assert!(consume(&mut session, "payouts", 1, 2));
+    assert!(consume(&mut session, "payouts", 1, 3), "delivered again behind its predecessor, it is taken");
 }
 
-fn consume(consumer: &str, order: u32, step: Step) -> String {
-    format!(
-        "EXECUTE consume('{consumer}', '{}', '{}', {}, '{}')",
-        event_id(order, step.version()),
-        order_id(order),
-        step.version(),
-        step.event_type()
-    )
+/// A consumer that starts from a snapshot, or keeps only the newest state.
+#[test]
+fn a_newer_version_replaces_an_older_one_and_never_the_other_way() {
+    let database = Database::create();
+    let mut session = database.session();
+    let newest = |version: u32| format!("EXECUTE consume_newest('view', '{}', {version})", order_id(1));
+    assert_eq!(session.changed(&newest(2)), 1);
+    assert_eq!(session.changed(&newest(1)), 0);
+    assert_eq!(session.changed(&newest(3)), 1);
+    assert!(!consume(&mut session, "view", 1, 3), "what follows a snapshot is counted from it");
+}
+
+fn statement(consumer: &str, order: u32, version: u32) -> String {
+    format!("EXECUTE consume('{consumer}', '{}', {version})", order_id(order))
+}
+
+/// True: the event is the next of its order.
+#[track_caller]
+fn consume(session: &mut Session, consumer: &str, order: u32, version: u32) -> bool {
+    session.changed(&statement(consumer, order, version)) == 1
+}
+
+#[track_caller]
+fn last_version(session: &mut Session, order: u32) -> Option<u32> {
+    let rows = session.rows(&format!("EXECUTE last_version('payouts', '{}')", order_id(order)));
+    rows.first().map(|row| row[0].parse().expect("a version"))
 }

@@ -32,7 +32,16 @@ impl Step {
         }
     }
 
-    /// When it happens to every order of these tests: a second a step.
+    /// The status that it leads to.
+    pub fn status(self) -> &'static str {
+        match self {
+            Step::Placed => "placed",
+            Step::Completed => "completed",
+            Step::CancelledFromPlaced | Step::CancelledFromCompleted => "cancelled",
+        }
+    }
+
+    /// When it happens to every order of these tests: one second per step.
     pub fn time(self) -> String {
         format!("2026-01-01T00:00:0{}.000001Z", self.version())
     }
@@ -58,55 +67,95 @@ pub fn order_id(order: u32) -> String {
     format!("00000000-0000-7000-8000-{order:012}")
 }
 
-/// Of version 5 by its form; the real ones come from the daemon.
+/// Derived from order and version, as the real ones are.
 pub fn event_id(order: u32, version: u32) -> String {
     format!("{version:08}-0000-5000-8000-{order:012}")
 }
 
-/// The statement that stores the event of this step.
-pub fn store_event(order: u32, step: Step) -> String {
-    store_event_as(&event_id(order, step.version()), order, step, &step.time(), &step.data(order))
+/// `@place_orders` for these orders.
+pub fn place_orders(orders: &[u32]) -> String {
+    let ids = array(orders.iter().map(|order| order_id(*order)));
+    let customers = array(orders.iter().map(|_| CUSTOMER.to_owned()));
+    let amounts = array(orders.iter().map(|_| "1999".to_owned()));
+    let times = array(orders.iter().map(|_| Step::Placed.time()));
+    format!("EXECUTE place_orders('{ids}', '{customers}', '{amounts}', '{times}')")
 }
 
-pub fn store_event_as(event_id: &str, order: u32, step: Step, time: &str, data: &Value) -> String {
-    let data = data.to_string().replace('\'', "''");
+/// `@change_orders` for one order, from the version before this step.
+pub fn change_order(order: u32, step: Step) -> String {
+    let (completed_at, cancelled_at) = match step {
+        Step::Completed => (step.time(), "NULL".to_owned()),
+        Step::CancelledFromPlaced | Step::CancelledFromCompleted => ("NULL".to_owned(), step.time()),
+        Step::Placed => panic!("an order is placed by @place_orders"),
+    };
     format!(
-        "EXECUTE store_event('{event_id}', '{}', {}, '{}', '/orderd', '{time}', '{data}')",
+        "EXECUTE change_orders('{{{}}}', '{{{}}}', '{{{}}}', '{{{}}}', '{{{completed_at}}}', '{{{cancelled_at}}}')",
         order_id(order),
+        step.version() - 1,
         step.version(),
-        step.event_type()
+        step.status()
     )
 }
 
-/// The statement that changes the order for this step; `complete_order` is SCHEMA.sql's own.
-pub fn change_order(order: u32, step: Step) -> String {
-    let (id, time) = (order_id(order), step.time());
-    let cancel = |version: u32| {
-        format!(
-            "UPDATE orders SET status = 'cancelled', cancelled_at = '{time}', version = version + 1 \
-             WHERE order_id = '{id}' AND version = {version}"
-        )
-    };
-    match step {
-        Step::Placed => format!("INSERT INTO orders VALUES ('{id}', '{CUSTOMER}', 1999, 'placed', 1, '{time}')"),
-        Step::Completed => format!("EXECUTE complete_order('{id}', 1, '{time}')"),
-        Step::CancelledFromPlaced => cancel(1),
-        Step::CancelledFromCompleted => cancel(2),
-    }
+/// `@store_events` for these events, one plan each.
+pub fn store_events(steps: &[(u32, Step)]) -> String {
+    let plans = array((1..=steps.len()).map(|plan| plan.to_string()));
+    let ids = array(steps.iter().map(|(order, step)| event_id(*order, step.version())));
+    let orders = array(steps.iter().map(|(order, _)| order_id(*order)));
+    let versions = array(steps.iter().map(|(_, step)| step.version().to_string()));
+    let types = array(steps.iter().map(|(_, step)| step.event_type().to_owned()));
+    let data: Vec<_> = steps.iter().map(|(order, step)| quoted(&step.data(*order).to_string())).collect();
+    let nulls = array(steps.iter().map(|_| "NULL".to_owned()));
+    format!(
+        "EXECUTE store_events({}, '{plans}', '{ids}', '{orders}', '{versions}', '{types}', '/orderd', \
+         ARRAY[{}]::json[], '{nulls}', '{nulls}')",
+        steps.len(),
+        data.join(", ")
+    )
 }
 
-/// Commits one plan: the order's change and its event. Its sequence.
+/// `@store_events` for one event of which everything may be wrong.
+pub fn store_event_as(event_id: &str, order: u32, version: u32, event_type: &str, data: &Value) -> String {
+    format!(
+        "EXECUTE store_events(1, '{{1}}', '{{{event_id}}}', '{{{}}}', '{{{version}}}', '{{{event_type}}}', '/orderd', \
+         ARRAY[{}]::json[], '{{NULL}}', '{{NULL}}')",
+        order_id(order),
+        quoted(&data.to_string())
+    )
+}
+
+/// Commits one plan as SCHEMA.sql prescribes: the order's change and its event. Its sequence.
 #[track_caller]
 pub fn commit(session: &mut Session, order: u32, step: Step) -> u64 {
     session.rows("BEGIN");
-    assert_eq!(session.changed(&change_order(order, step)), 1, "the order is at the version before");
-    let sequence = session.value(&store_event(order, step));
+    session.rows(&format!("EXECUTE lock_orders('{{{}}}')", order_id(order)));
+    let change = if step == Step::Placed { place_orders(&[order]) } else { change_order(order, step) };
+    assert_eq!(session.changed(&change), 1, "the order is at the version before");
+    let stored = session.rows(&store_events(&[(order, step)]));
     session.rows("COMMIT");
-    sequence.parse().expect("a sequence")
+    sequences(&stored)[0]
 }
 
-/// The first column as numbers: a claim's sequences.
+/// Commits the placing of these orders.
+#[track_caller]
+pub fn place(session: &mut Session, orders: std::ops::RangeInclusive<u32>) {
+    for order in orders {
+        commit(session, order, Step::Placed);
+    }
+}
+
+/// The first column as numbers.
 #[track_caller]
 pub fn sequences(rows: &[Vec<String>]) -> Vec<u64> {
     rows.iter().map(|row| row[0].parse().expect("a sequence")).collect()
+}
+
+/// An array literal, without its quotes.
+pub fn array(items: impl Iterator<Item = String>) -> String {
+    format!("{{{}}}", items.collect::<Vec<_>>().join(","))
+}
+
+/// A string literal.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }

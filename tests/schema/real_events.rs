@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
+use super::plans::quoted;
 use super::session::Database;
 use crate::support::{Client, Daemon, Store, events_of, lines};
 
@@ -47,21 +48,26 @@ fn the_events_of_the_real_daemon_are_stored_byte_for_byte() {
     let mut session = database.session();
     for line in lines(&store.sink()) {
         let event: Event = serde_json::from_str(&line).unwrap();
-        let data = event.data.get().replace('\'', "''");
+        let data = quoted(event.data.get());
         if event.orderversion == 1 {
             let insert = format!(
-                "INSERT INTO orders SELECT '{}', (d ->> 'customer_id')::uuid, (d ->> 'total_amount')::bigint,
-                        'placed', 1, '{}' FROM (SELECT '{data}'::json AS d) AS event",
+                "INSERT INTO orders SELECT '{}', (d ->> 'customer_id')::uuid, (d ->> 'total_amount')::bigint, \
+                        'placed', 1, '{}' FROM (SELECT {data}::json AS d) AS event",
                 event.subject, event.time
             );
             session.rows(&insert);
         }
-        let sequence = session.value(&format!(
-            "EXECUTE store_event('{}', '{}', {}, '{}', '{}', '{}', '{data}')",
-            event.id, event.subject, event.orderversion, event.event_type, event.source, event.time
+        let stored = session.rows(&format!(
+            "EXECUTE store_events(1, '{{1}}', '{{{}}}', '{{{}}}', '{{{}}}', '{{{}}}', '{}', ARRAY[{data}]::json[], \
+             '{{NULL}}', '{{NULL}}')",
+            event.id, event.subject, event.orderversion, event.event_type, event.source
         ));
+        let sequence = &stored[0][0];
         assert_eq!(format!("{sequence:0>20}"), event.sequence, "both count the outbox from 1 without gaps");
-        let same = format!("SELECT data::text = '{data}' FROM outbox WHERE sequence = {sequence}");
+        let same = format!(
+            "SELECT data::text = {data} AND occurred_at = '{}' FROM outbox WHERE sequence = {sequence}",
+            event.time
+        );
         assert_eq!(session.value(&same), "t", "{line}");
     }
 }

@@ -1,157 +1,163 @@
-//! The relay's statements of SCHEMA.sql, with two workers at once.
+//! The relay's statements of SCHEMA.sql: reading by cursor, fencing, parking.
 
-use super::plans::{Step, commit, sequences};
+use super::plans::{Step, commit, order_id, place, sequences};
 use super::session::{Database, Session};
-use super::storing::wait_until_blocked;
+use crate::support::{DEADLINE, eventually};
 
-/// What a claim of 100 entries may touch, with room to spare: an entry costs one to five pages.
-const CLAIM_PAGES_MAX: u64 = 1_000;
+/// What reading 100 entries may touch, with room to spare.
+const READ_PAGES_MAX: u64 = 300;
 
 #[test]
-fn a_second_relay_waits_and_goes_on_behind_the_first() {
+fn a_relay_reads_on_from_its_cursor_and_another_sink_from_its_own() {
+    let database = Database::create();
+    let mut relay = database.session();
+    place(&mut relay, 1..=6);
+    for sink in ["audit", "mail"] {
+        relay.rows(&format!("EXECUTE register_sink('{sink}', 'file', 'beginning')"));
+        assert_eq!(claim(&mut relay, sink, "a", 60_000), Some(1));
+    }
+    assert_eq!(sequences(&relay.rows("EXECUTE read_events(0, 4)")), [1, 2, 3, 4]);
+    relay.rows("EXECUTE move_cursor('audit', 1, 4, '')");
+    assert_eq!(sequences(&relay.rows("EXECUTE read_events(4, 10)")), [5, 6]);
+    assert_eq!(relay.rows("SELECT sink, acked_sequence FROM sinks ORDER BY sink"), [["audit", "4"], ["mail", "0"]]);
+    // A sink that is registered later begins where it says; one that is known keeps its place.
+    relay.rows("EXECUTE register_sink('late', 'file', 'now')");
+    relay.rows("EXECUTE register_sink('audit', 'file', 'now')");
+    relay.rows("EXECUTE register_sink('third', 'file', '3')");
+    let cursors = relay.rows("SELECT sink, acked_sequence FROM sinks ORDER BY sink");
+    assert_eq!(cursors, [["audit", "4"], ["late", "6"], ["mail", "0"], ["third", "2"]]);
+}
+
+/// At least once: what was delivered and not recorded comes again, the same.
+#[test]
+fn what_a_dead_relay_had_not_recorded_is_read_again() {
     let database = Database::create();
     let (mut first, mut second) = (database.session(), database.session());
-    place(&mut first, 1..=6);
+    place(&mut first, 1..=3);
+    first.rows("EXECUTE register_sink('audit', 'file', 'beginning')");
+    claim(&mut first, "audit", "a", 100);
+    first.rows("EXECUTE move_cursor('audit', 1, 1, '')");
+    let delivered = first.rows("EXECUTE read_events(1, 10)");
+    first.kill9();
 
+    eventually(DEADLINE, "the lease has run out", || claim(&mut second, "audit", "b", 60_000) == Some(2));
+    let cursor = second.value("SELECT acked_sequence FROM sinks");
+    assert_eq!(second.rows(&format!("EXECUTE read_events({cursor}, 10)")), delivered);
+}
+
+/// The first relay is only slow. It is not told that another took over, and it goes on.
+#[test]
+fn a_deposed_relay_moves_no_cursor_and_parks_nothing() {
+    let database = Database::create();
+    let (mut deposed, mut elected) = (database.session(), database.session());
+    place(&mut deposed, 1..=3);
+    deposed.rows("EXECUTE register_sink('audit', 'file', 'beginning')");
+    assert_eq!(claim(&mut deposed, "audit", "a", 200), Some(1));
+    assert_eq!(claim(&mut elected, "audit", "b", 60_000), None, "one relay while the lease runs");
+    eventually(DEADLINE, "the lease has run out", || claim(&mut elected, "audit", "b", 60_000) == Some(2));
+
+    assert!(deposed.rows("EXECUTE move_cursor('audit', 1, 3, '')").is_empty());
+    assert!(deposed.rows("EXECUTE renew_sink('audit', 1, 60000)").is_empty());
+    assert!(deposed.rows("EXECUTE fence('audit', 1)").is_empty());
+    assert_eq!(deposed.changed("EXECUTE release_sink('audit', 1)"), 0);
+    assert_eq!(elected.rows("EXECUTE move_cursor('audit', 2, 1, '')"), [["1"]]);
+    assert!(elected.rows("EXECUTE move_cursor('audit', 2, 0, '')").is_empty(), "a cursor never goes back");
+    assert_eq!(elected.changed("EXECUTE release_sink('audit', 2)"), 1);
+    assert_eq!(claim(&mut deposed, "audit", "a", 60_000), Some(3));
+}
+
+/// A fence in an open transaction keeps the next relay from being elected until what it guards is committed.
+#[test]
+fn no_relay_is_elected_between_a_fence_and_its_commit() {
+    let database = Database::create();
+    let (mut first, mut second) = (database.session(), database.session());
+    place(&mut first, 1..=1);
+    first.rows("EXECUTE register_sink('audit', 'file', 'beginning')");
+    claim(&mut first, "audit", "a", 1);
     first.rows("BEGIN");
-    assert_eq!(claim(&mut first, 4), [1, 2, 3, 4]);
-    second.rows("BEGIN");
+    assert_eq!(first.rows("EXECUTE fence('audit', 1)"), [["1"]]);
     let pid = second.backend_pid();
-    second.send("EXECUTE claim(4)");
-    wait_until_blocked(&mut first, &pid);
-    // Three were acknowledged, the fourth was not.
-    first.rows("EXECUTE mark_processed('{1,2,3}')");
-    first.rows("EXECUTE note_failure(4, 'sink said no')");
+    second.send("EXECUTE claim_sink('audit', 'b', 60000)");
+    super::concurrency::wait_until_blocked(&mut first, &pid);
+    park(&mut first, 1, &[1]);
     first.rows("COMMIT");
-
-    assert_eq!(sequences(&second.outcome().unwrap()), [4, 5, 6], "in order, disjoint from what was processed");
-    assert_eq!(second.value("SELECT attempts || last_error FROM outbox WHERE sequence = 4"), "1sink said no");
+    assert_eq!(second.outcome().unwrap()[0][0], "2");
+    assert_eq!(second.value("SELECT count(*) FROM parked_events"), "1");
 }
 
+/// One poison event parks its order. The others go on, its own later event waits behind it, and the order is kept.
 #[test]
-fn relays_by_order_claim_disjoint_entries_and_never_a_successor() {
-    let database = Database::create();
-    let (mut first, mut second) = (database.session(), database.session());
-    place(&mut first, 1..=4);
-    commit(&mut first, 1, Step::Completed); // sequence 5
-    commit(&mut first, 1, Step::CancelledFromCompleted); // sequence 6
-    commit(&mut first, 3, Step::Completed); // sequence 7
+fn a_parked_order_waits_alone_and_is_handed_out_again_in_order() {
+    let database = Database::with_small_partitions();
+    let mut relay = database.session();
+    place(&mut relay, 1..=9);
+    commit(&mut relay, 1, Step::Completed); // sequence 10
+    commit(&mut relay, 2, Step::Completed); // sequence 11
+    relay.rows("EXECUTE register_sink('audit', 'file', 'beginning')");
+    claim(&mut relay, "audit", "a", 60_000);
 
-    first.rows("BEGIN");
-    assert_eq!(claim_by_order(&mut first, 2), [1, 2]);
-    second.rows("BEGIN");
-    assert_eq!(claim_by_order(&mut second, 10), [3, 4], "neither the first's entries nor what follows on them");
+    relay.rows("BEGIN");
+    relay.rows("EXECUTE fence('audit', 1)");
+    park(&mut relay, 1, &[1]);
+    relay.rows("COMMIT");
+    // Later events of a parked order join it; everybody else's are delivered.
+    let both = format!("{{{},{}}}", order_id(1), order_id(2));
+    let parked = relay.rows(&format!("EXECUTE parked_orders('audit', '{both}')"));
+    assert_eq!(parked, [[order_id(1), "rejected".to_owned()]]);
+    assert_eq!(relay.changed("EXECUTE park_events('audit', '{10}')"), 1);
+    relay.rows("EXECUTE move_cursor('audit', 1, 11, '')");
 
-    first.rows("EXECUTE mark_processed('{1,2}')");
-    first.rows("COMMIT");
-    first.rows("BEGIN");
-    assert_eq!(claim_by_order(&mut first, 10), [5], "6 waits for 5, 7 waits for 3");
-    second.rows("EXECUTE mark_processed('{3,4}')");
-    second.rows("COMMIT");
-    second.rows("BEGIN");
-    assert_eq!(claim_by_order(&mut second, 10), [7]);
-    first.rows("EXECUTE mark_processed('{5}')");
-    first.rows("COMMIT");
-    assert_eq!(claim_by_order(&mut first, 10), [6]);
-}
+    // Parked events do not keep the outbox.
+    let event = "SELECT sequence, event_id, occurred_at, data::text FROM";
+    let stored = relay.rows(&format!("{event} outbox WHERE sequence IN (1, 10) ORDER BY 1"));
+    assert_eq!(relay.value("SELECT drop_outbox_partitions(0)"), "1");
+    assert_eq!(relay.rows(&format!("{event} parked_events ORDER BY 1")), stored, "whole, byte for byte");
 
-#[test]
-fn a_purged_predecessor_holds_up_nobody() {
-    let database = Database::create();
-    let mut session = database.session();
-    place(&mut session, 1..=1);
-    session.rows("EXECUTE mark_processed('{1}')");
-    assert_eq!(session.changed("EXECUTE purge('0 seconds')"), 1);
-    commit(&mut session, 1, Step::Completed);
-    assert_eq!(claim_by_order(&mut session, 10), [2]);
-}
-
-#[test]
-fn the_entries_of_a_relay_that_died_are_open_again() {
-    for claim in ["claim", "claim_by_order"] {
-        let database = Database::create();
-        let (mut first, mut second) = (database.session(), database.session());
-        place(&mut first, 1..=3);
-        first.rows("BEGIN");
-        let claimed = first.rows(&format!("EXECUTE {claim}(10)"));
-        assert_eq!(sequences(&claimed), [1, 2, 3]);
-        first.rows("EXECUTE mark_processed('{1}')");
-        first.kill9();
-
-        // At least once: the mark was not committed, so all three come again, byte for byte.
-        second.rows("BEGIN");
-        let again = crate::support::poll(crate::support::DEADLINE, || {
-            let rows = second.rows(&format!("EXECUTE {claim}(10)"));
-            (rows.len() == claimed.len()).then_some(rows)
-        });
-        assert_eq!(again, Some(claimed), "{claim}");
+    assert!(heads(&mut relay).is_empty(), "a rejected lane waits for an operator");
+    relay.rows(&format!("EXECUTE requeue_lane('audit', '{}')", order_id(1)));
+    for sequence in [1, 10] {
+        assert_eq!(heads(&mut relay), [sequence], "the first of its lane and nothing after it");
+        assert_eq!(relay.changed(&format!("EXECUTE close_lane('audit', '{}')", order_id(1))), 0);
+        assert_eq!(relay.changed(&format!("EXECUTE settle_parked('audit', {sequence})")), 1);
     }
+    assert_eq!(relay.changed(&format!("EXECUTE close_lane('audit', '{}')", order_id(1))), 1);
+    let decided = relay.rows("SELECT kind, from_sequence, to_sequence, uid FROM decisions");
+    assert_eq!(decided, [["parked", "1", "1", "1000"]]);
 }
 
+/// 200,000 entries, all unread, without statistics, and a snapshot that was open before the relay began: nothing is
+/// marked per event, so there are no dead rows to pass over.
 #[test]
-fn a_purge_takes_old_processed_entries_alone() {
+fn a_read_of_a_large_backlog_reads_one_batch() {
     let database = Database::create();
-    let mut session = database.session();
-    place(&mut session, 1..=4);
-    session.rows("EXECUTE mark_processed('{1,3,4}')");
-    session.rows("UPDATE outbox SET processed_at = processed_at - interval '8 days' WHERE sequence IN (1, 3)");
-    assert_eq!(session.changed("EXECUTE purge('7 days')"), 2);
-    assert_eq!(session.value("SELECT string_agg(sequence::text, ',' ORDER BY sequence) FROM outbox"), "2,4");
-    assert_eq!(session.rows("EXECUTE backlog")[0][0], "1", "one open entry");
-}
-
-/// 200,000 entries of which 100 are open: the claim must not read the history.
-#[test]
-fn the_claim_reads_the_index_of_open_entries_and_not_the_history() {
-    let database = Database::create();
-    let mut session = database.session();
-    fill(&mut session, 200_000, 100);
-    let table_pages: u64 = session.value("SELECT relpages FROM pg_class WHERE relname = 'outbox'").parse().unwrap();
-    assert!(table_pages > 5 * CLAIM_PAGES_MAX, "the table is large enough to tell: {table_pages} pages");
-
-    for claim in ["claim", "claim_by_order"] {
-        let plan = session.rows(&format!("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) EXECUTE {claim}(1000)"));
+    let (mut session, mut idle) = (database.session(), database.session());
+    fill(&mut session, 200_000);
+    idle.rows("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    idle.rows("SELECT count(*) FROM store");
+    for after in [0, 100_000, 199_900] {
+        let plan = session.rows(&format!("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) EXECUTE read_events({after}, 100)"));
         let plan: Vec<String> = plan.iter().map(|row| row.join("|")).collect();
         let text = plan.join("\n");
-        assert!(text.contains("using outbox_open on outbox"), "{text}");
-        assert!(!text.contains("Seq Scan") && !text.contains("Sort"), "{text}");
-        assert!(pages_touched(&plan) < CLAIM_PAGES_MAX, "{text}");
-        let claimed = session.rows(&format!("EXECUTE {claim}(1000)"));
-        assert_eq!(sequences(&claimed), (199_901..=200_000).collect::<Vec<_>>(), "{claim}");
+        assert!(!text.contains("Seq Scan"), "{text}");
+        assert!(pages_touched(&plan) < READ_PAGES_MAX, "{text}");
     }
 }
 
-/// The other end: everything is open, and the claim still reads a batch and not the backlog.
-#[test]
-fn the_claim_of_a_large_backlog_reads_one_batch() {
-    let database = Database::create();
-    let mut session = database.session();
-    fill(&mut session, 200_000, 200_000);
-    for claim in ["claim", "claim_by_order"] {
-        let plan = session.rows(&format!("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) EXECUTE {claim}(100)"));
-        let plan: Vec<String> = plan.iter().map(|row| row.join("|")).collect();
-        let text = plan.join("\n");
-        assert!(text.contains("using outbox_open on outbox"), "{text}");
-        assert!(pages_touched(&plan) < CLAIM_PAGES_MAX, "{text}");
-    }
-}
-
-/// Fills the outbox with placed orders, one entry each; the last `open` of them are not processed.
-fn fill(session: &mut Session, entries: u32, open: u32) {
+/// Fills the outbox with placed orders, one entry each.
+fn fill(session: &mut Session, entries: u32) {
     session.rows(&format!(
-        "INSERT INTO orders
-         SELECT gen_random_uuid(), gen_random_uuid(), n, 'placed', 1, '2026-01-01Z' FROM generate_series(1, {entries}) AS n"
+        "INSERT INTO orders SELECT gen_random_uuid(), gen_random_uuid(), n, 'placed', 1, '{}' \
+           FROM generate_series(1, {entries}) AS n",
+        Step::Placed.time()
     ));
-    session.rows(&format!(
-        "INSERT INTO outbox (sequence, event_id, order_id, order_version, event_type, event_source, occurred_at, data,
-             processed_at)
-         SELECT n, overlay(gen_random_uuid()::text PLACING '5' FROM 15)::uuid, order_id, 1, 'OrderPlaced', '/orderd', placed_at,
+    session.rows(
+        "INSERT INTO transitions SELECT order_id, 1, row_number() OVER (), row_number() OVER () FROM orders; \
+         INSERT INTO outbox (sequence, lsn, store_epoch, event_id, order_id, order_version, event_type, event_source, data)
+         SELECT sequence, lsn, 1, gen_random_uuid(), order_id, 1, 'OrderPlaced', '/orderd',
                 json_build_object('order_id', order_id, 'customer_id', customer_id, 'total_amount', total_amount,
-                    'placed_at', '2026-01-01T00:00:00.000000Z'),
-                CASE WHEN n <= {entries} - {open} THEN clock_timestamp() END
-           FROM (SELECT *, row_number() OVER () AS n FROM orders) AS numbered"
-    ));
-    session.rows("VACUUM ANALYZE outbox");
+                    'placed_at', placed_at::text)
+           FROM transitions JOIN orders USING (order_id)",
+    );
 }
 
 /// The pages that the whole statement touched: the first "Buffers" line is the outermost node's.
@@ -167,18 +173,25 @@ fn pages_touched(plan: &[String]) -> u64 {
     count("hit=") + count("read=")
 }
 
-fn place(session: &mut Session, orders: std::ops::RangeInclusive<u32>) {
-    for order in orders {
-        commit(session, order, Step::Placed);
+/// The epoch, if the sink was free.
+#[track_caller]
+pub fn claim(session: &mut Session, sink: &str, owner: &str, lease_ms: u32) -> Option<u64> {
+    let rows = session.rows(&format!("EXECUTE claim_sink('{sink}', '{owner}', {lease_ms})"));
+    sequences(&rows).first().copied()
+}
+
+/// Parks an order as rejected, with these events.
+fn park(session: &mut Session, order: u32, events: &[u64]) {
+    let (id, at) = (order_id(order), "2026-01-01T00:01:00.000000Z");
+    session.rows(&format!("EXECUTE park_lane('audit', '{id}', 'rejected', '{at}', 'no such customer')"));
+    for sequence in events {
+        session.rows(&format!("EXECUTE park_events('audit', '{{{sequence}}}')"));
+        session.rows(&format!(
+            "EXECUTE decide('parked', 'audit', '{id}', {sequence}, {sequence}, '{at}', 1000, 'no such customer')"
+        ));
     }
 }
 
-#[track_caller]
-fn claim(session: &mut Session, entries: u32) -> Vec<u64> {
-    sequences(&session.rows(&format!("EXECUTE claim({entries})")))
-}
-
-#[track_caller]
-fn claim_by_order(session: &mut Session, entries: u32) -> Vec<u64> {
-    sequences(&session.rows(&format!("EXECUTE claim_by_order({entries})")))
+fn heads(session: &mut Session) -> Vec<u64> {
+    session.rows("EXECUTE lane_heads('audit', 10)").iter().map(|row| row[1].parse().expect("a sequence")).collect()
 }

@@ -47,7 +47,8 @@ impl Server {
         psql
     }
 
-    fn start() -> Server {
+    /// One that nobody else uses.
+    pub fn start() -> Server {
         let programs = Programs::find();
         // Not TMPDIR: a socket's path has at most 107 bytes, and the server's user must be able to enter the folder.
         let dir = tempfile::Builder::new().prefix("orderd-pg-").tempdir_in("/tmp").expect("a temporary folder");
@@ -60,24 +61,41 @@ impl Server {
             "initdb",
             &["-U", "orderd", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D", text(&data)],
         );
-        // fsync and autovacuum off: these tests are about the schema, and want the same plans every time.
+        let server = Server { programs, dir };
+        server.run("");
+        server
+    }
+
+    /// Stops it and lets it recover as from an archive: it goes on in a timeline of its own.
+    pub fn recover_from_archive(&self) {
+        self.programs.run(self.dir(), "pg_ctl", &["stop", "-w", "-m", "fast", "-D", text(&self.data())]);
+        std::fs::write(self.data().join("recovery.signal"), "").expect("the server is told to recover");
+        self.run("-c restore_command=false");
+    }
+
+    /// fsync and autovacuum off: these tests are about the schema, and want the same plans every time.
+    fn run(&self, more_options: &str) {
         let options = format!(
-            "-c listen_addresses= -c unix_socket_directories={} -c fsync=off -c autovacuum=off -c max_connections=64",
-            text(dir.path())
+            "-c listen_addresses= -c unix_socket_directories={} -c fsync=off -c autovacuum=off -c max_connections=64 \
+             {more_options}",
+            text(self.dir())
         );
-        let log = dir.path().join("log");
-        programs.run(
-            dir.path(),
+        let log = self.dir().join("log");
+        self.programs.run(
+            self.dir(),
             "pg_ctl",
-            &["start", "-w", "-t", "60", "-D", text(&data), "-l", text(&log), "-o", &options],
+            &["start", "-w", "-t", "60", "-D", text(&self.data()), "-l", text(&log), "-o", &options],
         );
-        Server { programs, dir }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir().join("data")
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let data = self.dir.path().join("data");
+        let data = self.data();
         let stop = ["stop", "-m", "immediate", "-w", "-D", text(&data)];
         self.programs.command(self.dir.path(), "pg_ctl").args(stop).output().ok();
     }

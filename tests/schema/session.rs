@@ -37,8 +37,21 @@ pub type Rows = Vec<Vec<String>>;
 
 impl Database {
     pub fn create() -> Database {
+        Database::on(Server::shared())
+    }
+
+    /// On a server that no other test uses, and that may be stopped.
+    pub fn of_its_own() -> Database {
+        Database::on(Arc::new(Server::start()))
+    }
+
+    /// Ends every session.
+    pub fn recover_from_archive(&self) {
+        self.server.recover_from_archive();
+    }
+
+    fn on(server: Arc<Server>) -> Database {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let server = Server::shared();
         let name = format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed));
         Session::open(&server, "postgres").rows(&format!("CREATE DATABASE {name}"));
         let database = Database { server, name };
@@ -54,12 +67,23 @@ impl Database {
         database
     }
 
+    /// As `create`, with partitions of ten events, and room for a hundred.
+    pub fn with_small_partitions() -> Database {
+        let database = Database::create();
+        Session::open(&database.server, &database.name).rows(
+            "DROP TABLE outbox_00000000000000000001; UPDATE store SET partition_events = 10; \
+             SELECT FROM add_outbox_partitions(100)",
+        );
+        database
+    }
+
     /// A connection that knows SCHEMA.sql's statements by their names, as prepared statements.
     pub fn session(&self) -> Session {
         let mut session = Session::open(&self.server, &self.name);
         for (name, sql) in statements() {
             session.rows(&format!("PREPARE {name} AS {sql}"));
         }
+        session.rows("EXECUTE session('60s', '60s', '60s')");
         session
     }
 }

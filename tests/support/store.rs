@@ -40,7 +40,7 @@ impl Store {
         store
     }
 
-    /// Writes the configuration anew; a running daemon does not look at it.
+    /// Writes the configuration again; a running daemon does not look at it.
     pub fn configure(&self, daemon_keys: &str, sections: &str) {
         self.configure_raw(&format!(
             "[daemon]\ndata_dir = \"data\"\nsocket = \"s\"\n{daemon_keys}\n\n\

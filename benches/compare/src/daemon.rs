@@ -181,7 +181,7 @@ impl Daemon {
         bench(&self.binary, &self.socket, args)
     }
 
-    /// Sends exactly so many commands as fast as it takes them.
+    /// Sends exactly this many commands as fast as it takes them.
     pub fn fill(&self, mix: &str, commands: u64) -> Result<Bench> {
         let commands = commands.to_string();
         self.bench(&["--connections", "16", "--in-flight", "256", "--mix", mix, "--commands", &commands])

@@ -1,8 +1,8 @@
 //! What was measured: a file of figures, from which tables and plots are drawn.
 
-use crate::goals::Goal;
 use crate::machine::Machine;
 use crate::systems::{Cell, Measured};
+use crate::targets::Goal;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ pub struct Comparison {
     pub rounds: usize,
     pub seconds: f64,
     pub series: Vec<Series>,
-    pub left_behind: Vec<LeftBehind>,
+    pub footprint: Vec<LeftBehind>,
 }
 
 /// One system under one load, round by round.

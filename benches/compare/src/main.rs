@@ -3,18 +3,18 @@
 //! Every subcommand drives release binaries through their configuration and their sockets, prints its figures and, with
 //! `--write`, keeps them in `docs/performance/figures.json`, from which the page's tables and plots are drawn.
 
+mod baseline;
+mod comparison;
 mod daemon;
 mod disk;
 mod figures;
-mod floor;
-mod goals;
 mod long;
 mod machine;
-mod page;
 mod plot;
 mod process;
-mod side_by_side;
+mod report;
 mod systems;
+mod targets;
 mod wait;
 
 use anyhow::{Context, Result};
@@ -38,7 +38,7 @@ struct Common {
     /// Where temporary folders go; it must be on a disk [default: the system's temporary folder]
     #[arg(long, global = true)]
     dir: Option<PathBuf>,
-    /// Keep the figures in docs/performance/ and draw its page and plots anew
+    /// Keep the figures in docs/performance/ and draw its page and plots again
     #[arg(long, global = true)]
     write: bool,
     /// The folder with the page docs/performance.md
@@ -54,7 +54,7 @@ pub struct Shared {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(side_by_side::RunArgs),
+    Run(comparison::RunArgs),
     Recovery(long::RecoveryArgs),
     CheckpointStart(long::CheckpointStartArgs),
     Memory(long::MemoryArgs),
@@ -65,7 +65,7 @@ enum Command {
     /// Draws the page and the plots from the figures that are there
     Page,
     #[command(hide = true)]
-    Floor(floor::FloorArgs),
+    Floor(baseline::FloorArgs),
 }
 
 fn main() -> Result<()> {
@@ -74,9 +74,9 @@ fn main() -> Result<()> {
     let folder = cli.common.docs.join("performance");
     let mut figures = figures::Figures::read(&folder)?;
     match &cli.command {
-        Command::Floor(args) => return floor::run(args),
-        Command::Page => return page::write(&cli.common.docs, &figures),
-        Command::Run(args) => side_by_side::run(args, &shared, &mut figures)?,
+        Command::Floor(args) => return baseline::run(args),
+        Command::Page => return report::write(&cli.common.docs, &figures),
+        Command::Run(args) => comparison::run(args, &shared, &mut figures)?,
         Command::Recovery(args) => long::recovery(args, &shared, &mut figures)?,
         Command::CheckpointStart(args) => long::checkpoint_start(args, &shared, &mut figures)?,
         Command::Memory(args) => long::memory(args, &shared, &mut figures)?,
@@ -87,7 +87,7 @@ fn main() -> Result<()> {
     }
     if cli.common.write {
         figures.write(&folder)?;
-        page::write(&cli.common.docs, &figures)?;
+        report::write(&cli.common.docs, &figures)?;
     }
     Ok(())
 }

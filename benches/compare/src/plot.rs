@@ -1,8 +1,8 @@
 //! Plots as SVG text: two charts, few marks, no library.
 
 use crate::figures::Comparison;
-use crate::goals::number;
 use crate::systems::Cell;
+use crate::targets::number;
 use std::fmt::{self, Write};
 
 /// How a system looks in every plot.

@@ -21,7 +21,7 @@ const UNCACHE_STEP: u64 = 64 << 20;
 /// Appends to a file, and syncs it before the acknowledgement.
 ///
 /// If the file is renamed, later events still go into it until [`Sink::reopen`]: log rotation renames first and
-/// signals then. If it is removed, it is created anew, because nobody could read on in the old one.
+/// control then. If it is removed, it is created anew, because nobody could read on in the old one.
 #[derive(Debug)]
 pub struct FileSink {
     path: PathBuf,
@@ -104,7 +104,7 @@ impl FileSink {
         let offset = len.saturating_sub(self.tail_bytes);
         let mut tail = vec![0; usize::try_from(len - offset).unwrap_or(usize::MAX)];
         file.read_exact_at(&mut tail, offset).map_err(self.failed("read"))?;
-        match file_tail::judge(&tail, offset) {
+        match file_tail::classify(&tail, offset) {
             Tail::Whole => Ok(()),
             Tail::Torn { whole_bytes } => {
                 tracing::warn!(path = %self.path.display(), whole_bytes, cut_bytes = len - whole_bytes,
@@ -129,7 +129,7 @@ impl Sink for FileSink {
         // writes all of these bytes again.
         let synced = written.and_then(|()| file.sync_data().map_err(self.failed("sync")));
         if synced.is_ok() {
-            leave_cache(&file, len_before, delivery.lines.len() as u64);
+            evict_page_cache(&file, len_before, delivery.lines.len() as u64);
         }
         if synced.is_ok() || cut_back(&file, len_before).is_ok() {
             self.file = Some(file);
@@ -154,7 +154,7 @@ fn cut_back(file: &File, len: u64) -> io::Result<()> {
 
 /// Lets the system forget what lies far behind the end, now and then. Events that no one reads any more would fill its
 /// cache, and every write, also those of the journal, would have to make room first. A hint: it may be ignored.
-fn leave_cache(file: &File, len_before: u64, added: u64) {
+fn evict_page_cache(file: &File, len_before: u64, added: u64) {
     let steps = |len: u64| len.saturating_sub(CACHED_BYTES) / UNCACHE_STEP;
     let (from, to) = (steps(len_before), steps(len_before.saturating_add(added)));
     if let Some(bytes) = NonZeroU64::new((to - from).saturating_mul(UNCACHE_STEP)) {

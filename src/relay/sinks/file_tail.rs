@@ -29,7 +29,7 @@ pub(super) enum Tail {
 ///
 /// A kill leaves a batch cut short. A power cut may also leave NUL bytes in it, where the file system had noted the
 /// file's new length and not yet written the sectors; our lines never hold a NUL.
-pub(super) fn judge(tail: &[u8], offset: u64) -> Tail {
+pub(super) fn classify(tail: &[u8], offset: u64) -> Tail {
     let lost = tail.iter().position(|byte| *byte == 0);
     let (kept, rest) = tail.split_at(lost.unwrap_or(tail.len()));
     let whole = kept.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);

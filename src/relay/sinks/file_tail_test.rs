@@ -12,8 +12,8 @@ fn foreign(offset: usize) -> Tail {
 #[test]
 fn whole_lines_and_empty_files_are_whole() {
     for tail in [&b""[..], b"\n", b"a line of somebody else\n", &lines(1, 3)] {
-        assert_eq!(judge(tail, 0), Tail::Whole);
-        assert_eq!(judge(tail, 4096), Tail::Whole);
+        assert_eq!(classify(tail, 0), Tail::Whole);
+        assert_eq!(classify(tail, 4096), Tail::Whole);
     }
 }
 
@@ -21,11 +21,11 @@ fn whole_lines_and_empty_files_are_whole() {
 fn an_event_cut_at_any_byte_is_torn_behind_the_last_whole_line() {
     let (whole, all) = (lines(1, 2), lines(1, 3));
     for cut in whole.len() + 1..all.len() {
-        assert_eq!(judge(&all[..cut], 0), torn(whole.len()), "cut at {cut}");
-        assert_eq!(judge(&all[..cut], 1000), torn(1000 + whole.len()), "cut at {cut}");
+        assert_eq!(classify(&all[..cut], 0), torn(whole.len()), "cut at {cut}");
+        assert_eq!(classify(&all[..cut], 1000), torn(1000 + whole.len()), "cut at {cut}");
     }
     for cut in 1..lines(1, 1).len() {
-        assert_eq!(judge(&all[..cut], 0), torn(0), "cut at {cut}");
+        assert_eq!(classify(&all[..cut], 0), torn(0), "cut at {cut}");
     }
 }
 
@@ -33,7 +33,7 @@ fn an_event_cut_at_any_byte_is_torn_behind_the_last_whole_line() {
 fn a_last_line_that_no_event_begins_with_is_ours_to_cut_only_behind_our_own() {
     let (ours, theirs) = (lines(1, 2), b"a log line\n{\"other\":1}\n");
     for partial in ["x", "{", "{\"specversion\":\"1.1\"", " {\"specversion\"", "{\"id\":1}", "a note"] {
-        let behind = |whole: &[u8]| judge(&[whole, partial.as_bytes()].concat(), 0);
+        let behind = |whole: &[u8]| classify(&[whole, partial.as_bytes()].concat(), 0);
         assert_eq!(behind(&ours), torn(ours.len()), "{partial}");
         let expected = |at| if PREFIX.starts_with(partial) { torn(at) } else { foreign(at) };
         assert_eq!(behind(theirs), expected(theirs.len()), "{partial}");
@@ -43,8 +43,8 @@ fn a_last_line_that_no_event_begins_with_is_ours_to_cut_only_behind_our_own() {
 
 #[test]
 fn a_line_that_began_before_what_was_read_is_not_ours_to_cut() {
-    assert_eq!(judge(&lines(1, 1)[..100], 1), foreign(1));
-    assert_eq!(judge(&[0; 512], 512), foreign(512));
+    assert_eq!(classify(&lines(1, 1)[..100], 1), foreign(1));
+    assert_eq!(classify(&[0; 512], 512), foreign(512));
 }
 
 #[test]
@@ -56,19 +56,19 @@ fn sectors_that_a_power_cut_lost_are_torn_from_the_first_of_them_on() {
             let mut file = all.clone();
             file[lost * 512..(until * 512).min(all.len())].fill(0);
             let whole = all[..lost * 512].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
-            assert_eq!(judge(&file, 0), torn(whole), "sectors {lost} to {until}");
+            assert_eq!(classify(&file, 0), torn(whole), "sectors {lost} to {until}");
         }
     }
     // From the end of what was synced on, wherever in a sector that is.
     let mut file = all.clone();
     file[synced.len()..].fill(0);
-    assert_eq!(judge(&file, 0), torn(synced.len()));
-    assert_eq!(judge(&[0; 700], 0), torn(0));
+    assert_eq!(classify(&file, 0), torn(synced.len()));
+    assert_eq!(classify(&[0; 700], 0), torn(0));
     // Up to the end of a sector of the file, wherever what was read of it begins.
     let end = (synced.len() / 512 + 2) * 512;
     file[end..].copy_from_slice(&all[end..]);
     for from in [0, 1, 100, synced.len() - 1] {
-        let judged = |file: &[u8]| judge(&file[from..], from as u64);
+        let judged = |file: &[u8]| classify(&file[from..], from as u64);
         assert_eq!(judged(&file), torn(synced.len()), "read from {from}");
         let mut shifted = file.clone();
         shifted[end] = 0;
@@ -87,6 +87,6 @@ fn nul_bytes_of_another_program_are_not_ours_to_cut() {
         ([b"SQLite format 3\0".as_slice(), &[0; 4080]].concat(), 0),
         (binary, 0),
     ] {
-        assert_eq!(judge(&tail, 0), foreign(offset));
+        assert_eq!(classify(&tail, 0), foreign(offset));
     }
 }

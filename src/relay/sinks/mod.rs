@@ -2,7 +2,7 @@
 
 mod file;
 mod file_tail;
-mod stream;
+mod stdout;
 
 pub use file::FileSink;
-pub use stream::StreamSink;
+pub use stdout::StdoutSink;

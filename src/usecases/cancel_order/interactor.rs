@@ -42,7 +42,7 @@ impl<'a, R: OrderRepository> Interactor<'a, R> {
     pub fn execute(&self, request: Request) -> Result<Plan, Error> {
         let mut order = self.repository.retrieve(request.order_id)?;
         order.cancel(request.now, request.reason)?;
-        Ok(Plan::for_order(self.repository, &order))
+        Ok(Plan::for_order(self.repository, &mut order))
     }
 }
 

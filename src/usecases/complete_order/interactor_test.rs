@@ -12,6 +12,7 @@ fn one_plan_holds_the_orders_change_and_its_outbox_entry() {
     };
     let only_what_changed = OrderUpdate {
         order_id: order_id(),
+        from_version: 1,
         version: 2,
         customer_id: None,
         total_amount: None,

@@ -42,8 +42,8 @@ impl<'a, R: OrderRepository> Interactor<'a, R> {
         if self.repository.retrieve(request.order_id).is_ok() {
             return Err(Error::OrderExists(request.order_id));
         }
-        let order = Order::place(request.order_id, request.customer_id, request.total_amount, request.now);
-        Ok(Plan::for_order(self.repository, &order))
+        let mut order = Order::place(request.order_id, request.customer_id, request.total_amount, request.now);
+        Ok(Plan::for_order(self.repository, &mut order))
     }
 }
 

@@ -3,10 +3,10 @@
 use super::checkpoint_start::fill_to_checkpoint;
 use super::paced;
 use crate::Shared;
+use crate::comparison::as_f64;
 use crate::daemon::{Bench, Checkpoints, Settings, Store};
 use crate::figures::{Figure, Figures, Made, Spread};
-use crate::goals;
-use crate::side_by_side::as_f64;
+use crate::targets;
 use anyhow::{Context, Result, anyhow, ensure};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
@@ -63,13 +63,13 @@ pub fn checkpoint_p99(args: &CheckpointP99Args, shared: &Shared, figures: &mut F
     let median = |samples: &[f64]| Spread::of(samples).map(|spread| spread.median).context("no round");
     let note = format!(
         "{} orders, {} commands/s: {:.0} µs against {:.0} µs; a checkpoint was being written {:.0} % of the time",
-        goals::number(as_f64(args.orders)),
-        goals::number(f64::from(args.rate)),
+        targets::number(as_f64(args.orders)),
+        targets::number(f64::from(args.rate)),
         median(&with_us)?,
         median(&without_us)?,
         median(&writing)? * 100.0
     );
-    figures.add(&goals::CHECKPOINT_P99, Figure::of(&ratios, note, &made)?);
+    figures.add(&targets::CHECKPOINT_P99, Figure::of(&ratios, note, &made)?);
     Ok(())
 }
 

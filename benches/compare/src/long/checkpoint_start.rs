@@ -2,10 +2,10 @@
 
 use super::{filled, starts};
 use crate::Shared;
+use crate::comparison::as_f64;
 use crate::daemon::{Checkpoints, Settings, Store};
 use crate::figures::{Figure, Figures, Made};
-use crate::goals;
-use crate::side_by_side::as_f64;
+use crate::targets;
 use crate::wait;
 use anyhow::Result;
 use std::time::Duration;
@@ -38,12 +38,12 @@ pub fn checkpoint_start(args: &CheckpointStartArgs, shared: &Shared, figures: &m
 
     let times = starts(&store, &quiet, args.starts)?;
     let seconds: Vec<_> = times.iter().map(Duration::as_secs_f64).collect();
-    let note = format!("{} orders, {behind} plans behind the checkpoint", goals::number(as_f64(args.orders)));
-    figures.add(&goals::CHECKPOINT_START, Figure::of(&seconds, note, &made)?);
+    let note = format!("{} orders, {behind} plans behind the checkpoint", targets::number(as_f64(args.orders)));
+    figures.add(&targets::CHECKPOINT_START, Figure::of(&seconds, note, &made)?);
     Ok(())
 }
 
-/// Runs so many commands and leaves with a checkpoint that covers them all.
+/// Runs this many commands and leaves with a checkpoint that covers them all.
 pub fn fill_to_checkpoint(store: &Store, mix: &str, commands: u64, settings: &Settings) -> Result<()> {
     let checkpoints = Checkpoints::Every(Duration::from_secs(5));
     let daemon = store.start(&Settings { checkpoints, ..settings.clone() })?;

@@ -3,7 +3,7 @@
 use crate::Shared;
 use crate::daemon::{Client, Settings, Store};
 use crate::figures::{Figure, Figures, Made};
-use crate::goals;
+use crate::targets;
 use crate::wait;
 use anyhow::{Result, ensure};
 use orderd::cli::bench::{Answers, Dialect, JsonRpc, OrderNames, Verb, Verdict};
@@ -37,7 +37,7 @@ pub fn delivery(args: &DeliveryArgs, shared: &Shared, figures: &mut Figures) -> 
         p99_ms = p99_ms.max(at(99));
     }
     let note = format!("p99 at most {p99_ms:.2} ms");
-    figures.add(&goals::DELIVERY, Figure::of(&p50_ms, note, &made)?);
+    figures.add(&targets::DELIVERY, Figure::of(&p50_ms, note, &made)?);
     Ok(())
 }
 

@@ -3,10 +3,10 @@
 use super::checkpoint_start::fill_to_checkpoint;
 use super::{forget_cached_files, mib, paced};
 use crate::Shared;
+use crate::comparison::as_f64;
 use crate::daemon::{Checkpoints, Daemon, Settings, Store};
 use crate::figures::{Figure, Figures, Made, Spread};
-use crate::goals;
-use crate::side_by_side::as_f64;
+use crate::targets;
 use crate::wait;
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -92,8 +92,8 @@ fn starts(args: &DrainArgs, outbox: &mut Outbox<'_>, made: &Made, figures: &mut 
         behind_ms.push(all);
     }
     let median = Spread::of(&behind_ms).context("no round")?.median;
-    let note = format!("{} events; ready after {median:.0} ms", goals::number(as_f64(args.events)));
-    figures.add(&goals::BACKLOG_START, Figure::of(&more_ms, note, made)?);
+    let note = format!("{} events; ready after {median:.0} ms", targets::number(as_f64(args.events)));
+    figures.add(&targets::BACKLOG_START, Figure::of(&more_ms, note, made)?);
     Ok(())
 }
 
@@ -126,9 +126,9 @@ fn idle(args: &DrainArgs, outbox: &mut Outbox<'_>, made: &Made, figures: &mut Fi
         rates.push(rate);
         more_mib.push(more);
     }
-    let note = format!("{} events", goals::number(as_f64(args.events)));
-    figures.add(&goals::DRAIN, Figure::of(&rates, &note, made)?);
-    figures.add(&goals::DRAIN_MEMORY, Figure::of(&more_mib, &note, made)?);
+    let note = format!("{} events", targets::number(as_f64(args.events)));
+    figures.add(&targets::DRAIN, Figure::of(&rates, &note, made)?);
+    figures.add(&targets::DRAIN_MEMORY, Figure::of(&more_mib, &note, made)?);
     Ok(())
 }
 
@@ -159,11 +159,11 @@ fn busy(args: &DrainArgs, outbox: &mut Outbox<'_>, made: &Made, figures: &mut Fi
     let median = |samples: &[f64]| Spread::of(samples).map(|spread| spread.median).context("no round");
     let note = format!(
         "{} commands/s: {:.0} µs against {:.0} µs; {} events/s drained meanwhile",
-        goals::number(f64::from(args.rate)),
+        targets::number(f64::from(args.rate)),
         median(&beside_us)?,
         median(&alone_us)?,
-        goals::number(median(&rates)?)
+        targets::number(median(&rates)?)
     );
-    figures.add(&goals::DRAIN_P99, Figure::of(&ratios, note, made)?);
+    figures.add(&targets::DRAIN_P99, Figure::of(&ratios, note, made)?);
     Ok(())
 }

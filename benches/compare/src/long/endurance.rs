@@ -2,10 +2,10 @@
 
 use super::mib;
 use crate::Shared;
+use crate::comparison::as_f64;
 use crate::daemon::{Settings, Store};
 use crate::figures::{Figure, Figures, Made, Spread};
-use crate::goals;
-use crate::side_by_side::as_f64;
+use crate::targets;
 use anyhow::{Context, Result};
 
 /// Writes many plans with checkpoints and retention running, and compares the last window's throughput with the first
@@ -35,7 +35,7 @@ pub fn endurance(args: &EnduranceArgs, shared: &Shared, figures: &mut Figures) -
     }
     let (delivering, delivering_note) = last_against_first(args, shared, true)?;
     let note = format!("{note}<br>{delivering:.2} × while delivering to a file: {delivering_note}");
-    figures.add(&goals::ENDURANCE, Figure::of(&ratios, note, &made)?);
+    figures.add(&targets::ENDURANCE, Figure::of(&ratios, note, &made)?);
     Ok(())
 }
 
@@ -68,11 +68,11 @@ fn last_against_first(args: &EnduranceArgs, shared: &Shared, delivering: bool) -
     let all = Spread::of(&rates).context("no window")?;
     let note = format!(
         "{} plans: first {}/s, last {}/s, of all windows min {}/s, max {}/s; at least {} checkpoints seen; journal at most {:.0} MiB",
-        goals::number(as_f64(args.plans)),
-        goals::number(*first),
-        goals::number(*last),
-        goals::number(all.min),
-        goals::number(all.max),
+        targets::number(as_f64(args.plans)),
+        targets::number(*first),
+        targets::number(*last),
+        targets::number(all.min),
+        targets::number(all.max),
         checkpoints.len().saturating_sub(1),
         mib(journal_most)
     );

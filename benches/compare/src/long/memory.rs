@@ -2,10 +2,10 @@
 
 use super::{filled, mib};
 use crate::Shared;
+use crate::comparison::as_f64;
 use crate::daemon::{Daemon, Settings, Store};
 use crate::figures::{Figure, Figures, Made};
-use crate::goals;
-use crate::side_by_side::as_f64;
+use crate::targets;
 use crate::wait;
 use anyhow::Result;
 use std::time::Duration;
@@ -33,12 +33,12 @@ pub fn memory(args: &MemoryArgs, shared: &Shared, figures: &mut Figures) -> Resu
     let by_order = |bytes: u64| as_f64(bytes.saturating_sub(empty)) / as_f64(args.orders);
     let note = format!(
         "{} orders: {:.0} MiB, empty {:.0} MiB; {:.0} bytes an order after a restart",
-        goals::number(as_f64(args.orders)),
+        targets::number(as_f64(args.orders)),
         mib(full),
         mib(empty),
         by_order(restarted)
     );
-    figures.add(&goals::ORDER_MEMORY, Figure::of(&[by_order(full)], note, &made)?);
+    figures.add(&targets::ORDER_MEMORY, Figure::of(&[by_order(full)], note, &made)?);
     Ok(())
 }
 

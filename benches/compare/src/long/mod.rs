@@ -16,12 +16,12 @@ pub use endurance::{EnduranceArgs, endurance};
 pub use memory::{MemoryArgs, memory};
 pub use recovery::{RecoveryArgs, recovery};
 
+use crate::comparison::as_f64;
 use crate::daemon::{Bench, Daemon, Settings, Store};
-use crate::side_by_side::as_f64;
 use anyhow::Result;
 use std::time::Duration;
 
-/// Starts the store so many times and kills it each time, so that every start finds what the one before found.
+/// Starts the store this many times and kills it each time, so that every start finds what the one before found.
 fn starts(store: &Store, settings: &Settings, count: usize) -> Result<Vec<Duration>> {
     let mut times = Vec::with_capacity(count);
     for number in 1..=count {

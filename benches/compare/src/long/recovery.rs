@@ -2,10 +2,10 @@
 
 use super::{filled, starts};
 use crate::Shared;
+use crate::comparison::as_f64;
 use crate::daemon::{Checkpoints, Settings, Store};
 use crate::figures::{Figure, Figures, Made};
-use crate::goals;
-use crate::side_by_side::as_f64;
+use crate::targets;
 use anyhow::Result;
 
 /// Kills a daemon that has written many plans and no checkpoint, and times its starts
@@ -30,7 +30,7 @@ pub fn recovery(args: &RecoveryArgs, shared: &Shared, figures: &mut Figures) -> 
     let rates: Vec<_> = times.iter().map(|time| as_f64(args.plans) / time.as_secs_f64()).collect();
     let journal = as_f64(store.journal_bytes()?) / as_f64(args.plans);
     let note =
-        format!("{} plans, {journal:.0} journal bytes each, files not cached", goals::number(as_f64(args.plans)));
-    figures.add(&goals::RECOVERY, Figure::of(&rates, note, &made)?);
+        format!("{} plans, {journal:.0} journal bytes each, files not cached", targets::number(as_f64(args.plans)));
+    figures.add(&targets::RECOVERY, Figure::of(&rates, note, &made)?);
     Ok(())
 }

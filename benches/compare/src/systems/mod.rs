@@ -1,6 +1,6 @@
-//! The systems that stand side by side. Each is started anew for every measurement, alone on the machine.
+//! The systems that stand side by side. Each is started again for every measurement, alone on the machine.
 
-mod floor;
+mod baseline;
 mod orderd;
 mod postgres;
 mod redis;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use floor::Floor;
+pub use baseline::Floor;
 pub use orderd::Orderd;
 pub use postgres::Postgres;
 pub use redis::Redis;
@@ -27,7 +27,7 @@ pub struct Bench {
     pub time: Duration,
 }
 
-/// One load: so many connections, so many commands in flight on each.
+/// One load: this many connections, this many commands in flight on each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cell {
     pub connections: u16,

@@ -136,7 +136,7 @@ impl Postgres {
         Ok(server)
     }
 
-    /// Runs the turns on so many clients; `end` is pgbench's `-T seconds` or `-t turns a client`.
+    /// Runs the turns on this many clients; `end` is pgbench's `-T seconds` or `-t turns a client`.
     fn turns(&self, clients: u16, end: [&str; 2], log: Option<&Path>) -> Result<Turns> {
         let mut command = self.client("pgbench");
         command.args(["-n", "-M", "prepared", "-D", "placing=true", "-f"]).arg(self.script());

@@ -1,0 +1,341 @@
+//! The daemon: which threads there are, in which order they start and stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::iterator::Signals as SignalIterator;
+
+use super::core::{Core, CoreOptions};
+use super::host::Host as _;
+use super::machine::Machine;
+use super::options::server_options;
+use super::watchdog::Watchdog;
+use super::{AppError, maintenance};
+use crate::config::Config;
+use crate::contracts::{Answer, DecisionBatch, Envelope};
+use crate::executor::{CommandLoop, Task};
+use crate::journal::SegmentMap;
+use crate::logging::LogHandle;
+use crate::relay::{Control, Heartbeat};
+use crate::repo::Store;
+use crate::server::{Server, ServerHandle};
+use crate::systemd::ServiceManager;
+
+/// How long relays and maintenance may take to stop after the last command was answered.
+const STOP_MAX: Duration = Duration::from_millis(1500);
+/// How often the state is shown to the service manager when it asks for no watchdog.
+const STATUS_TURN: Duration = Duration::from_secs(5);
+/// How long a thread that has failed may take to tell why, once another has ended because of it.
+const CAUSE_MAX: Duration = Duration::from_millis(500);
+/// Batches of answers on their way to the server, each of at most `executor.batch_commands_max`.
+const ANSWER_BATCHES_MAX: usize = 64;
+
+/// A thread has ended, and how.
+struct Ended {
+    thread: String,
+    result: Result<(), AppError>,
+}
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// Whatever keeps it from starting or from going on; the process must then end at once, whatever its threads do.
+pub fn serve(config: Config, log: &LogHandle) -> Result<(), AppError> {
+    let service = ServiceManager::from_env();
+    let starting = Arc::new(AtomicBool::new(true));
+    let signals = listen_to_signals(&starting)?;
+    let daemon = Daemon::start(&config)?;
+    starting.store(false, Ordering::SeqCst);
+    service.ready("taking commands");
+    tracing::info!(socket = %config.daemon.socket.display(), "ready");
+    if let Err(error) = daemon.watch(&config, log, &service, &signals) {
+        daemon.halt();
+        return Err(error);
+    }
+    service.stopping("finishing what was accepted");
+    tracing::info!("stopping");
+    daemon.stop(&config)
+}
+
+/// What signals ask for. A request that was not heard yet need not be made again, and none can push out another.
+struct SignalRequests {
+    stop: Receiver<()>,
+    reload: Receiver<()>,
+}
+
+/// Signals as messages. One that asks for the end during recovery gets it at once: recovery can be killed at any moment.
+fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<SignalRequests, AppError> {
+    let failed = |error: std::io::Error| AppError::Internal(format!("listening to signals: {error}"));
+    // A file size limit shows as an error of the write that meets it, not as the end of the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map_err(failed)?;
+    let mut signals = SignalIterator::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
+    let (stop_sender, stop) = bounded(1);
+    let (reload_sender, reload) = bounded(1);
+    let starting = Arc::clone(starting);
+    let listen = move || {
+        for signal in signals.forever() {
+            if signal == SIGHUP {
+                reload_sender.try_send(()).ok();
+                continue;
+            }
+            if starting.load(Ordering::SeqCst) {
+                tracing::info!("told to stop during the start");
+                std::process::exit(0);
+            }
+            stop_sender.try_send(()).ok();
+        }
+    };
+    spawn("signals", listen)?;
+    Ok(SignalRequests { stop, reload })
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AppError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map(drop)
+        .map_err(|error| AppError::Internal(format!("starting the thread {name}: {error}")))
+}
+
+/// The running threads, and how to reach them.
+struct Daemon {
+    server: ServerHandle,
+    relays: Vec<RelayHandle>,
+    /// Maintenance stops when it is gone.
+    maintenance_goes_on: Option<Sender<()>>,
+    executor_heartbeat: Arc<AtomicU64>,
+    journal: Arc<SegmentMap>,
+    ended: Receiver<Ended>,
+    threads: usize,
+}
+
+/// Reaches a sink's worker.
+struct RelayHandle {
+    name: String,
+    control: Arc<Control>,
+    heartbeat: Arc<Heartbeat>,
+}
+
+impl Daemon {
+    /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
+    fn start(config: &Config) -> Result<Self, AppError> {
+        let server_options = server_options(config);
+        let mut machine = Machine::new(config, &server_options);
+        let clock = machine.clock();
+        let core = Core::open(&mut machine, &CoreOptions::of(config))?;
+        machine.note_holder();
+        let listener = machine.take_listener()?;
+
+        let (submit, requests) = bounded::<Envelope>(config.executor.queue_commands_max);
+        let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);
+        let monitors = core.workers.iter().map(|worker| worker.monitor()).collect();
+        let (server, handle) = Server::new(listener, server_options, submit, answers, clock, monitors)?;
+
+        let relays: Vec<_> = core
+            .workers
+            .iter()
+            .map(|worker| RelayHandle {
+                name: worker.name().to_owned(),
+                control: Arc::default(),
+                heartbeat: worker.heartbeat(),
+            })
+            .collect();
+        let threads = relays.len() + 3;
+        let (end, ended) = bounded(threads);
+        let executor_heartbeat = Arc::new(AtomicU64::new(0));
+        let (_decide, decisions) = bounded::<DecisionBatch>(relays.len().max(1));
+        let (tasks, tasks_heard) = bounded::<Task<Store>>(1);
+        let (maintenance_goes_on, maintenance_stops) = bounded(0);
+        let command_loop = CommandLoop {
+            requests,
+            decisions,
+            tasks: tasks_heard,
+            answers: answer,
+            answers_ready: {
+                let handle = handle.clone();
+                Box::new(move || handle.answers_ready())
+            },
+            more_is_durable: {
+                let controls: Vec<_> = relays.iter().map(|relay| Arc::clone(&relay.control)).collect();
+                Box::new(move || controls.iter().for_each(|control| control.durable()))
+            },
+            heartbeat: Arc::clone(&executor_heartbeat),
+        };
+        let Core { executor, workers, maintenance, journal, .. } = core;
+        for (worker, relay) in workers.into_iter().zip(&relays) {
+            let control = Arc::clone(&relay.control);
+            supervise(&format!("relay-{}", relay.name), &end, move || Ok(worker.run(&control)?))?;
+        }
+        supervise("executor", &end, move || Ok(command_loop.run(executor)?))?;
+        let segments = Arc::clone(&journal.index);
+        supervise("maintenance", &end, {
+            let segments = Arc::clone(&segments);
+            move || {
+                maintenance::run(maintenance, tasks, segments, &maintenance_stops);
+                Ok(())
+            }
+        })?;
+        supervise("server", &end, move || {
+            server.run().map_err(|error| AppError::Internal(format!("serving the socket: {error}")))
+        })?;
+        let maintenance_goes_on = Some(maintenance_goes_on);
+        Ok(Self { server: handle, relays, maintenance_goes_on, executor_heartbeat, journal: segments, ended, threads })
+    }
+
+    /// After a fatal error, and before anything else: nobody is told anything any more, also not by threads that go on
+    /// until the process has ended. The lock stays until then.
+    fn halt(&self) {
+        self.server.halt();
+    }
+
+    /// Waits for a signal to stop. A thread that ends before one is an error.
+    fn watch(
+        &self,
+        config: &Config,
+        log: &LogHandle,
+        service: &ServiceManager,
+        signals: &SignalRequests,
+    ) -> Result<(), AppError> {
+        let heartbeats = self.relays.iter().map(|relay| (relay.name.clone(), Arc::clone(&relay.heartbeat))).collect();
+        let mut watchdog = Watchdog::new(Arc::clone(&self.executor_heartbeat), self.server.clone(), heartbeats);
+        let turn = tick(service.watchdog_interval().unwrap_or(STATUS_TURN));
+        loop {
+            select! {
+                recv(signals.stop) -> _ => return Ok(()),
+                recv(signals.reload) -> _ => self.reload(config, log, service),
+                recv(self.ended) -> ended => return Err(root_cause(ended.ok(), &self.ended)),
+                recv(turn) -> _ => {
+                    if watchdog.all_alive() {
+                        service.alive();
+                    }
+                    service.status(&self.status());
+                }
+            }
+        }
+    }
+
+    fn status(&self) -> String {
+        let state = if self.journal.is_full() { "no room for changes" } else { "taking commands" };
+        format!("{state}; durable up to LSN {}", self.journal.durable_lsn())
+    }
+
+    fn reload(&self, config: &Config, log: &LogHandle, service: &ServiceManager) {
+        service.reloading();
+        tracing::info!("reopening file sinks");
+        for relay in &self.relays {
+            relay.control.reopen();
+        }
+        log.reread(config);
+        service.ready(&self.status());
+    }
+
+    /// Stops from the outside in, so that whatever was accepted finds everyone it needs.
+    fn stop(mut self, config: &Config) -> Result<(), AppError> {
+        let mut running = self.threads;
+        // 1. The server takes nothing new, answers what it accepted, and lets go of the executor's channel.
+        // 2. The executor, with nobody left to send commands, seals the journal.
+        self.server.drain();
+        self.maintenance_goes_on = None;
+        let server_deadline = Instant::now() + config.daemon.shutdown_ms_max;
+        self.await_thread("executor", server_deadline, &mut running)?;
+        // 3. The relays deliver what they can in a moment and save their cursors. One that hangs in its sink is left
+        //    behind: its cursor says less than it did, and it will do that again.
+        for relay in &self.relays {
+            relay.control.stop();
+        }
+        let deadline = Instant::now() + STOP_MAX;
+        while running > 0 {
+            match self.ended.recv_deadline(deadline) {
+                Ok(ended) => {
+                    running -= 1;
+                    ended.result?;
+                }
+                Err(_) => {
+                    tracing::warn!(running, "not every thread has stopped in time; what is stored is whole");
+                    break;
+                }
+            }
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    fn await_thread(&self, name: &str, deadline: Instant, running: &mut usize) -> Result<(), AppError> {
+        loop {
+            match self.ended.recv_deadline(deadline) {
+                Ok(ended) => {
+                    *running = running.saturating_sub(1);
+                    let Ended { thread, result } = ended;
+                    result?;
+                    if thread == name {
+                        return Ok(());
+                    }
+                }
+                Err(_) => {
+                    tracing::warn!(thread = name, "has not stopped in time; what is stored is whole");
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Runs a thread and tells how it ended.
+fn supervise(
+    name: &str,
+    end: &Sender<Ended>,
+    run: impl FnOnce() -> Result<(), AppError> + Send + 'static,
+) -> Result<(), AppError> {
+    let (thread, end) = (name.to_owned(), end.clone());
+    spawn(name, move || {
+        let result = run();
+        // There is room for every thread's end.
+        drop(end.send(Ended { thread, result }));
+    })
+}
+
+/// Why a thread ended although nobody had asked it to.
+///
+/// One that fails lets go of its channels before it can tell why, and whoever spoke with it may then end first and
+/// without an error: so the others are heard for a moment, because the exit code is that of the cause.
+fn root_cause(first: Option<Ended>, others: &Receiver<Ended>) -> AppError {
+    let Some(Ended { thread, result }) = first else {
+        return AppError::Internal("all threads ended by themselves".to_owned());
+    };
+    let Err(error) = result else {
+        let deadline = Instant::now() + CAUSE_MAX;
+        let mut causes = std::iter::from_fn(|| others.recv_deadline(deadline).ok());
+        let cause = causes.find_map(|ended| ended.result.err());
+        return cause.unwrap_or_else(|| AppError::Internal(format!("the thread {thread} ended by itself")));
+    };
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(thread: &str, result: Result<(), AppError>) -> Ended {
+        Ended { thread: thread.to_owned(), result }
+    }
+
+    #[test]
+    fn the_thread_that_failed_is_told_also_if_another_ends_before_it() {
+        let (end, others) = bounded(4);
+        end.send(ended("relay-events", Ok(()))).unwrap();
+        end.send(ended("executor", Err(AppError::Io("syncing the journal".to_owned())))).unwrap();
+        let error = root_cause(Some(ended("server", Ok(()))), &others);
+        assert!(matches!(&error, AppError::Io(cause) if cause == "syncing the journal"), "{error}");
+    }
+
+    #[test]
+    fn a_thread_that_ends_for_no_reason_is_our_mistake() {
+        let (_end, others) = bounded::<Ended>(4);
+        let error = root_cause(Some(ended("server", Ok(()))), &others);
+        assert!(matches!(&error, AppError::Internal(told) if told.contains("server")), "{error}");
+    }
+}

@@ -1,0 +1,103 @@
+//! What the parts take from the configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::core::{CoreOptions, SinkOptions};
+use crate::config::{Config, RelayConfig, SinkConfig, SinkKind};
+use crate::contracts::SinkType;
+use crate::executor::ExecutorOptions;
+use crate::journal::JournalOptions;
+use crate::relay::WorkerSettings;
+use crate::repo::{MaintenanceOptions, StoreOptions};
+use crate::server::ServerOptions;
+
+/// How long a worker that is told to stop may go on delivering what is durable.
+const DRAIN_MAX: Duration = Duration::from_millis(500);
+
+impl CoreOptions {
+    /// As `config` says.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let executor = &config.executor;
+        Self {
+            store: store_options(config),
+            executor: ExecutorOptions {
+                batch_commands_max: executor.batch_commands_max,
+                batch_bytes_max: executor.batch_bytes_max,
+            },
+            maintenance: MaintenanceOptions {
+                journal_bytes: config.checkpoint.journal_bytes,
+                plans: config.checkpoint.plans,
+                age: config.checkpoint.age_ms,
+                retain_bytes: config.journal.retain_bytes,
+                journal_bytes_max: config.journal.bytes_max,
+            },
+            sinks: config.sinks.iter().map(|sink| sink_options(sink, &config.relay)).collect(),
+        }
+    }
+}
+
+/// A command's metadata, its trace context, a reason of 500 characters of four bytes each, and the order's own fields.
+const PLAN_BYTES_MAX: u64 = 24 << 10;
+
+fn store_options(config: &Config) -> StoreOptions {
+    StoreOptions {
+        journal: JournalOptions {
+            segment_bytes: config.journal.segment_bytes,
+            bytes_max: config.journal.bytes_max,
+            batch_bytes_max: config.executor.batch_bytes_max,
+            plan_bytes_max: PLAN_BYTES_MAX,
+            decisions_bytes: config.journal.decisions_bytes.min(config.journal.segment_bytes / 4),
+            full_probe: config.journal.full_probe_ms,
+            epoch_seed: random(),
+        },
+        command_ids_max: config.executor.command_ids_max,
+        event_source: Arc::from(config.daemon.event_source.as_str()),
+    }
+}
+
+fn sink_options(sink: &SinkConfig, relay: &RelayConfig) -> SinkOptions {
+    let worker = WorkerSettings {
+        name: sink.name.clone(),
+        sink_type: match sink.kind {
+            SinkKind::File { .. } => SinkType::File,
+            SinkKind::Stdout => SinkType::Stdout,
+        },
+        batch_events_max: relay.batch_events_max,
+        batch_bytes_max: relay.batch_bytes_max,
+        cursor_events_max: relay.cursor_events_max,
+        cursor_delay_max: relay.cursor_ms_max,
+        backoff_min: relay.backoff_ms_min,
+        backoff_max: relay.backoff_ms_max,
+        backoff_seed: random(),
+        drain_max: DRAIN_MAX,
+    };
+    SinkOptions { worker, start: sink.start }
+}
+
+pub(super) fn server_options(config: &Config) -> ServerOptions {
+    let (daemon, server) = (&config.daemon, &config.server);
+    ServerOptions {
+        socket: daemon.socket.clone(),
+        socket_mode: daemon.socket_mode,
+        socket_group: daemon.socket_group.clone(),
+        allowed_uids: daemon.allowed_uids.clone(),
+        connections_max: server.connections_max,
+        line_bytes_max: server.line_bytes_max,
+        in_flight_max: server.in_flight_max,
+        answer_bytes_max: server.answer_bytes_max,
+        answers_bytes_max: server.answers_bytes_max,
+        line_ms_max: server.line_ms_max,
+        idle_ms_max: server.idle_ms_max,
+        write_ms_max: server.write_ms_max,
+        shutdown_ms_max: daemon.shutdown_ms_max,
+    }
+}
+
+/// 62 random bits of a version 4 UUID, from the system.
+fn random() -> u64 {
+    Uuid::new_v4().as_u64_pair().1
+}

@@ -1,0 +1,234 @@
+//! Runs a batch of commands: decide each, store their plans together, answer.
+
+use std::sync::Arc;
+
+use crate::contracts::{
+    Answer, ChangeRequest, Clock, Command, CommitError, DecisionBatch, Envelope, OperatorRefusal, OrderIds, Outcome,
+    Plan, PlanStore, ProcessedCommand, Refusal, Request, Room,
+};
+use crate::domain::{CancelReason, Cents, CustomerId, OrderId};
+use crate::usecases::{cancel_order, complete_order, place_order};
+
+/// The executor's limits.
+#[derive(Debug, Clone, Copy)]
+pub struct ExecutorOptions {
+    /// The most commands that are made durable with one sync.
+    pub batch_commands_max: usize,
+    /// The most bytes that are made durable with one sync, but for the last plan's.
+    pub batch_bytes_max: usize,
+}
+
+/// So many commands ahead their orders are fetched: few enough that they are still in the cache when their turn comes.
+const PREFETCH: usize = 64;
+
+/// Decides and commits. It has no thread of its own, so that a simulation can drive it.
+pub struct Executor<S> {
+    store: S,
+    clock: Arc<dyn Clock>,
+    order_ids: Box<dyn OrderIds>,
+    options: ExecutorOptions,
+}
+
+impl<S: PlanStore> Executor<S> {
+    /// An executor over `store`.
+    pub fn new(store: S, clock: Arc<dyn Clock>, order_ids: Box<dyn OrderIds>, options: ExecutorOptions) -> Self {
+        Self { store, clock, order_ids, options }
+    }
+
+    /// Its limits.
+    pub const fn options(&self) -> &ExecutorOptions {
+        &self.options
+    }
+
+    /// The store; between two batches everything in it is durable.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The store, to be closed.
+    pub const fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
+    /// Runs `requests` in their order and gives their answers in the same order.
+    ///
+    /// Everything an answer says is durable: results, and also refusals, duplicates and reads, which may rest on a plan
+    /// of the same batch. So no answer leaves before the batch is committed.
+    ///
+    /// # Errors
+    /// It is unknown what is stored. No answer of this batch may leave, and the process must end.
+    pub fn run(&mut self, requests: &[Envelope]) -> Result<Vec<Answer>, CommitError> {
+        self.run_with_decisions(requests, Vec::new())
+    }
+
+    /// As [`Executor::run`], with what the sinks' workers have decided, which goes first and shares the sync. What became
+    /// of a decision its worker hears from the store.
+    ///
+    /// # Errors
+    /// As [`Executor::run`].
+    pub fn run_with_decisions(
+        &mut self,
+        requests: &[Envelope],
+        decisions: Vec<DecisionBatch>,
+    ) -> Result<Vec<Answer>, CommitError> {
+        let mut answers = Vec::with_capacity(requests.len());
+        let (mut rest, mut decisions) = (requests, decisions);
+        while !rest.is_empty() || !decisions.is_empty() {
+            let has_room = self.store.make_room()? == Room::ForAll;
+            self.stage_decisions(std::mem::take(&mut decisions))?;
+            let decided = self.decide_batch(rest, has_room, &mut answers)?;
+            let (batch, behind) = rest.split_at_checked(decided).unwrap_or((rest, &[]));
+            match self.store.commit() {
+                Ok(()) => {}
+                Err(CommitError::Full(_)) => {
+                    // The store is back where it was before the batch; so are the answers, decided anew on what is
+                    // durable. What would need room is now refused.
+                    answers.truncate(answers.len().saturating_sub(batch.len()));
+                    self.decide_batch(batch, false, &mut answers)?;
+                }
+                Err(error @ CommitError::Failed { .. }) => return Err(error),
+            }
+            rest = behind;
+        }
+        Ok(answers)
+    }
+
+    fn stage_decisions(&mut self, batches: Vec<DecisionBatch>) -> Result<(), CommitError> {
+        for DecisionBatch { ticket, decisions } in batches {
+            match self.store.stage_decisions(Some(ticket), decisions) {
+                // Without room the worker has been told, and tries again later.
+                Ok(_) | Err(CommitError::Full(_)) => {}
+                Err(error @ CommitError::Failed { .. }) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides until a batch is full; gives how many were decided.
+    fn decide_batch(
+        &mut self,
+        requests: &[Envelope],
+        has_room: bool,
+        answers: &mut Vec<Answer>,
+    ) -> Result<usize, CommitError> {
+        let mut order_ids = Vec::with_capacity(PREFETCH);
+        for (index, envelope) in requests.iter().enumerate() {
+            if index >= self.options.batch_commands_max || self.store.staged_bytes() >= self.options.batch_bytes_max {
+                return Ok(index);
+            }
+            if index.is_multiple_of(PREFETCH) {
+                let next = requests.iter().skip(index).take(PREFETCH);
+                order_ids.clear();
+                order_ids.extend(next.filter_map(|envelope| envelope.request.order_id()));
+                self.store.prefetch(&order_ids);
+            }
+            let outcome = self.decide(&envelope.request, has_room)?;
+            answers.push(Answer { connection: envelope.connection, ticket: envelope.ticket, outcome });
+        }
+        Ok(requests.len())
+    }
+
+    fn decide(&mut self, request: &Request, has_room: bool) -> Result<Outcome, CommitError> {
+        match request {
+            Request::Change(change) => self.change(change, has_room),
+            Request::Get { order_id } => Ok(self.show(*order_id)),
+            Request::Status => Ok(Outcome::Status(self.store.status())),
+            Request::Operate(_) => {
+                let refusal = OperatorRefusal::Invalid("delivery cannot be operated yet".to_owned());
+                Ok(Outcome::Refused(refusal.into()))
+            }
+        }
+    }
+
+    fn change(&mut self, change: &ChangeRequest, has_room: bool) -> Result<Outcome, CommitError> {
+        let processed =
+            change.command_id.map(|command_id| ProcessedCommand { command_id, fingerprint: change.fingerprint() });
+        if let Some(ProcessedCommand { command_id, fingerprint }) = processed
+            && let Some(first) = self.store.remembered(command_id)
+        {
+            if first.fingerprint != fingerprint {
+                return Ok(Outcome::Refused(Refusal::CommandIdConflict(command_id)));
+            }
+            return Ok(Outcome::Changed { order: first.order, lsn: first.lsn, duplicate: true });
+        }
+        let planned = match &change.command {
+            Command::Place { order_id, customer_id, total_amount } => {
+                self.place(*order_id, *customer_id, *total_amount)
+            }
+            Command::Complete { order_id } => self.complete(*order_id),
+            Command::Cancel { order_id, reason } => self.cancel(*order_id, reason.clone()),
+        };
+        let mut plan = match planned {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
+        if !has_room {
+            return Ok(Outcome::Refused(Refusal::StorageFull));
+        }
+        if let Some(processed) = processed {
+            plan.remember(processed);
+        }
+        plan.attach(change.context.as_deref());
+        let staged = self.store.stage(&plan)?;
+        let Some(order) = staged.order else {
+            let source = std::io::Error::other("a command's plan changes no order");
+            return Err(CommitError::Failed { operation: "check of a plan", source });
+        };
+        Ok(Outcome::Changed { order, lsn: staged.lsn, duplicate: false })
+    }
+
+    fn show(&self, order_id: OrderId) -> Outcome {
+        match self.store.retrieve(order_id) {
+            Ok(order) => Outcome::Found(*order.state()),
+            Err(not_found) => Outcome::Refused(Refusal::OrderNotFound(not_found)),
+        }
+    }
+
+    fn place(
+        &mut self,
+        order_id: Option<OrderId>,
+        customer_id: CustomerId,
+        total_amount: Cents,
+    ) -> Result<Plan, Refusal> {
+        let now = self.clock.now();
+        let order_id = order_id.unwrap_or_else(|| self.order_ids.next(now));
+        let request = place_order::Request { order_id, customer_id, total_amount, now };
+        Ok(place_order::Interactor::new(&self.store).execute(&request)?)
+    }
+
+    fn complete(&self, order_id: OrderId) -> Result<Plan, Refusal> {
+        let request = complete_order::Request { order_id, now: self.clock.now() };
+        Ok(complete_order::Interactor::new(&self.store).execute(&request)?)
+    }
+
+    fn cancel(&self, order_id: OrderId, reason: Option<CancelReason>) -> Result<Plan, Refusal> {
+        let request = cancel_order::Request { order_id, reason, now: self.clock.now() };
+        Ok(cancel_order::Interactor::new(&self.store).execute(request)?)
+    }
+}
+
+impl From<place_order::Error> for Refusal {
+    fn from(error: place_order::Error) -> Self {
+        match error {
+            place_order::Error::OrderExists(order_id) => Self::OrderExists(order_id),
+        }
+    }
+}
+
+impl From<complete_order::Error> for Refusal {
+    fn from(error: complete_order::Error) -> Self {
+        match error {
+            complete_order::Error::NotFound(error) => Self::OrderNotFound(error),
+            complete_order::Error::Transition(error) => Self::InvalidTransition(error),
+        }
+    }
+}
+
+impl From<cancel_order::Error> for Refusal {
+    fn from(error: cancel_order::Error) -> Self {
+        match error {
+            cancel_order::Error::NotFound(error) => Self::OrderNotFound(error),
+            cancel_order::Error::Transition(error) => Self::InvalidTransition(error),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! How other threads wake a worker.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+/// Held by those who wake a worker. Nothing here ever waits, and control that were not heard yet become one.
+#[derive(Debug)]
+pub struct Control {
+    durable: Sender<()>,
+    durable_heard: Receiver<()>,
+    control: Sender<()>,
+    control_heard: Receiver<()>,
+    stop: AtomicBool,
+    reopen: AtomicBool,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        let (durable, durable_heard) = bounded(1);
+        let (control, control_heard) = bounded(1);
+        let [stop, reopen] = [AtomicBool::new(false), AtomicBool::new(false)];
+        Self { durable, durable_heard, control, control_heard, stop, reopen }
+    }
+}
+
+/// What a worker waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Any signal.
+    Signal,
+    /// Any signal, or the end of this time.
+    SignalOr(Duration),
+    /// The end of this time, or to be told to stop or to reopen. New events are not worth waking for: the sink fails.
+    Pause(Duration),
+}
+
+impl Control {
+    /// There are new durable events.
+    pub fn durable(&self) {
+        notify(&self.durable);
+    }
+
+    /// Open the target anew.
+    pub fn reopen(&self) {
+        self.reopen.store(true, Ordering::SeqCst);
+        notify(&self.control);
+    }
+
+    /// Come to an end.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        notify(&self.control);
+    }
+
+    pub(super) fn stop_requested(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn take_reopen(&self) -> bool {
+        self.reopen.load(Ordering::SeqCst) && self.reopen.swap(false, Ordering::SeqCst)
+    }
+
+    pub(super) fn wait(&self, wait: Wait) {
+        let (woken, timeout) = match wait {
+            Wait::Signal => {
+                crossbeam_channel::select! {
+                    recv(self.durable_heard) -> signal => (signal.is_ok(), None),
+                    recv(self.control_heard) -> signal => (signal.is_ok(), None),
+                }
+            }
+            Wait::SignalOr(timeout) => {
+                crossbeam_channel::select! {
+                    recv(self.durable_heard) -> signal => (signal.is_ok(), None),
+                    recv(self.control_heard) -> signal => (signal.is_ok(), None),
+                    default(timeout) => (false, Some(timeout)),
+                }
+            }
+            Wait::Pause(timeout) => match self.control_heard.recv_timeout(timeout) {
+                Ok(()) => (true, None),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => (false, Some(timeout)),
+            },
+        };
+        // We hold both ends of each channel, so none of them is ever disconnected.
+        debug_assert!(woken || timeout.is_some());
+    }
+}
+
+/// A bell that has rung and was not heard yet need not ring again.
+fn notify(bell: &Sender<()>) {
+    match bell.try_send(()) {
+        Ok(()) | Err(crossbeam_channel::TrySendError::Full(()) | crossbeam_channel::TrySendError::Disconnected(())) => {
+        }
+    }
+}

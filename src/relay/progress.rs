@@ -1,0 +1,78 @@
+//! How far a sink has acknowledged, and how much of it the cursor's file does not say yet.
+
+use std::time::Duration;
+
+use super::cursor::{CursorFile, SaveError};
+use super::{Backoff, WorkerSettings};
+use crate::contracts::FeedPosition;
+
+/// The acknowledged position, and the cursor that follows it.
+pub(super) struct Progress {
+    cursor: CursorFile,
+    position: FeedPosition,
+    unsaved_events: u64,
+    /// By when, on the steady clock, the first unsaved acknowledgement is to be saved.
+    due_at: Option<Duration>,
+    /// After a failed write, when to try again.
+    retry_at: Option<Duration>,
+    backoff: Backoff,
+    events_max: u64,
+    delay_max: Duration,
+}
+
+impl Progress {
+    pub(super) fn new(cursor: CursorFile, settings: &WorkerSettings) -> Self {
+        Self {
+            position: cursor.position(),
+            cursor,
+            unsaved_events: 0,
+            due_at: None,
+            retry_at: None,
+            backoff: Backoff::new(settings.backoff_min, settings.backoff_max, settings.backoff_seed.wrapping_add(1)),
+            events_max: settings.cursor_events_max,
+            delay_max: settings.cursor_delay_max,
+        }
+    }
+
+    pub(super) const fn position(&self) -> FeedPosition {
+        self.position
+    }
+
+    pub(super) const fn cursor(&self) -> &CursorFile {
+        &self.cursor
+    }
+
+    /// The sink has taken all events up to `position`.
+    pub(super) fn advance(&mut self, position: FeedPosition, events: u64, now: Duration) {
+        self.position = position;
+        self.unsaved_events = self.unsaved_events.saturating_add(events);
+        self.due_at = self.due_at.or_else(|| Some(now.saturating_add(self.delay_max)));
+    }
+
+    /// When the cursor is to be saved; `None` if it says everything.
+    pub(super) const fn due_at(&self) -> Option<Duration> {
+        self.due_at
+    }
+
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        self.unsaved_events >= self.events_max.max(1) || self.due_at.is_some_and(|at| at <= now)
+    }
+
+    /// Until when a failed save is not tried again.
+    pub(super) fn blocked_until(&self, now: Duration) -> Option<Duration> {
+        self.retry_at.filter(|at| now < *at)
+    }
+
+    /// Saves what is not saved yet. A failed write can be tried again; see [`SaveError`].
+    pub(super) fn save(&mut self, now: Duration) -> Result<(), SaveError> {
+        if self.due_at.is_none() {
+            return Ok(());
+        }
+        self.cursor.save(self.position).inspect_err(|_| {
+            self.retry_at = Some(now.saturating_add(self.backoff.next_wait()));
+        })?;
+        self.backoff.reset();
+        (self.unsaved_events, self.due_at, self.retry_at) = (0, None, None);
+        Ok(())
+    }
+}

@@ -1,0 +1,516 @@
+//! Random schedules against a naive model: a world of orders, a program that behaves badly, operators, an executor that
+//! is late, and crashes. After every step the invariants of the module must hold.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::*;
+
+const RUNS: u64 = 300;
+const STEPS: usize = 1500;
+const VERSIONS_MAX: usize = 6;
+
+/// What is durably decided, kept in the simplest way.
+#[derive(Debug, Clone, Default)]
+struct Record {
+    lanes: BTreeMap<OrderId, (LaneState, VecDeque<Sequence>)>,
+    skipped: BTreeSet<Sequence>,
+    ranges: Vec<(Sequence, Sequence)>,
+    paused: bool,
+    halted: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Decided {
+    Wish(Wish),
+    Requeue(OrderId),
+    Skip(OrderId, Sequence),
+    Park(OrderId, Vec<Sequence>),
+    Range(Sequence, Sequence),
+    Pause,
+    Resume,
+}
+
+impl Record {
+    fn is_skipped(&self, sequence: Sequence) -> bool {
+        self.skipped.contains(&sequence) || self.ranges.iter().any(|(from, to)| (*from..=*to).contains(&sequence))
+    }
+
+    fn is_parked(&self, order_id: OrderId, sequence: Sequence) -> bool {
+        self.lanes.get(&order_id).is_some_and(|(_, events)| events.contains(&sequence))
+    }
+
+    fn apply(&mut self, decided: &Decided) {
+        match decided {
+            Decided::Wish(Wish::Park(wish)) => self.park(wish.order_id, wish.state, &wish.events),
+            Decided::Park(order_id, events) => self.park(*order_id, LaneState::Held, events),
+            Decided::Wish(Wish::Delivered(events)) => {
+                for (order_id, sequence) in events {
+                    self.remove(*order_id, *sequence);
+                }
+            }
+            Decided::Wish(Wish::Halt(_)) => self.halted = true,
+            Decided::Requeue(order_id) => {
+                if let Some((state, _)) = self.lanes.get_mut(order_id) {
+                    *state = LaneState::Requeued;
+                }
+            }
+            Decided::Skip(order_id, sequence) => {
+                if self.is_parked(*order_id, *sequence) {
+                    self.skipped.insert(*sequence);
+                    self.remove(*order_id, *sequence);
+                    if let Some((state, _)) = self.lanes.get_mut(order_id)
+                        && *state != LaneState::Held
+                    {
+                        *state = LaneState::Requeued;
+                    }
+                }
+            }
+            Decided::Range(from, to) => self.ranges.push((*from, *to)),
+            Decided::Pause => self.paused = true,
+            Decided::Resume => (self.paused, self.halted) = (false, false),
+        }
+    }
+
+    fn park(&mut self, order_id: OrderId, state: LaneState, events: &[Sequence]) {
+        if events.is_empty() && !self.lanes.contains_key(&order_id) {
+            return;
+        }
+        let lane = self.lanes.entry(order_id).or_insert((state, VecDeque::new()));
+        lane.0 = state;
+        for sequence in events {
+            if lane.1.back().is_none_or(|last| last < sequence) {
+                lane.1.push_back(*sequence);
+            }
+        }
+    }
+
+    fn remove(&mut self, order_id: OrderId, sequence: Sequence) {
+        let Some((_, events)) = self.lanes.get_mut(&order_id) else { return };
+        events.retain(|event| *event != sequence);
+        if events.is_empty() {
+            self.lanes.remove(&order_id);
+        }
+    }
+}
+
+struct World {
+    seed: u64,
+    random: fastrand::Rng,
+    limits: Limits,
+    now: Duration,
+    scheduler: Scheduler,
+    /// All events: the order of each, from sequence 1 on.
+    events: Vec<OrderId>,
+    per_order: HashMap<OrderId, Vec<Sequence>>,
+    /// Orders whose events the program cannot take at present.
+    poison: HashMap<OrderId, u8>,
+    record: Record,
+    /// As far as the scheduler has heard of it.
+    heard: Record,
+    on_their_way: VecDeque<(Decided, bool)>,
+    news: VecDeque<(Decided, bool)>,
+    batch_left: usize,
+    in_flight: BTreeMap<u64, HandOut>,
+    answered: Vec<u64>,
+    delivered: BTreeSet<Sequence>,
+    saved: (Sequence, Vec<Sequence>),
+    prefix: Sequence,
+    /// How often each thing happened: a schedule in which it never does proves nothing.
+    seen: BTreeMap<&'static str, u64>,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let in_flight_max = random.usize(1..=12);
+        let limits = Limits {
+            in_flight_max,
+            in_flight_bytes_max: random.usize(50..1000),
+            window_events_max: in_flight_max + random.usize(0..30),
+            answer_max: Duration::from_millis(1000),
+            attempts_max: random.u32(1..5),
+            parked_events_max: random.u64(3..40),
+            parked_bytes_max: 100_000,
+            rejected_in_a_row_max: random.usize(2..8),
+            rate_events_per_s_max: random.bool().then_some(1000),
+            backoff_min: Duration::from_millis(10),
+            backoff_max: Duration::from_millis(300),
+            delivered_delay_max: Duration::from_millis(20),
+            delivered_events_max: 5,
+            seed,
+        };
+        let scheduler = Scheduler::new(limits.clone(), Stored::default(), Duration::ZERO);
+        Self {
+            seed,
+            random,
+            limits,
+            now: Duration::ZERO,
+            scheduler,
+            events: Vec::new(),
+            per_order: HashMap::new(),
+            poison: HashMap::new(),
+            record: Record::default(),
+            heard: Record::default(),
+            on_their_way: VecDeque::new(),
+            news: VecDeque::new(),
+            batch_left: 0,
+            in_flight: BTreeMap::new(),
+            answered: Vec::new(),
+            delivered: BTreeSet::new(),
+            saved: (Sequence::ZERO, Vec::new()),
+            prefix: Sequence::ZERO,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    fn step(&mut self) {
+        match self.random.u32(0..100) {
+            0..=14 => self.append(),
+            15..=29 => self.read(),
+            30..=49 => self.hand_out(),
+            50..=69 => self.answer(),
+            70..=76 => self.now += Duration::from_millis(self.random.u64(0..60)),
+            77..=82 => self.ask_for_decisions(),
+            83..=88 => self.execute(),
+            89..=94 => self.hear(),
+            95 => self.operate(),
+            96 => self.attach_or_detach(),
+            97..=98 => self.save(),
+            _ => {
+                if self.random.u32(0..10) == 0 {
+                    self.crash();
+                }
+            }
+        }
+        self.check();
+    }
+
+    fn count(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
+    fn append(&mut self) {
+        let order_id = OrderId::new(Uuid::from_u128(u128::from(self.random.u64(0..25) + self.events.len() as u64 / 6)));
+        let of_order = self.per_order.entry(order_id).or_default();
+        if of_order.len() < VERSIONS_MAX {
+            self.events.push(order_id);
+            of_order.push(Sequence(self.events.len() as u64));
+            if self.random.u32(0..6) == 0 {
+                self.poison.insert(order_id, self.random.u8(0..4));
+            }
+        }
+    }
+
+    fn order_of(&self, sequence: Sequence) -> Option<OrderId> {
+        self.events.get(usize::try_from(sequence.0).unwrap().checked_sub(1)?).copied()
+    }
+
+    fn read(&mut self) {
+        for _ in 0..self.scheduler.wanted() {
+            let Some(order_id) = self.order_of(self.scheduler.next_to_read()) else { break };
+            self.scheduler.push(order_id, 10);
+        }
+    }
+
+    fn hand_out(&mut self) {
+        for _ in 0..self.random.usize(1..6) {
+            let Some(out) = self.scheduler.next(self.now) else { return };
+            self.count(if out.parked { "handed out of a parked lane" } else { "handed out" });
+            if out.attempt == 1 && out.sequence > self.prefix.next() {
+                self.count("out of order");
+            }
+            self.check_hand_out(&out);
+            assert!(self.in_flight.insert(out.tag.0, out).is_none(), "seed {}", self.seed);
+            assert!(self.in_flight.len() <= self.limits.in_flight_max, "seed {}", self.seed);
+        }
+    }
+
+    fn check_hand_out(&self, out: &HandOut) {
+        let seed = self.seed;
+        assert_eq!(self.order_of(out.sequence), Some(out.order_id), "seed {seed}");
+        assert!(!self.heard.paused, "seed {seed}: handed out while paused");
+        assert!(self.in_flight.values().all(|other| other.order_id != out.order_id), "seed {seed}: two of one lane");
+        for earlier in self.per_order[&out.order_id].iter().filter(|earlier| **earlier < out.sequence) {
+            let passed = self.delivered.contains(earlier) || self.heard.is_skipped(*earlier);
+            assert!(passed, "seed {seed}: {} of an order goes out before {earlier}", out.sequence);
+        }
+        match self.heard.lanes.get(&out.order_id) {
+            Some((state, events)) => {
+                let next = events.iter().find(|event| !self.delivered.contains(event) || **event == out.sequence);
+                assert_eq!(next, Some(&out.sequence), "seed {seed}: a parked lane hands out something else");
+                let goes_on = matches!(state, LaneState::Retrying | LaneState::Requeued);
+                assert!(goes_on, "seed {seed}: a lane that waits for an operator hands out");
+            }
+            None => assert!(!self.heard.halted, "seed {seed}: something new goes out of a halted sink"),
+        }
+    }
+
+    fn answer(&mut self) {
+        let Some(tag) = self.random.choice(self.in_flight.keys().copied().collect::<Vec<_>>()) else { return };
+        if self.random.u32(0..40) == 0 {
+            self.unavailable();
+            return;
+        }
+        if self.random.u32(0..20) == 0
+            && let Some(tag) = self.answered.last()
+        {
+            assert!(self.scheduler.delivered(Tag(*tag), self.now).is_err(), "seed {}: answered twice", self.seed);
+        }
+        let out = self.in_flight.remove(&tag).unwrap();
+        self.answered.push(tag);
+        let reason: Arc<str> = Arc::from("told to");
+        let behaviour = self.poison.get(&out.order_id).copied().unwrap_or(0);
+        let result = match behaviour {
+            1 => self.scheduler.failed(Tag(tag), &reason, None, self.now),
+            2 if self.random.bool() => self.scheduler.rejected(Tag(tag), &reason, self.now),
+            3 if self.random.bool() => self.scheduler.failed(Tag(tag), &reason, Some(Duration::ZERO), self.now),
+            _ => {
+                self.delivered.insert(out.sequence);
+                self.scheduler.delivered(Tag(tag), self.now)
+            }
+        };
+        assert_eq!(result, Ok(()), "seed {}", self.seed);
+    }
+
+    fn unavailable(&mut self) {
+        self.scheduler.unavailable(&Arc::from("away"), None, self.random.bool(), self.now);
+        let voided = std::mem::take(&mut self.in_flight);
+        for tag in voided.keys().filter(|_| self.random.bool()).collect::<Vec<_>>() {
+            assert_eq!(self.scheduler.delivered(Tag(*tag), self.now), Ok(()), "seed {}", self.seed);
+        }
+        self.count("unavailable");
+    }
+
+    fn ask_for_decisions(&mut self) {
+        if self.batch_left > 0 || self.scheduler.wishes_due_at().is_none_or(|at| at > self.now) {
+            return;
+        }
+        let wishes = self.scheduler.take_wishes(self.random.usize(1..5));
+        self.batch_left = wishes.len();
+        self.on_their_way.extend(wishes.into_iter().map(|wish| (Decided::Wish(wish), true)));
+    }
+
+    fn execute(&mut self) {
+        while let Some((decided, own)) = self.on_their_way.pop_front() {
+            self.record.apply(&decided);
+            self.count(match &decided {
+                Decided::Wish(Wish::Park(wish)) if wish.events.is_empty() => "state changed",
+                Decided::Wish(Wish::Park(wish)) => match wish.state {
+                    LaneState::Retrying => "parked retrying",
+                    LaneState::Rejected => "parked rejected",
+                    LaneState::Held => "joined held",
+                    LaneState::Requeued => "joined requeued",
+                },
+                Decided::Wish(Wish::Delivered(_)) => "parked delivered",
+                Decided::Wish(Wish::Halt(_)) => "halted",
+                _ => "other",
+            });
+            self.news.push_back((decided, own));
+        }
+    }
+
+    fn hear(&mut self) {
+        while let Some((decided, own)) = self.news.pop_front() {
+            self.batch_left -= usize::from(own);
+            self.heard.apply(&decided);
+            let bytes = |events: &[Sequence]| events.iter().map(|event| (*event, 10)).collect::<Vec<_>>();
+            let reason = Arc::from("decided");
+            match decided {
+                Decided::Wish(Wish::Park(wish)) => {
+                    let events = bytes(&wish.events);
+                    self.scheduler.parked(wish.order_id, wish.state, &wish.reason, &events, own, self.now);
+                }
+                Decided::Wish(Wish::Delivered(events)) => self.scheduler.delivered_durably(&events),
+                Decided::Wish(Wish::Halt(_)) => self.scheduler.halted(),
+                Decided::Park(order_id, events) => {
+                    self.scheduler.parked(order_id, LaneState::Held, &reason, &bytes(&events), own, self.now);
+                }
+                Decided::Requeue(order_id) => self.scheduler.requeued(order_id),
+                Decided::Skip(order_id, sequence) => self.scheduler.lane_skipped(order_id, sequence),
+                Decided::Range(from, to) => self.scheduler.range_skipped(from, to),
+                Decided::Pause => self.scheduler.paused(),
+                Decided::Resume => self.scheduler.resumed(),
+            }
+            let scheduler = &self.scheduler;
+            self.in_flight
+                .retain(|_, out| scheduler.lane(out.order_id).is_some_and(|lane| lane.in_flight == Some(out.sequence)));
+        }
+    }
+
+    /// As the executor does it: on what is durable, and on what the scheduler shows.
+    fn operate(&mut self) {
+        let lane = self.random.choice(self.record.lanes.iter());
+        let lane = lane.map(|(order_id, (_, events))| (*order_id, events[0]));
+        let decided = match self.random.u32(0..7) {
+            0 => Some(Decided::Pause),
+            1 | 2 => Some(Decided::Resume),
+            3 => lane.map(|(order_id, _)| Decided::Requeue(order_id)),
+            4 => lane.map(|(order_id, first)| Decided::Skip(order_id, first)),
+            5 if self.random.u32(0..6) == 0 => {
+                let from = self.scheduler.prefix().next();
+                let to = Sequence(from.0 + self.random.u64(0..40)).min(Sequence(self.events.len() as u64));
+                (to >= from).then_some(Decided::Range(from, to))
+            }
+            _ => self.park_by_hand(),
+        };
+        if let Some(decided) = decided {
+            self.count(match decided {
+                Decided::Range(..) => "range skipped",
+                Decided::Skip(..) => "lane skipped",
+                Decided::Requeue(_) => "requeued",
+                Decided::Park(..) => "parked by hand",
+                Decided::Pause | Decided::Resume | Decided::Wish(_) => "paused or resumed",
+            });
+            self.record.apply(&decided);
+            self.news.push_back((decided, false));
+        }
+    }
+
+    fn park_by_hand(&self) -> Option<Decided> {
+        let order_id = *self.events.last()?;
+        let waits = |sequence: &Sequence| {
+            let settled = self.scheduler.event(*sequence).state == crate::contracts::EventState::Settled;
+            !settled && !self.record.is_skipped(*sequence) && !self.record.is_parked(order_id, *sequence)
+        };
+        let last_parked = self.record.lanes.get(&order_id).and_then(|(_, events)| events.back().copied());
+        let events: Vec<_> = self.per_order[&order_id].iter().copied().filter(waits).collect();
+        let later = events.iter().all(|event| last_parked.is_none_or(|last| last < *event));
+        (!events.is_empty() && later).then_some(Decided::Park(order_id, events))
+    }
+
+    fn attach_or_detach(&mut self) {
+        if self.scheduler.is_attached() {
+            self.scheduler.detach(&Arc::from("gone"), self.now);
+            self.in_flight.clear();
+        } else {
+            self.scheduler.attach(self.random.usize(1..20));
+        }
+        self.answered.clear();
+    }
+
+    fn save(&mut self) {
+        let prefix = self.scheduler.prefix();
+        let bits = (1..).zip(self.scheduler.settled_bits());
+        let ahead = bits.filter(|(_, settled)| *settled).map(|(at, _)| prefix.plus(at));
+        self.saved = (prefix, ahead.chain(self.scheduler.settled_unread()).collect());
+    }
+
+    /// Everything that was not durable is gone.
+    fn crash(&mut self) {
+        self.count("crash");
+        self.on_their_way.clear();
+        self.news.clear();
+        self.batch_left = 0;
+        self.in_flight.clear();
+        self.answered.clear();
+        self.heard = self.record.clone();
+        let stored = Stored {
+            prefix: self.saved.0,
+            settled: self.saved.1.iter().chain(&self.record.skipped).copied().collect(),
+            skips: self.record.ranges.clone(),
+            lanes: self.stored_lanes(),
+            paused: self.record.paused,
+            halted: self.record.halted,
+            snapshot_at: None,
+        };
+        self.scheduler = Scheduler::new(self.limits.clone(), stored, self.now);
+        self.prefix = self.saved.0;
+    }
+
+    fn stored_lanes(&self) -> Vec<StoredLane> {
+        let lane = |(order_id, (state, events)): (&OrderId, &(LaneState, VecDeque<Sequence>))| StoredLane {
+            order_id: *order_id,
+            state: *state,
+            attempts: 1,
+            reason: Arc::from("stored"),
+            events: events.iter().map(|event| (*event, 10)).collect(),
+        };
+        self.record.lanes.iter().map(lane).collect()
+    }
+
+    fn check(&mut self) {
+        let (seed, prefix) = (self.seed, self.scheduler.prefix());
+        assert!(prefix >= self.prefix, "seed {seed}: the prefix went back");
+        while self.prefix < prefix {
+            self.prefix = self.prefix.next();
+            let settled = self.delivered.contains(&self.prefix)
+                || self.record.is_skipped(self.prefix)
+                || self.order_of(self.prefix).is_some_and(|order_id| self.record.is_parked(order_id, self.prefix));
+            assert!(settled, "seed {seed}: the prefix passed {} without reason", self.prefix);
+        }
+        assert_eq!(self.scheduler.standing().in_flight, self.in_flight.len() as u64, "seed {seed}");
+        let counted: usize = self.heard.lanes.values().map(|(_, events)| events.len()).sum();
+        assert_eq!(self.scheduler.standing().parked_events, counted as u64, "seed {seed}");
+        assert_eq!(self.scheduler.standing().parked_lanes, self.heard.lanes.len() as u64, "seed {seed}");
+    }
+
+    /// From here on everybody behaves, and everything must come to its end.
+    fn finish(&mut self) {
+        self.poison.clear();
+        for _ in 0..20_000 {
+            if !self.scheduler.is_attached() {
+                self.scheduler.attach(8);
+            }
+            self.execute();
+            self.hear();
+            if self.record.paused || self.record.halted {
+                self.record.apply(&Decided::Resume);
+                self.news.push_back((Decided::Resume, false));
+            }
+            let waiting =
+                |(state, _): &(LaneState, VecDeque<Sequence>)| matches!(state, LaneState::Held | LaneState::Rejected);
+            for order_id in self.record.lanes.iter().filter(|(_, lane)| waiting(lane)).map(|(id, _)| *id) {
+                self.news.push_back((Decided::Requeue(order_id), false));
+            }
+            self.news.iter().for_each(|(decided, _)| {
+                if let Decided::Requeue(_) = decided {
+                    self.record.apply(decided);
+                }
+            });
+            self.read();
+            self.hand_out();
+            while let Some((tag, out)) = self.in_flight.pop_first() {
+                self.delivered.insert(out.sequence);
+                self.scheduler.delivered(Tag(tag), self.now).unwrap();
+            }
+            self.ask_for_decisions();
+            self.now += Duration::from_millis(20);
+            self.check();
+            if self.prefix == Sequence(self.events.len() as u64) && self.record.lanes.is_empty() && self.news.is_empty()
+            {
+                break;
+            }
+        }
+        let seed = self.seed;
+        assert_eq!(self.prefix, Sequence(self.events.len() as u64), "seed {seed}: not everything is settled");
+        assert!(self.record.lanes.is_empty(), "seed {seed}: lanes are left: {:?}", self.record.lanes);
+        for sequence in (1..=self.events.len() as u64).map(Sequence) {
+            let ended = self.delivered.contains(&sequence) || self.record.is_skipped(sequence);
+            assert!(ended, "seed {seed}: event {sequence} was neither delivered nor skipped");
+        }
+    }
+}
+
+#[test]
+fn random_schedules_keep_the_invariants() {
+    let first = std::env::var("ORDERD_SEED").ok().and_then(|seed| seed.parse().ok());
+    let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
+    for seed in first.map_or(0..RUNS, |seed| seed..seed + 1) {
+        let mut world = World::new(seed);
+        println!("seed {seed}");
+        world.scheduler.attach(8);
+        for _ in 0..STEPS {
+            world.step();
+        }
+        world.finish();
+        for (what, count) in world.seen {
+            *seen.entry(what).or_default() += count;
+        }
+    }
+    println!("{seen:#?}");
+    assert!(first.is_some() || seen.len() >= 16 && seen.values().all(|count| *count > RUNS / 10), "{seen:#?}");
+}

@@ -1,0 +1,182 @@
+//! The command ids that were used last, so that a command sent again changes nothing.
+
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
+
+use crate::contracts::{Fingerprint, Lsn};
+use crate::domain::CommandId;
+
+/// A command that was executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DedupEntry {
+    /// The client's key.
+    pub command_id: CommandId,
+    /// Of its method and params.
+    pub fingerprint: Fingerprint,
+    /// The row of the order that it changed.
+    pub row: u32,
+    /// The version that it took the order to.
+    pub version: u32,
+    /// Its plan's place in the journal.
+    pub lsn: Lsn,
+}
+
+/// The last so many commands that had an id, oldest first.
+#[derive(Debug)]
+pub struct DedupTable {
+    commands: VecDeque<DedupEntry>,
+    /// How many were logged before the oldest one in `commands`: positions count from the first command ever.
+    forgotten: u64,
+    /// Positions by the hash of the command's id.
+    index: HashTable<u64>,
+    hasher: RandomState,
+    commands_max: usize,
+}
+
+impl DedupTable {
+    /// A log that remembers `commands_max` commands.
+    #[must_use]
+    pub fn new(commands_max: usize) -> Self {
+        // With its full size from the start the index never pauses to grow; untouched memory costs nothing.
+        let index = HashTable::with_capacity(commands_max);
+        Self { commands: VecDeque::new(), forgotten: 0, index, hasher: RandomState::default(), commands_max }
+    }
+
+    /// The command of this id.
+    #[must_use]
+    pub fn find(&self, command_id: CommandId) -> Option<&DedupEntry> {
+        let hash = self.hasher.hash_one(command_id);
+        let is_it = |position: &u64| self.at(*position).is_some_and(|command| command.command_id == command_id);
+        self.index.find(hash, is_it).and_then(|position| self.at(*position))
+    }
+
+    /// Logs a command. Older ones are forgotten by [`DedupTable::evict`], not here: this can be taken back.
+    pub(super) fn push(&mut self, command: DedupEntry) {
+        let position = self.end();
+        self.commands.push_back(command);
+        let hash = self.hasher.hash_one(command.command_id);
+        let Self { commands, forgotten, index, hasher, .. } = self;
+        index.insert_unique(hash, position, |position| {
+            command_at(commands, *forgotten, *position).map_or(0, |command| hasher.hash_one(command.command_id))
+        });
+    }
+
+    /// Takes the last command back.
+    pub(super) fn pop(&mut self) {
+        let position = self.end().saturating_sub(1);
+        if let Some(command) = self.commands.back().copied() {
+            self.unindex(command.command_id, position);
+            self.commands.pop_back();
+        }
+    }
+
+    /// Forgets all but the last `commands_max` commands.
+    pub(super) fn evict(&mut self) {
+        while self.commands.len() > self.commands_max {
+            if let Some(command) = self.commands.front().copied() {
+                self.unindex(command.command_id, self.forgotten);
+                self.commands.pop_front();
+                self.forgotten += 1;
+            }
+        }
+    }
+
+    /// The position of the oldest command that is remembered.
+    #[must_use]
+    pub const fn start(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// The position of the next command.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.forgotten.saturating_add(self.commands.len() as u64)
+    }
+
+    /// At most `count` commands, from `position` on or from the oldest, if that one is forgotten, and the position
+    /// behind the last of them.
+    #[must_use]
+    pub fn copy(&self, position: u64, count: usize) -> (Vec<DedupEntry>, u64) {
+        let from = position.max(self.forgotten);
+        let commands: Vec<_> = self.range(from, count).copied().collect();
+        let behind = from.saturating_add(commands.len() as u64);
+        (commands, behind)
+    }
+
+    fn range(&self, position: u64, count: usize) -> impl Iterator<Item = &DedupEntry> {
+        let skipped = usize::try_from(position.saturating_sub(self.forgotten)).unwrap_or(usize::MAX);
+        self.commands.iter().skip(skipped).take(count)
+    }
+
+    /// The journal position of the last command.
+    #[must_use]
+    pub fn last_lsn(&self) -> Lsn {
+        self.commands.back().map_or(Lsn::ZERO, |command| command.lsn)
+    }
+
+    fn at(&self, position: u64) -> Option<&DedupEntry> {
+        command_at(&self.commands, self.forgotten, position)
+    }
+
+    fn unindex(&mut self, command_id: CommandId, position: u64) {
+        let hash = self.hasher.hash_one(command_id);
+        if let Ok(entry) = self.index.find_entry(hash, |candidate| *candidate == position) {
+            entry.remove();
+        }
+    }
+}
+
+fn command_at(commands: &VecDeque<DedupEntry>, forgotten: u64, position: u64) -> Option<&DedupEntry> {
+    commands.get(usize::try_from(position.checked_sub(forgotten)?).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn command(number: u32) -> DedupEntry {
+        DedupEntry {
+            command_id: CommandId::new(Uuid::from_u128(u128::from(number))),
+            fingerprint: Fingerprint(Uuid::from_u128(1)),
+            row: number,
+            version: 1,
+            lsn: Lsn(u64::from(number)),
+        }
+    }
+
+    #[test]
+    fn the_last_ones_are_remembered_and_older_ones_forgotten() {
+        let mut log = DedupTable::new(100);
+        for number in 1..=1_000 {
+            log.push(command(number));
+            log.evict();
+        }
+        for number in 1..=1_000 {
+            let found = log.find(command(number).command_id);
+            assert_eq!(found.copied(), (number > 900).then(|| command(number)), "{number}");
+        }
+        assert_eq!((log.start(), log.end(), log.last_lsn()), (900, 1_000, Lsn(1_000)));
+        let from_forgotten: Vec<_> = log.range(5, 2).copied().collect();
+        assert_eq!(from_forgotten, [command(901), command(902)]);
+    }
+
+    #[test]
+    fn what_is_taken_back_was_never_there() {
+        let mut log = DedupTable::new(2);
+        for number in 1..=4 {
+            log.push(command(number));
+        }
+        log.pop();
+        log.pop();
+        log.evict();
+        assert!(log.find(command(3).command_id).is_none());
+        assert_eq!(log.find(command(1).command_id).copied(), Some(command(1)));
+        assert_eq!((log.start(), log.end()), (0, 2));
+    }
+}

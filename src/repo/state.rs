@@ -1,0 +1,143 @@
+//! What the journal's plans add up to, and how one more changes it.
+
+use super::delivery_state::UndoDecision;
+use super::order_repo::{InsertError, Undo};
+use super::{DedupEntry, DedupTable, DeliveryState, OrderTable, PlanRecord};
+use crate::contracts::{Lsn, Mutation, Plan, Sequence};
+use crate::domain::OrderState;
+
+/// The state of a store.
+#[derive(Debug)]
+pub struct StoreState {
+    /// All orders.
+    pub orders: OrderTable,
+    /// The command ids that were used last.
+    pub commands: DedupTable,
+    /// What was decided about delivery.
+    pub delivery: DeliveryState,
+    /// The last event's number.
+    pub last_sequence: Sequence,
+}
+
+/// How to take back one change of the state.
+pub(super) enum UndoStep {
+    Order(Undo),
+    Command,
+    Sequence(Sequence),
+    Decision(UndoDecision),
+}
+
+impl StoreState {
+    /// The state of an empty store.
+    #[must_use]
+    pub fn new(command_ids_max: usize) -> Self {
+        let commands = DedupTable::new(command_ids_max);
+        let (orders, delivery) = (OrderTable::default(), DeliveryState::default());
+        Self { orders, commands, delivery, last_sequence: Sequence::ZERO }
+    }
+
+    /// Applies a plan that was decided on this state, and notes in `undo` how to take it back. Returns the order after
+    /// it, if it changes one.
+    pub(super) fn apply(
+        &mut self,
+        plan: &Plan,
+        lsn: Lsn,
+        undo: &mut Vec<UndoStep>,
+    ) -> Result<Option<OrderState>, String> {
+        let mut touched = None;
+        undo.push(UndoStep::Sequence(self.last_sequence));
+        for mutation in plan.mutations() {
+            match mutation {
+                Mutation::InsertOrder(state) => {
+                    let (row, step) = self.orders.insert(*state, lsn).map_err(|error| error.to_string())?;
+                    undo.push(UndoStep::Order(step));
+                    touched = Some((row, *state));
+                }
+                Mutation::UpdateOrder(update) => {
+                    let (row, step) = self.orders.update(update, lsn)?;
+                    undo.push(UndoStep::Order(step));
+                    touched = self.orders.row(row).map(|order| (row, order.state));
+                }
+                Mutation::InsertOutbox(_) => self.last_sequence = self.last_sequence.next(),
+                Mutation::InsertCommand(command) => {
+                    let Some((row, state)) = touched else { return Err("a command without an order".to_owned()) };
+                    let (command_id, fingerprint) = (command.command_id, command.fingerprint);
+                    let version = state.version;
+                    self.commands.push(DedupEntry { command_id, fingerprint, row, version, lsn });
+                    undo.push(UndoStep::Command);
+                }
+                Mutation::Decide(decision) => {
+                    undo.push(UndoStep::Decision(self.delivery.apply(lsn, decision)));
+                }
+            }
+        }
+        Ok(touched.map(|(_, state)| state))
+    }
+
+    /// Takes changes back, the last one first.
+    pub(super) fn roll_back(&mut self, undo: &mut Vec<UndoStep>) {
+        while let Some(step) = undo.pop() {
+            match step {
+                UndoStep::Order(undo) => self.orders.undo(undo),
+                UndoStep::Command => self.commands.pop(),
+                UndoStep::Sequence(before) => self.last_sequence = before,
+                UndoStep::Decision(undo) => self.delivery.undo(undo),
+            }
+        }
+    }
+
+    /// Applies a plan that was read back. Up to `already_maybe` the state may hold its effect already: a checkpoint is
+    /// copied while commands go on. Versions tell.
+    ///
+    /// # Errors
+    /// The plan does not fit the state.
+    pub fn redo(&mut self, lsn: Lsn, stored: &PlanRecord<'_>, already_maybe: Lsn) -> Result<(), String> {
+        let lenient = lsn <= already_maybe;
+        let mut touched = None;
+        let first = stored.first_sequence;
+        if first != self.last_sequence.next() {
+            return Err(format!("its events begin with {first}, but {} was due", self.last_sequence.next()));
+        }
+        for mutation in &stored.mutations {
+            match mutation {
+                Mutation::InsertOrder(state) => {
+                    let row = match self.orders.insert(*state, lsn) {
+                        Ok((row, _)) => row,
+                        Err(InsertError::Exists(row)) if lenient => row,
+                        Err(error) => return Err(error.to_string()),
+                    };
+                    touched = Some((row, state.version));
+                }
+                Mutation::UpdateOrder(update) => {
+                    let before = self.orders.find(update.order_id).map(|(row, order)| (row, *order));
+                    let Some((row, before)) = before else {
+                        return Err(format!("there is no order {}", update.order_id));
+                    };
+                    match self.orders.update(update, lsn) {
+                        Ok(_) if before.last_lsn == stored.previous_lsn => {}
+                        Ok(_) => return Err(chain_problem(stored, before.last_lsn)),
+                        Err(_) if lenient && before.state.version >= update.version => {}
+                        Err(problem) => return Err(problem),
+                    }
+                    touched = Some((row, update.version));
+                }
+                Mutation::InsertOutbox(_) => self.last_sequence = self.last_sequence.next(),
+                Mutation::InsertCommand(command) => {
+                    let Some((row, version)) = touched else { return Err("a command without an order".to_owned()) };
+                    if lsn > self.commands.last_lsn() {
+                        let (command_id, fingerprint) = (command.command_id, command.fingerprint);
+                        self.commands.push(DedupEntry { command_id, fingerprint, row, version, lsn });
+                        self.commands.evict();
+                    }
+                }
+                // What it takes to take it back is dropped: what is read back had been durable.
+                Mutation::Decide(decision) => drop(self.delivery.apply(lsn, decision)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn chain_problem(stored: &PlanRecord<'_>, last_lsn: Lsn) -> String {
+    format!("it follows the order's plan at LSN {}, but that is at LSN {last_lsn}", stored.previous_lsn)
+}

@@ -1,0 +1,135 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::contracts::{
+    DecisionKind, EventType, LaneState, OutboxEntry, PublishedEvent, ReplaySpec, SinkStartPoint, SinkType,
+};
+use crate::domain::{CancelReason, Cents, CustomerId, EventContext, Order, Timestamp};
+use crate::repo::OrderTable;
+
+const CONTEXT: PlanContext<'_> =
+    PlanContext { first_sequence: Sequence(7_000_000), source: "/orderd", epoch: 2, previous_lsn: Lsn(6_999_999) };
+
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros).unwrap()
+}
+
+fn remembered(mut order: Order) -> Plan {
+    let mut plan = Plan::for_order(&OrderTable::default(), &mut order);
+    let command_id = CommandId::new(Uuid::from_u128(0x33));
+    plan.remember(ProcessedCommand { command_id, fingerprint: Fingerprint(Uuid::from_u128(0x44)) });
+    plan
+}
+
+fn order_plans() -> [Plan; 3] {
+    let now = 1_795_000_000_000_000;
+    let amount = Cents::new(129_900).unwrap();
+    let placed =
+        Order::place(OrderId::new(Uuid::from_u128(0x11)), CustomerId::new(Uuid::from_u128(0x22)), amount, at(now));
+    let mut completed = Order::rehydrate(*placed.state());
+    completed.complete(at(now + 1)).unwrap();
+    let mut cancelled = Order::rehydrate(*completed.state());
+    cancelled.cancel(at(now + 2), Some(CancelReason::new("late").unwrap())).unwrap();
+    let mut plans = [placed, completed, cancelled].map(remembered);
+    let context = EventContext {
+        metadata: Some(r#"{"a":1}"#.into()),
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        tracestate: Some("rojo=00f067aa0ba902b7".into()),
+    };
+    plans[2].attach(Some(&context));
+    plans
+}
+
+/// A decision of every kind.
+fn decision_plans() -> Vec<Plan> {
+    let order_id = OrderId::new(Uuid::from_u128(0x11));
+    let entry: OutboxEntry = order_plans()[2].outbox_entries().next().unwrap().clone();
+    let event = PublishedEvent { sequence: Sequence(5), entry, source: "/orderd".into(), epoch: 1 };
+    let replay_id = Uuid::from_u128(0x55);
+    let start = SinkStartPoint {
+        sink_type: SinkType::Subscription,
+        after: Sequence(4),
+        snapshot: true,
+        source: "/orderd".into(),
+    };
+    let spec = ReplaySpec {
+        replay_id,
+        from: Sequence(1),
+        to: Sequence(300),
+        types: vec![EventType::OrderCancelled],
+        order_id: Some(order_id),
+        rate_events_per_s_max: 500,
+    };
+    let kinds = [
+        DecisionKind::Registered(start),
+        DecisionKind::Forgotten,
+        DecisionKind::Parked { order_id, state: LaneState::Rejected, attempts: 8, events: vec![Arc::new(event)] },
+        DecisionKind::Requeued { order_id },
+        DecisionKind::Delivered { events: vec![(order_id, Sequence(5))] },
+        DecisionKind::LaneSkipped { order_id, sequence: Sequence(5) },
+        DecisionKind::RangeSkipped { from: Sequence(6), to: Sequence(9) },
+        DecisionKind::Paused,
+        DecisionKind::Resumed,
+        DecisionKind::Halted,
+        DecisionKind::ReplayStarted(spec),
+        DecisionKind::ReplayEnded { replay_id, cancelled: true, delivered: 2, failed: 1 },
+        DecisionKind::SnapshotEnded,
+        DecisionKind::Restored { epoch: 2 },
+    ];
+    let decision =
+        |kind| Decision { sink: "mail".into(), at: at(1_795_000_000_000_000), uid: 1000, reason: "why".into(), kind };
+    Plan::of_decisions(kinds.map(decision))
+}
+
+fn plans() -> Vec<Plan> {
+    order_plans().into_iter().chain(decision_plans()).collect()
+}
+
+#[test]
+fn a_plan_reads_back_as_stored() {
+    for plan in plans() {
+        let mut body = vec![1, 2, 3];
+        encode(&plan, CONTEXT, &mut body);
+        let stored = PlanRecord::decode(&body).unwrap();
+        assert_eq!((stored.first_sequence, stored.source), (CONTEXT.first_sequence, CONTEXT.source));
+        assert_eq!((stored.epoch, stored.previous_lsn), (CONTEXT.epoch, CONTEXT.previous_lsn));
+        assert_eq!(stored.mutations, plan.mutations());
+        assert_eq!(stored.encode_again(), body);
+        assert!(PlanRecord::decode(&body[..body.len() - 1]).is_err());
+        body.push(0);
+        assert!(PlanRecord::decode(&body).is_err());
+    }
+}
+
+#[test]
+fn a_plan_of_a_newer_version_is_told_from_damage() {
+    let mut body = Vec::new();
+    encode(&plans()[0], CONTEXT, &mut body);
+    body[0] = 2;
+    assert_eq!(PlanRecord::decode(&body), Err(PlanRecordError::Version(2)));
+    assert!(matches!(PlanRecord::decode(&[]), Err(PlanRecordError::Damaged(_))));
+}
+
+#[test]
+fn a_plan_with_its_frame_takes_at_most_256_bytes() {
+    for plan in order_plans().iter().take(2) {
+        let mut body = Vec::new();
+        encode(plan, PlanContext { first_sequence: Sequence(u64::from(u32::MAX)), ..CONTEXT }, &mut body);
+        let frame = crate::journal::FRAME_HEADER_LEN + body.len().next_multiple_of(8);
+        assert!(frame <= 256, "{frame} bytes");
+    }
+}
+
+#[test]
+fn a_stored_plan_keeps_its_bytes() {
+    let stored: Vec<_> = plans()
+        .iter()
+        .map(|plan| {
+            let mut body = Vec::new();
+            encode(plan, CONTEXT, &mut body);
+            body.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        })
+        .collect();
+    let expected = include_str!("plan_golden.txt").lines().collect::<Vec<_>>();
+    assert_eq!(stored, expected, "\n{}\n", stored.join("\n"));
+}

@@ -1,0 +1,194 @@
+//! One run of the daemon in one thread: what `app` gives threads to, driven step by step.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use orderd::app::{AppError, Core};
+use orderd::contracts::{Clock, FeedPosition, PlanStore};
+use orderd::executor::Executor;
+use orderd::journal::JournalHandle;
+use orderd::relay::{Step, Worker, WorkerError};
+use orderd::repo::{Maintenance, OpenReport, Store};
+
+use crate::clock::SimClock;
+use crate::disk::hook;
+use crate::environment::{Environment, SinkSetup};
+use crate::host::SimHost;
+use crate::rng::Rng;
+use crate::sink::look;
+
+/// Why a run could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// Exit code 65: the store is damaged; no byte was changed.
+    Damaged(String),
+    /// Exit code 65: what a sink needs is damaged, and the state does not need it any more.
+    Backlog(String),
+    /// Exit code 74: something could not be read or written.
+    Io(String),
+    /// Exit code 78: written by a newer version.
+    Version(String),
+}
+
+/// A relay worker, and why it ended.
+pub struct Relay {
+    worker: Option<Worker>,
+    /// Why it ended.
+    pub failed: Option<WorkerError>,
+    /// How often it delivered something while somebody waited for a sync.
+    pub delivered_while_syncing: u64,
+}
+
+/// All workers; shared with what runs while others wait for a sync.
+pub type Relays = Rc<RefCell<Vec<Relay>>>;
+
+/// A run.
+pub struct Daemon {
+    /// Decides and stores.
+    pub executor: Executor<Store>,
+    /// Publishes.
+    pub relays: Relays,
+    /// Writes checkpoints and deletes; taken out while it is at work.
+    pub maintenance: Option<Maintenance>,
+    /// What reading the journal takes.
+    pub files: JournalHandle,
+    /// What the start found.
+    pub report: OpenReport,
+    /// Where each cursor stood.
+    pub positions: Vec<FeedPosition>,
+}
+
+impl Daemon {
+    /// Starts as the daemon does, by the daemon's own wiring.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start(around: &Environment) -> Result<Self, StartError> {
+        let mut host = SimHost::new(around);
+        let core = Core::open(&mut host, &around.core_options())?;
+        for (sink, position) in around.sinks.iter().zip(&core.positions) {
+            let mut consumer = look(&sink.consumer);
+            // The first start says where a sink begins.
+            if consumer.seen.is_empty() && consumer.base == 0 {
+                consumer.base = position.sequence.0;
+            }
+        }
+        let relay = |worker| Relay { worker: Some(worker), failed: None, delivered_while_syncing: 0 };
+        let relays = Rc::new(RefCell::new(core.workers.into_iter().map(relay).collect()));
+        Ok(Self {
+            executor: core.executor,
+            relays,
+            maintenance: Some(core.maintenance),
+            files: core.journal,
+            report: core.report,
+            positions: core.positions,
+        })
+    }
+
+    /// From now on workers step now and then while somebody waits for a sync.
+    pub fn relay_while_syncing(&self, mut rng: Rng) {
+        let relays = Rc::clone(&self.relays);
+        hook::set(Box::new(move || {
+            // Not while it is a worker that waits for a sync.
+            let count = relays.try_borrow_mut().map_or(0, |relays| relays.len());
+            if count > 0 && rng.percent(40) {
+                let number = rng.index(count);
+                let delivered = step(&relays, number) == Some(Step::Delivered);
+                if let Some(relay) = relays.borrow_mut().get_mut(number).filter(|_| delivered) {
+                    relay.delivered_while_syncing += 1;
+                }
+            }
+        }));
+    }
+
+    /// What the sinks acknowledge counts from where the cursors stand: this run offers again what lies behind.
+    pub fn begin_run(&self, sinks: &[SinkSetup]) {
+        for (sink, position) in sinks.iter().zip(&self.positions) {
+            look(&sink.consumer).run_acknowledged = position.sequence.0;
+        }
+    }
+
+    /// Lets the relay work until there is nothing to do.
+    ///
+    /// # Errors
+    /// A worker ended, or never comes to rest.
+    pub fn drain(&self, clock: &SimClock) -> Result<(), String> {
+        let workers = self.relays.borrow().len();
+        for number in 0..workers {
+            self.drain_one(number, clock)?;
+            if let Some(error) = &self.relays.borrow()[number].failed {
+                return Err(format!("worker {number} ended: {error:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps one worker; `None` if it has ended.
+    pub fn step(&self, number: usize) -> Option<Step> {
+        step(&self.relays, number)
+    }
+
+    /// Steps one worker until it has nothing to do any more, or has ended.
+    ///
+    /// # Errors
+    /// It never comes to rest.
+    pub fn drain_one(&self, number: usize, clock: &SimClock) -> Result<(), String> {
+        for _ in 0..10_000 {
+            match self.step(number) {
+                Some(Step::Delivered) => {}
+                Some(Step::Idle) | None => return Ok(()),
+                Some(Step::CursorDue(at) | Step::Retry(at)) => {
+                    let wait = at.saturating_sub(clock.monotonic()).as_micros();
+                    clock.wait(u32::try_from(wait).unwrap_or(u32::MAX));
+                }
+            }
+        }
+        Err(format!("STUCK: worker {number} never comes to rest"))
+    }
+
+    /// Stops as the daemon does on SIGTERM: the journal sealed, the cursors saved.
+    ///
+    /// # Errors
+    /// Something could not be saved.
+    pub fn stop(mut self) -> Result<(), String> {
+        hook::clear();
+        self.executor.store_mut().close().map_err(|error| format!("close: {error}"))?;
+        for relay in self.relays.borrow_mut().iter_mut() {
+            if let Some(worker) = &mut relay.worker {
+                worker.save().map_err(|error| format!("save: {error}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        hook::clear();
+    }
+}
+
+fn step(relays: &Relays, number: usize) -> Option<Step> {
+    let mut relays = relays.borrow_mut();
+    let relay = relays.get_mut(number)?;
+    match relay.worker.as_mut()?.step() {
+        Ok(step) => Some(step),
+        Err(error) => {
+            relay.worker = None;
+            relay.failed = Some(error);
+            None
+        }
+    }
+}
+
+impl From<AppError> for StartError {
+    fn from(error: AppError) -> Self {
+        let text = error.to_string();
+        match error {
+            AppError::Damaged(_) => Self::Damaged(text),
+            AppError::BacklogDamaged(_) => Self::Backlog(text),
+            AppError::Config(_) => Self::Version(text),
+            AppError::Held(_) | AppError::Io(_) | AppError::Permission(_) | AppError::Internal(_) => Self::Io(text),
+        }
+    }
+}

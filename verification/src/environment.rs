@@ -1,0 +1,164 @@
+//! Everything around a run of the daemon: its disk, clock, sinks and configuration.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use orderd::app::{CoreOptions, SinkOptions};
+use orderd::config::SinkStart;
+use orderd::contracts::{SinkType, Storage};
+use orderd::executor::ExecutorOptions;
+use orderd::journal::JournalOptions;
+use orderd::relay::WorkerSettings;
+use orderd::repo::{MaintenanceOptions, StoreOptions};
+
+use crate::bugs::{Bug, BuggyDisk};
+use crate::clock::{CountedIds, SimClock};
+use crate::disk::{SimDisk, Tree};
+use crate::rng::Rng;
+use crate::sink::{FaultProfile, SharedConsumer, SimSink, look};
+
+/// The configuration of a run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// See the key `journal.segment_bytes`.
+    pub segment_bytes: u64,
+    /// See the key `journal.bytes_max`.
+    pub journal_bytes_max: u64,
+    /// See the key `executor.batch_bytes_max`.
+    pub batch_bytes_max: usize,
+    /// See the key `executor.batch_commands_max`.
+    pub batch_commands_max: usize,
+    /// See the key `executor.command_ids_max`.
+    pub command_ids_max: usize,
+    /// See the key `journal.full_probe_ms`.
+    pub full_probe: Duration,
+    /// See the keys of `[relay]`.
+    pub batch_events_max: usize,
+    /// See the keys of `[relay]`.
+    pub cursor_events_max: u64,
+    /// See the keys of `[relay]`.
+    pub cursor_delay_max: Duration,
+    /// When checkpoints are written, and what is kept.
+    pub maintenance: MaintenanceOptions,
+}
+
+/// The event source of all runs.
+pub const SOURCE: &str = "/orderd";
+/// The one store.
+pub const STORE_ID: [u8; 16] = [0x5A; 16];
+
+/// A sink, over all runs.
+#[derive(Clone)]
+pub struct SinkSetup {
+    /// Its name.
+    pub name: String,
+    /// Whether a new cursor begins at the oldest event, or behind the newest.
+    pub from_beginning: bool,
+    /// Who gets its events.
+    pub consumer: SharedConsumer,
+    /// What it does.
+    pub fault_profile: FaultProfile,
+}
+
+/// Everything around a run.
+#[derive(Clone)]
+pub struct Environment {
+    /// The disk.
+    pub disk: SimDisk,
+    /// The clock.
+    pub clock: SimClock,
+    /// The ids.
+    pub ids: CountedIds,
+    /// The configuration.
+    pub options: Options,
+    /// The sinks.
+    pub sinks: Vec<SinkSetup>,
+    /// A deliberate bug between the daemon and its disk.
+    pub bug: Option<Bug>,
+    /// Other than in every other run.
+    pub run_seed: u64,
+}
+
+impl Environment {
+    /// The same over a disk that holds `tree`, with copies of the consumers: what happens there is not seen here.
+    #[must_use]
+    pub fn fork(&self, tree: Tree) -> Self {
+        let mut around = self.clone();
+        around.disk = SimDisk::with_tree(tree, 1);
+        around.clock = SimClock::default();
+        for sink in &mut around.sinks {
+            sink.fault_profile.sees_power_cut = 0;
+            let copy = look(&sink.consumer).copy();
+            sink.consumer = Arc::new(Mutex::new(copy));
+        }
+        around
+    }
+
+    pub(crate) fn storage(&self) -> Arc<dyn Storage> {
+        match self.bug {
+            None => Arc::new(self.disk.clone()),
+            Some(bug) => Arc::new(BuggyDisk::new(self.disk.clone(), bug)),
+        }
+    }
+
+    /// What the store is opened with.
+    #[must_use]
+    pub fn store_options(&self) -> StoreOptions {
+        let Options { segment_bytes, journal_bytes_max, batch_bytes_max, full_probe, command_ids_max, .. } =
+            self.options;
+        let journal = JournalOptions {
+            segment_bytes,
+            bytes_max: journal_bytes_max,
+            batch_bytes_max,
+            plan_bytes_max: 8 << 10,
+            decisions_bytes: 8 << 10,
+            full_probe,
+            epoch_seed: self.run_seed,
+        };
+        StoreOptions { journal, command_ids_max, event_source: SOURCE.into() }
+    }
+
+    /// What the daemon is opened with.
+    #[must_use]
+    pub fn core_options(&self) -> CoreOptions {
+        let executor = ExecutorOptions {
+            batch_commands_max: self.options.batch_commands_max,
+            batch_bytes_max: self.options.batch_bytes_max,
+        };
+        let sink = |(number, sink): (usize, &SinkSetup)| SinkOptions {
+            worker: self.worker_settings(&sink.name, number as u64),
+            start: if sink.from_beginning { SinkStart::Beginning } else { SinkStart::Now },
+        };
+        CoreOptions {
+            store: self.store_options(),
+            executor,
+            maintenance: self.options.maintenance,
+            sinks: self.sinks.iter().enumerate().map(sink).collect(),
+        }
+    }
+
+    pub(crate) fn worker_settings(&self, name: &str, number: u64) -> WorkerSettings {
+        WorkerSettings {
+            name: name.to_owned(),
+            sink_type: SinkType::File,
+            batch_events_max: self.options.batch_events_max,
+            batch_bytes_max: 1 << 20,
+            cursor_events_max: self.options.cursor_events_max,
+            cursor_delay_max: self.options.cursor_delay_max,
+            backoff_min: Duration::from_millis(1),
+            backoff_max: Duration::from_millis(50),
+            backoff_seed: self.run_seed ^ number,
+            drain_max: Duration::from_secs(1),
+        }
+    }
+
+    pub(crate) fn sink(&self, setup: &SinkSetup, number: u64) -> Box<SimSink> {
+        Box::new(SimSink {
+            consumer: Arc::clone(&setup.consumer),
+            fault_profile: setup.fault_profile,
+            rng: Rng::new(self.run_seed).fork(number),
+            disk: self.disk.clone(),
+            clock: self.clock.clone(),
+        })
+    }
+}
