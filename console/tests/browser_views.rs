@@ -293,45 +293,6 @@ fn a_page_says_that_the_console_or_the_daemon_went_away() {
     browser.until("document.getElementById('banners').textContent.includes('does not answer')");
 }
 
-/// Pictures for docs/console.md: `just console-pictures`. They need history, so the console runs for a while first.
-#[test]
-#[ignore = "takes five minutes; writes docs/console/*.png"]
-fn pictures() {
-    let seconds = std::env::var("PICTURES_AFTER_S").ok().and_then(|text| text.parse().ok()).unwrap_or(300);
-    let folder = std::env::var("PICTURES_DIR")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/console").to_owned());
-    let daemon = FakeDaemon::start(World::busy());
-    let console = start(&daemon, &["--actions"]);
-    console.get("/");
-    std::thread::sleep(std::time::Duration::from_secs(seconds));
-    let mut browser = Browser::start();
-    let order = format!("/orders/{ORDER}");
-    let views = [
-        ("overview", "/"),
-        ("sink", "/sinks/accounting?window=5m"),
-        ("parked", "/parked"),
-        ("order", order.as_str()),
-        ("storage", "/storage"),
-    ];
-    std::fs::create_dir_all(&folder).unwrap();
-    for (scheme, width, height) in [("light", 1_280, 860), ("dark", 1_280, 860), ("light", 360, 760)] {
-        browser.colours(scheme);
-        browser.size(width, height);
-        for (name, path) in views {
-            browser.open(&format!("http://{}{path}", console.address));
-            let file = format!("{folder}/{name}-{scheme}-{width}.png");
-            let decode = format!("printf %s \"$(cat)\" | base64 -d > '{file}'");
-            let mut decoder = std::process::Command::new("sh")
-                .args(["-c", &decode])
-                .stdin(std::process::Stdio::piped())
-                .spawn()
-                .unwrap();
-            std::io::Write::write_all(&mut decoder.stdin.take().unwrap(), browser.screenshot().as_bytes()).unwrap();
-            assert!(decoder.wait().unwrap().success());
-        }
-    }
-}
-
 /// A check that cannot fail is none.
 #[test]
 fn the_browser_notices_what_the_policy_forbids() {

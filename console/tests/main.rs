@@ -20,6 +20,7 @@ mod health;
 mod limits;
 mod listening;
 mod metrics;
+mod pictures;
 mod rules;
 mod strangers;
 mod views;

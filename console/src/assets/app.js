@@ -65,6 +65,29 @@ toggle.addEventListener("click", () => {
 document.addEventListener("visibilitychange", () => (live() ? refresh() : clearTimeout(timer)));
 schedule();
 
+// --- charts: the values under the pointer ---
+
+document.addEventListener("pointermove", (event) => {
+  const svg = event.target.closest?.(".chart svg");
+  for (const other of document.querySelectorAll(".chart svg")) if (other !== svg) point(other, -1);
+  if (!svg) return;
+  const box = svg.getBoundingClientRect();
+  point(svg, Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1));
+});
+
+// Marks a moment of a chart, from 0 at the left to 1; -1 for none.
+function point(svg, share) {
+  const lines = [...svg.querySelectorAll("path.line")].map((line) => line.dataset.values.split(";"));
+  const index = Math.round(share * (lines[0].length - 1));
+  const cross = svg.querySelector(".cross");
+  cross.setAttribute("y2", share < 0 ? 0 : svg.viewBox.baseVal.height);
+  for (const end of ["x1", "x2"]) cross.setAttribute(end, Math.max(share, 0) * svg.viewBox.baseVal.width);
+  const seconds = Math.round((1 - share) * svg.dataset.seconds);
+  const ago = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const values = lines.map((line) => line[index] || "–").join(" and ");
+  svg.parentElement.querySelector(".readout").textContent = share < 0 ? "" : `${ago} ago: ${values} ${svg.dataset.unit}`;
+}
+
 // --- acting: a dialog says what will happen, takes a reason and the token, and shows the daemon's answer ---
 
 function element(name, properties, ...children) {

@@ -150,8 +150,8 @@ async fn ask(daemon: &Daemon, kept: &mut Option<Connection>, method: &str) -> Re
 struct Rates {
     at: Option<Instant>,
     commands: Option<u64>,
-    durations: Buckets,
-    sinks: BTreeMap<String, (Option<u64>, Buckets)>,
+    durations: Option<Buckets>,
+    sinks: BTreeMap<String, (Option<u64>, Option<Buckets>)>,
 }
 
 impl Rates {
@@ -166,8 +166,8 @@ impl Rates {
         self.commands = status.commands_total;
         let durations = metrics.and_then(|metrics| metrics.first_of(&COMMAND_DURATIONS));
         let durations = Buckets::sum(durations.iter().flat_map(|family| &family.samples));
-        let global = with_percentiles([commands, f32::NAN, f32::NAN], 1, &durations.since(&self.durations));
-        self.durations = durations;
+        let global = with_percentiles([commands, f32::NAN, f32::NAN], 1, self.durations.as_ref(), &durations);
+        self.durations = Some(durations);
 
         let mut before = std::mem::take(&mut self.sinks);
         let deliveries = metrics.and_then(|metrics| metrics.first_of(&DELIVERY_DURATIONS));
@@ -178,18 +178,25 @@ impl Rates {
                 sink.rate_events_per_s.map_or_else(|| per_second(delivered, sink.delivered_total, elapsed), narrow);
             let age = sink.lag_ms.map_or(0.0, |ms| narrow(wide(ms) / 1_000.0));
             let point = [narrow(wide(sink.lag_events)), age, rate, f32::NAN, f32::NAN];
-            let point = with_percentiles(point, 3, &durations.since(&durations_before));
-            self.sinks.insert(sink.name.clone(), (sink.delivered_total, durations));
+            let point = with_percentiles(point, 3, durations_before.as_ref(), &durations);
+            self.sinks.insert(sink.name.clone(), (sink.delivered_total, Some(durations)));
             (sink.name.clone(), point)
         });
         (global, sinks.collect())
     }
 }
 
-/// Puts the 50th and the 99th percentile, in milliseconds, at `index` and after it.
-fn with_percentiles<const N: usize>(mut point: [f32; N], index: usize, durations: &Buckets) -> [f32; N] {
+/// Puts the 50th and the 99th percentile of what came since the last sample, in milliseconds, at `index` and after it.
+fn with_percentiles<const N: usize>(
+    mut point: [f32; N],
+    index: usize,
+    before: Option<&Buckets>,
+    now: &Buckets,
+) -> [f32; N] {
+    let Some(before) = before else { return point };
+    let new = now.since(before);
     for (slot, q) in point.iter_mut().skip(index).zip([0.5, 0.99]) {
-        *slot = durations.quantile(q).map_or(f32::NAN, |seconds| narrow(seconds * 1_000.0));
+        *slot = new.quantile(q).map_or(f32::NAN, |seconds| narrow(seconds * 1_000.0));
     }
     point
 }

@@ -84,17 +84,18 @@ pub fn chart(title: &str, unit: &str, lines: &[Line<'_>], frame: Frame, fold: Fo
             }
             @if known {
                 svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img"
-                    aria-label=(summary(title, unit, &columns)) {
+                    data-seconds=(frame.window_s) data-unit=(unit) aria-label=(summary(title, unit, &columns)) {
                     @for quarter in [0.25, 0.5, 0.75] {
                         line.grid x1="0" x2=(WIDTH) y1=(HEIGHT * quarter) y2=(HEIGHT * quarter) {}
                     }
                     @for (index, (_, values)) in columns.iter().enumerate() {
                         @if lines.len() == 1 { path.area d=(area(values, top, WIDTH, HEIGHT)) {} }
-                        path.line data-line=(index) d=(path(values, top, WIDTH, HEIGHT)) {}
+                        path.line data-line=(index) data-values=(readable(values)) d=(path(values, top, WIDTH, HEIGHT)) {}
                     }
+                    line.cross x1="0" x2="0" y1="0" y2="0" {}
                 }
                 div.scale { span { (measure(top)) " " (unit) } }
-                div.axis { span { "-" (window_name(frame.window_s)) } span { "now" } }
+                div.axis { span { "-" (window_name(frame.window_s)) } span.readout {} span { "now" } }
             } @else {
                 p.empty { "No samples yet." }
             }
@@ -132,6 +133,13 @@ fn summary(title: &str, unit: &str, columns: &[(&str, Vec<f64>)]) -> String {
         write!(text, "; {name} now {} {unit}, highest {} {unit}", measure(last(values)), measure(highest)).ok();
     }
     text
+}
+
+/// The values for the script that shows the one under the pointer.
+fn readable(values: &[f64]) -> String {
+    let texts: Vec<_> =
+        values.iter().map(|value| if value.is_finite() { measure(*value) } else { String::new() }).collect();
+    texts.join(";")
 }
 
 /// The next of 1, 2, 5, 10, … that is not below any value.
