@@ -3,26 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::support::browser::Browser;
-use crate::support::console::Console;
-use crate::support::eventually;
 use crate::support::fake_daemon::FakeDaemon;
+use crate::support::in_browser::{assert_clean, start};
 use crate::support::world::{ORDER, World, with};
 
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 /// Scripts, styles, frames, requests to elsewhere: each of them would be a complaint or an address.
 const EVIL: &str = "</script><script>alert(1)</script><img src=\"http://evil.example/x\" onerror=\"alert(2)\">\
      <style>*{display:none}</style><iframe src=\"http://evil.example/\"></iframe>\"'`--><svg onload=alert(3)>\
      {{7*7}}${7*7}%3Cscript%3E\u{202e}\u{0}\n";
-
-fn start(daemon: &FakeDaemon, flags: &[&str]) -> Console {
-    let file = daemon.socket().with_file_name("token");
-    std::fs::write(&file, TOKEN).unwrap();
-    let mut all = flags.to_vec();
-    if flags.contains(&"--actions") {
-        all.extend(["--token-file", file.to_str().unwrap()]);
-    }
-    Console::start(&daemon.socket(), &all)
-}
 
 fn pages() -> Vec<String> {
     vec![
@@ -33,14 +21,6 @@ fn pages() -> Vec<String> {
         format!("/orders/{ORDER}"),
         "/storage".into(),
     ]
-}
-
-fn assert_clean(browser: &Browser, console: &Console) {
-    assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
-    let own = format!("http://{}/", console.address);
-    let foreign: Vec<_> =
-        browser.requested.iter().filter(|url| !url.starts_with(&own) && *url != "about:blank").collect();
-    assert!(foreign.is_empty(), "{foreign:?}");
 }
 
 #[test]
@@ -95,7 +75,8 @@ fn hostile_text_in_every_field_stays_text() {
         browser.open(&format!("http://{}{page}", console.address));
         browser.evaluate("refresh()");
         browser.until("!loading");
-        let foreign = "document.querySelectorAll('img, iframe, style, script:not([src=\"/assets/app.js\"]), [onload], [onerror], [style]').length";
+        let foreign = "document.querySelectorAll('img, iframe, style, [style], [onload], [onerror], \
+             script:not([src=\"/assets/app.js\"])').length";
         assert_eq!(browser.evaluate(foreign), 0, "{page}");
         assert_eq!(browser.evaluate("violations"), json!([]), "{page}");
         let shown = browser.evaluate("document.body.innerText.includes('alert(1)')");
@@ -152,26 +133,7 @@ fn words_stand_out_from_their_background_in_light_and_dark() {
 }
 
 /// Texts with a contrast below 4.5 to 1, the least that WCAG calls readable.
-const CONTRAST: &str = r"(() => {
-    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-    const rgb = (colour, under) => {
-        canvas.fillStyle = `rgb(${under.join(',')})`; canvas.fillRect(0, 0, 1, 1);
-        canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-        return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    };
-    const back = (node) => node ? rgb(getComputedStyle(node).backgroundColor, back(node.parentElement)) : [255, 255, 255];
-    const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
-    const weak = [];
-    for (const node of document.querySelectorAll('body *')) {
-        const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
-        if (!own || !node.getClientRects().length || node.closest('.hidden, option')) continue;
-        const under = back(node);
-        const [a, b] = [light(rgb(getComputedStyle(node).color, under)), light(under)];
-        const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-        if (ratio < 4.5) weak.push(`${ratio.toFixed(1)} ${node.className} ${node.textContent.trim().slice(0, 40)}`);
-    }
-    return weak;
-})()";
+const CONTRAST: &str = include_str!("support/contrast.js");
 
 #[test]
 fn the_keyboard_reaches_everything_and_focus_survives_a_refresh() {
@@ -208,75 +170,6 @@ fn the_keyboard_reaches_everything_and_focus_survives_a_refresh() {
     browser.type_text(ORDER);
     browser.press("Enter");
     browser.until(&format!("location.pathname === '/orders/{ORDER}'"));
-}
-
-#[test]
-fn an_operator_previews_and_requeues_with_the_keyboard_alone() {
-    let daemon = FakeDaemon::start(World::busy());
-    let console = start(&daemon, &["--actions"]);
-    let mut browser = Browser::start();
-    browser.open(&format!("http://{}/parked", console.address));
-    browser.evaluate("document.querySelector('.group-head button').focus()");
-    browser.press("Enter");
-    browser.until("!!document.querySelector('dialog[open]') && document.activeElement.id === 'token'");
-    browser.type_text("a wrong token");
-    browser.press("Enter");
-    browser.until("document.querySelector('dialog pre.bad')?.textContent.includes('Bearer')");
-    browser.evaluate("document.getElementById('token').value = ''; document.getElementById('token').focus()");
-    browser.type_text(TOKEN);
-    // Enter is the first button: the preview.
-    browser.press("Enter");
-    browser.until("document.querySelector('dialog pre:not(.bad)')?.textContent.startsWith('Would take: ')");
-    assert!(
-        browser.evaluate("document.querySelector('dialog pre').textContent").as_str().unwrap().contains("lanes 18")
-    );
-    let requeues = |daemon: &FakeDaemon| {
-        daemon
-            .state()
-            .calls
-            .iter()
-            .filter(|(method, _)| method == "lane.requeue")
-            .map(|(_, params)| params.clone())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(requeues(&daemon).len(), 1);
-    assert_eq!(requeues(&daemon)[0]["dry_run"], true);
-    browser.evaluate("document.getElementById('reason').value = 'customer was added'");
-    browser.evaluate("document.querySelector('dialog button.main').focus()");
-    browser.press("Enter");
-    browser.until("document.querySelector('dialog pre').textContent.startsWith('Done. ')");
-    let last = requeues(&daemon).pop().unwrap();
-    assert_eq!(
-        last,
-        json!({"sink": "billing", "all": true, "state": "rejected", "reason_contains": "HTTP 422: unknown customer", "reason": "customer was added"})
-    );
-    browser.press("Escape");
-    browser.until("!document.querySelector('dialog')");
-    browser.complaints.retain(|complaint| !complaint.contains("status of 401"));
-    assert_clean(&browser, &console);
-}
-
-#[test]
-fn skipping_shows_what_is_passed_over_and_asks_for_a_reason() {
-    let daemon = FakeDaemon::start(World::busy());
-    let console = start(&daemon, &["--actions"]);
-    let mut browser = Browser::start();
-    browser.open(&format!("http://{}/parked", console.address));
-    browser.evaluate("document.querySelector('button[data-lane]').click()");
-    browser.until("document.querySelector('dialog pre')?.textContent.includes('OrderCompleted')");
-    browser.evaluate(&format!(
-        "document.getElementById('token').value = '{TOKEN}'; document.querySelector('dialog button.main').click()"
-    ));
-    assert!(!daemon.state().calls.iter().any(|(method, _)| method == "lane.skip"), "skipped without a reason");
-    browser.evaluate("document.getElementById('reason').value = 'a test order'; document.querySelector('dialog button.main').click()");
-    eventually("it is skipped", || {
-        daemon
-            .state()
-            .calls
-            .iter()
-            .any(|(method, params)| method == "lane.skip" && params["reason"] == "a test order")
-            .then_some(())
-    });
 }
 
 #[test]

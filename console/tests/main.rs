@@ -14,6 +14,7 @@
 mod support;
 
 mod acting;
+mod browser_acting;
 mod browser_views;
 mod daemon_trouble;
 mod health;

@@ -50,7 +50,9 @@ fn promtool_finds_nothing_to_complain_about() {
 fn hostile_names_and_labels_do_not_break_the_text() {
     let mut world = World::busy();
     world.metrics = Some(json!({"metrics": [
-        {"name": "orderd_good", "kind": "gauge", "help": "line\nbreak \\ and \"quote\"", "samples": [{"labels": {"sink": "a\"} 1\norderd_evil 1 #\\"}, "value": 1}]},
+        {"name": "orderd_good", "kind": "gauge", "help": "line\nbreak \\ and \"quote\"", "samples": [
+            {"labels": {"sink": "a\"} 1\norderd_evil 1 #\\"}, "value": 1},
+        ]},
         {"name": "x 1\norderd_evil", "kind": "gauge", "help": "", "samples": [{"labels": {}, "value": 1}]},
         {"name": "orderd_console_daemon_up", "kind": "gauge", "help": "twice", "samples": [{"labels": {}, "value": 7}]},
         {"name": "orderd_odd", "kind": "riddle", "help": "", "samples": []},

@@ -79,7 +79,7 @@ fn every_page_says_what_there_is() {
             "/sinks/billing",
             vec!["a status from 200 to 299", "Last failures", "unknown customer", "orderd sink pause billing"],
         ),
-        ("/parked", vec!["unknown customer …", "18 lanes, 27 events", "HTTP 503", "orderd lane requeue billing --all"]),
+        ("/parked", vec!["unknown customer …", "18 lanes, 27 events", "HTTP 503", "lane requeue billing --all"]),
         (&order, vec!["OrderPlaced", "OrderCompleted", "in flight", "parked", "waits for event 40310"]),
         ("/storage", vec!["search-index", "4,200,311", "61,200", "stock-taking until 18:00", "replay started"]),
     ];

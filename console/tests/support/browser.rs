@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const FLAGS: &str = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
-     --disable-component-update --disable-sync --disable-extensions --hide-scrollbars --force-color-profile=srgb \
+const FLAGS: &str = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
+     --disable-background-networking --disable-component-update --disable-sync --disable-extensions \
+     --hide-scrollbars --force-color-profile=srgb \
      --remote-debugging-pipe";
 const PROGRAMS: [&str; 2] = ["/usr/lib/chromium/chromium", "/usr/bin/chromium"];
 /// Runs in every page before its own scripts.

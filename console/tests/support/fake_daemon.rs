@@ -163,5 +163,6 @@ fn answer(state: &mut State, line: &str) -> Value {
 
 fn error(id: &Value, code: i64, kind: &str, message: &str) -> Value {
     let retryable = [1_101, 1_102, 1_103, 1_106, 1_107].contains(&code);
-    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message, "data": {"kind": kind, "retryable": retryable}}})
+    let data = json!({"kind": kind, "retryable": retryable});
+    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message, "data": data}})
 }

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod console;
 pub mod fake_daemon;
 pub mod http;
+pub mod in_browser;
 pub mod world;
 pub mod world_metrics;
 
