@@ -23,5 +23,6 @@ mod listening;
 mod metrics;
 mod pictures;
 mod rules;
+mod service;
 mod strangers;
 mod views;

@@ -7,6 +7,7 @@ use sd_notify::NotifyState;
 
 use super::connections::Connections;
 use super::counters::Counters;
+use super::decision_log::DecisionLog;
 use super::hosts::Hosts;
 use crate::daemon::Daemon;
 use crate::flags::Flags;
@@ -30,6 +31,8 @@ pub struct App {
     pub hosts: Hosts,
     /// Requests, and connections that were ended.
     pub counters: Counters,
+    /// Who decided what.
+    pub decisions: DecisionLog,
     /// The connections that are open.
     pub open: Connections,
     sampler_turn_ms: AtomicU64,
@@ -47,6 +50,7 @@ impl App {
             token,
             hosts,
             counters: Counters::default(),
+            decisions: DecisionLog::default(),
             open: Connections::default(),
             sampler_turn_ms: AtomicU64::new(crate::clock::unix_ms()),
             notifies_watchdog: sd_notify::watchdog_enabled().is_some(),

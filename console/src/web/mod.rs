@@ -5,6 +5,7 @@ mod app;
 mod assets;
 mod connections;
 mod counters;
+mod decision_log;
 mod guard;
 mod health;
 mod hosts;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::format::{bytes, clock_time, count, count_or_dash, dash, outside, path_part, visible};
 use super::layout::{Place, page};
@@ -19,20 +19,12 @@ use crate::daemon::CallError;
 use crate::telemetry::{Journal, Snapshot, Status};
 use crate::web::app::App;
 
-/// Decisions on the page, the newest.
-const DECISIONS_MAX: usize = 100;
-/// Decisions in one answer.
-const ANSWER_MAX: u64 = 1_000;
-/// How far back to look for decisions, in plans, one try after the other. Most plans are orders'.
-const LOOK_BACK: [u64; 3] = [10_000, 1_000_000, u64::MAX];
-/// Answers that are read on from there.
-const ANSWERS_MAX: usize = 4;
-
 /// `/storage`
 pub async fn storage(State(app): State<Arc<App>>) -> Response {
     let snapshot = app.sampler.fresh().await;
     let replays = app.daemon.query("replay.list", &Value::Null).await;
-    let decisions = newest_decisions(&app, &snapshot).await;
+    let end = snapshot.status().and_then(|status| status.journal.durable_lsn).unwrap_or_default();
+    let decisions = app.decisions.newest(&app.daemon, end).await;
     let content = html! {
         @if let Some(status) = snapshot.status() { (journal(&status.journal)) (positions(status)) }
         (replay_section(&app, &snapshot, &replays))
@@ -160,38 +152,6 @@ fn replay_form(snapshot: &Snapshot) -> Markup {
             button { "Preview…" }
         }
     }
-}
-
-/// The newest decisions: from ever further back until there are enough.
-async fn newest_decisions(app: &App, snapshot: &Snapshot) -> Result<Vec<Value>, CallError> {
-    let end = snapshot.status().and_then(|status| status.journal.durable_lsn).unwrap_or_default();
-    let mut found = Vec::new();
-    for distance in LOOK_BACK {
-        let from = end.saturating_sub(distance);
-        found = decisions_after(app, from).await?;
-        if found.len() >= DECISIONS_MAX || from == 0 {
-            break;
-        }
-    }
-    let superfluous = found.len().saturating_sub(DECISIONS_MAX);
-    found.drain(..superfluous);
-    found.reverse();
-    Ok(found)
-}
-
-async fn decisions_after(app: &App, lsn: u64) -> Result<Vec<Value>, CallError> {
-    let mut after = json!(lsn);
-    let mut found = Vec::new();
-    for _ in 0..ANSWERS_MAX {
-        let params = json!({"after_lsn": after, "limit": ANSWER_MAX});
-        let answer = app.daemon.query("decision.list", &params).await?;
-        found.extend_from_slice(list(&answer, "decisions"));
-        match answer.get("next") {
-            Some(next) if !next.is_null() => after = next.clone(),
-            Some(_) | None => break,
-        }
-    }
-    Ok(found)
 }
 
 fn decision_section(decisions: &Result<Vec<Value>, CallError>) -> Markup {
