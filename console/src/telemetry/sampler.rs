@@ -109,7 +109,7 @@ fn report(snapshot: &Snapshot, reported: &mut Option<&'static str>) {
     *reported = Some(now);
     match &snapshot.status {
         Ok((_, status)) => tracing::info!(version = status.version, "the daemon answers"),
-        Err(error) => tracing::warn!(%error, "no status"),
+        Err(error) => tracing::warn!(error = ?error.to_string(), "no status"),
     }
 }
 

@@ -58,7 +58,8 @@ async fn act(app: &App, method: &str, from_path: &[(&str, &str)], request: Reque
     let result = app.daemon.query_within(app.flags.request_timeout(), method, &Value::Object(params)).await;
     match &result {
         Ok(_) => tracing::info!(method, "carried out"),
-        Err(error) => tracing::info!(method, %error, "refused"),
+        // Quoted: its words may be the client's, line breaks among them.
+        Err(error) => tracing::info!(method, error = ?error.to_string(), "refused"),
     }
     answer(result)
 }

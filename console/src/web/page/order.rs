@@ -16,6 +16,8 @@ use super::overview::state;
 use super::parts::{fact, figure, number_cell};
 use super::problem;
 use super::value::{list, number, shown, text};
+use crate::daemon::CallError;
+use crate::telemetry::Snapshot;
 use crate::web::app::App;
 
 /// The form in the page's head.
@@ -42,30 +44,36 @@ pub async fn order(State(app): State<Arc<App>>, Path(id): Path<String>) -> Respo
     let title = format!("Order {id}");
     match &trace {
         Ok(trace) => page(&app, &snapshot, Place::Elsewhere, &title, &traced(trace, &id)),
-        Err(error) if problem::is_not_found(error) => {
-            let content = html! { p.empty { "There is no order of this id." } };
+        Err(error) if problem::is_not_found(error) || error.kind() == "invalid_params" => {
+            let content = html! { p.empty { (outside(&error.to_string())) } };
             not_found(&app, &snapshot, &title, &content)
         }
-        // Whoever may use the socket may see the order itself.
         Err(error) => {
             let order = app.daemon.query("order.get", &params).await;
-            let content = html! {
-                (problem::note("order.trace", error))
-                @match &order {
-                    Ok(order) => { (facts(order.get("order").unwrap_or(&Value::Null))) }
-                    Err(error) => { (problem::note("order.get", error)) }
-                }
-            };
-            let missing = order.is_err_and(|error| problem::is_not_found(&error));
-            let answer = if missing {
-                not_found
-            } else {
-                |app: &App, snapshot: &_, title: &str, content: &Markup| {
-                    page(app, snapshot, Place::Elsewhere, title, content)
-                }
-            };
-            answer(&app, &snapshot, &title, &content)
+            untraced(&app, &snapshot, &title, error, &order)
         }
+    }
+}
+
+/// The order itself, which whoever may use the socket may see.
+fn untraced(
+    app: &App,
+    snapshot: &Snapshot,
+    title: &str,
+    why: &CallError,
+    order: &Result<Value, CallError>,
+) -> Response {
+    let content = html! {
+        (problem::note("order.trace", why))
+        @match order {
+            Ok(order) => { (facts(order.get("order").unwrap_or(&Value::Null))) }
+            Err(error) => { (problem::note("order.get", error)) }
+        }
+    };
+    if order.as_ref().is_err_and(problem::is_not_found) {
+        not_found(app, snapshot, title, &content)
+    } else {
+        page(app, snapshot, Place::Elsewhere, title, &content)
     }
 }
 
@@ -131,6 +139,7 @@ fn row(event: &Value, sinks: &[&str]) -> Markup {
             th scope="row" {
                 (outside(text(event, "type").unwrap_or_default()))
                 small { "version " (count_or_dash(number(event, "orderversion"))) }
+                @if let Some(reason) = text(event, "reason") { p.error { (outside(reason)) } }
             }
             (number_cell("Sequence", event.get("sequence").map(shown).unwrap_or_default()))
             td data-label="Time" { (clock_time(text(event, "time").unwrap_or_default())) }
