@@ -22,6 +22,7 @@ mod limits;
 mod listening;
 mod metrics;
 mod pictures;
+mod real_daemon;
 mod rules;
 mod service;
 mod strangers;

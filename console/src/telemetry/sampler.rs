@@ -24,6 +24,9 @@ const FRESH_WAIT: Duration = Duration::from_millis(80);
 /// The same for the very first sample, without which there is nothing to show.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 
+/// Over less than this a rate is mostly chance. A daemon that started again has an uptime below the last one: 0.
+const ELAPSED_S_MIN: f64 = 0.1;
+
 /// Metrics whose percentiles the charts show; the first that the daemon has.
 const COMMAND_DURATIONS: [&str; 2] = ["orderd_command_duration_seconds", "orderd_commit_duration_seconds"];
 const DELIVERY_DURATIONS: [&str; 2] = ["orderd_sink_delivery_duration_seconds", "orderd_sink_commit_to_ack_seconds"];
@@ -90,7 +93,7 @@ pub async fn run(daemon: &Daemon, sampler: &Sampler, alive: impl Fn()) {
             let snapshot = sample(daemon, &mut connection).await;
             report(&snapshot, &mut reported);
             if let (true, Some(status)) = (kept, snapshot.status()) {
-                let (global, sinks) = rates.points(snapshot.taken, status, snapshot.metrics.as_deref().ok());
+                let (global, sinks) = rates.points(status, snapshot.metrics.as_deref().ok());
                 let mut history = sampler.history.lock().unwrap_or_else(PoisonError::into_inner);
                 history.push(crate::clock::unix_ms(), global, sinks);
             }
@@ -148,20 +151,17 @@ async fn ask(daemon: &Daemon, kept: &mut Option<Connection>, method: &str) -> Re
 /// What the counters were at the last sample.
 #[derive(Debug, Default)]
 struct Rates {
-    at: Option<Instant>,
+    /// The daemon's own clock: its answers may have been under way for longer or shorter.
+    uptime_ms: Option<u64>,
     commands: Option<u64>,
     durations: Option<Buckets>,
     sinks: BTreeMap<String, (Option<u64>, Option<Buckets>)>,
 }
 
 impl Rates {
-    fn points(
-        &mut self,
-        now: Instant,
-        status: &Status,
-        metrics: Option<&Families>,
-    ) -> (GlobalPoint, Vec<(String, SinkPoint)>) {
-        let elapsed = self.at.replace(now).map(|before| now.duration_since(before).as_secs_f64());
+    fn points(&mut self, status: &Status, metrics: Option<&Families>) -> (GlobalPoint, Vec<(String, SinkPoint)>) {
+        let before = self.uptime_ms.replace(status.uptime_ms);
+        let elapsed = before.map(|before| wide(status.uptime_ms.saturating_sub(before)) / 1_000.0);
         let commands = per_second(self.commands, status.commands_total, elapsed);
         self.commands = status.commands_total;
         let durations = metrics.and_then(|metrics| metrics.first_of(&COMMAND_DURATIONS));
@@ -204,7 +204,7 @@ fn with_percentiles<const N: usize>(
 /// NaN where there is nothing to compare with, or the counter began again.
 fn per_second(before: Option<u64>, now: Option<u64>, elapsed_s: Option<f64>) -> f32 {
     match (before, now, elapsed_s) {
-        (Some(before), Some(now), Some(elapsed)) if now >= before && elapsed > 0.0 => {
+        (Some(before), Some(now), Some(elapsed)) if now >= before && elapsed >= ELAPSED_S_MIN => {
             narrow(wide(now - before) / elapsed)
         }
         (_, _, _) => f32::NAN,

@@ -170,8 +170,9 @@ impl World {
         let age = self.age();
         let commands = whole(4_200_000.0 + 1_880.0f64.mul_add(age, 3_000.0 * (age / 17.0).sin()));
         let sinks: Vec<_> = self.sinks.iter().map(|sink| self.alive(sink)).collect();
+        let uptime_ms = 93_784_000 + whole(age * 1_000.0);
         let now = json!({
-            "state": self.state, "sinks": sinks, "commands_total": commands, "outbox": {"last_sequence": commands},
+            "uptime_ms": uptime_ms, "state": self.state, "sinks": sinks, "commands_total": commands, "outbox": {"last_sequence": commands},
         });
         with(self.status.clone(), now)
     }

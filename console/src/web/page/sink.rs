@@ -55,7 +55,7 @@ pub async fn sink(State(app): State<Arc<App>>, Path(name): Path<String>, Query(q
     let status = shown.as_ref().ok().and_then(|shown| serde::Deserialize::deserialize(shown.get("sink")?).ok());
     let Some(status) = status.or_else(|| sink_status(&snapshot, &name).cloned()) else {
         let content = match &shown {
-            Err(error) if !problem::is_not_found(error) => problem::note("sink.show", error),
+            Err(error) if !problem::names_nothing(error) => problem::note("sink.show", error),
             _ => html! { p.empty { "The daemon has no sink of this name." } },
         };
         return not_found(&app, &snapshot, &title, &content);
@@ -76,13 +76,13 @@ fn facts(sink: &SinkStatus) -> Markup {
     html! {
         dl.figures #facts data-live {
             (figure("State", state(&sink.state), ""))
-            (fact("Type", outside(&sink.kind)))
             (figure("Lag", count(sink.lag_events), "events"))
             (figure("Oldest", oldest(sink), ""))
             (figure("Delivered", sink.rate_events_per_s.map_or_else(dash, measure), "/s"))
             (figure("ETA", eta(sink), ""))
             (figure("In flight", count_or_dash(sink.in_flight), ""))
-            (figure("Parked", parked_link(sink), format_args!("lanes, {} events", count(sink.parked_events))))
+            (figure("Parked lanes", parked_link(sink), ""))
+            (figure("Parked events", count(sink.parked_events), ""))
             (figure("Settled up to", count_or_dash(sink.acked_sequence), ""))
             (fact("Attached", sink.attached.as_deref().map_or_else(|| html! { (dash()) }, outside)))
             @if sink.attempts > 0 { (figure("Failures in a row", count(sink.attempts), "")) }
@@ -216,7 +216,7 @@ fn confirmation(sink: &SinkStatus) -> Markup {
     html! {
         section aria-labelledby="confirmation" {
             h2 #confirmation { "What delivered means here" }
-            p { "An event counts as delivered when " (meaning) "." }
+            p { "Its type is " code { (outside(&sink.kind)) } ". An event counts as delivered when " (meaning) "." }
         }
     }
 }
