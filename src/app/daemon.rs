@@ -13,16 +13,17 @@ use super::core::{Core, CoreOptions};
 use super::host::Host as _;
 use super::machine::Machine;
 use super::options::server_options;
+use super::start_watch::StartWatch;
 use super::watchdog::Watchdog;
 use super::{AppError, maintenance};
 use crate::config::Config;
-use crate::contracts::{Answer, DecisionBatch, Envelope};
+use crate::contracts::{Answer, DecisionBatch, PlanStore as _, StatusModel};
 use crate::executor::{CommandLoop, Task};
 use crate::journal::SegmentMap;
 use crate::logging::LogHandle;
 use crate::relay::{Control, Heartbeat};
 use crate::repo::Store;
-use crate::server::{Server, ServerHandle};
+use crate::server::{Server, ServerHandle, ServerPorts};
 use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
@@ -48,7 +49,7 @@ pub fn serve(config: Config, log: &LogHandle) -> Result<(), AppError> {
     let service = ServiceManager::from_env();
     let starting = Arc::new(AtomicBool::new(true));
     let signals = listen_to_signals(&starting)?;
-    let daemon = Daemon::start(&config)?;
+    let daemon = Daemon::start(&config, &service)?;
     starting.store(false, Ordering::SeqCst);
     service.ready("taking commands");
     tracing::info!(socket = %config.daemon.socket.display(), "ready");
@@ -93,7 +94,7 @@ fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<SignalRequests, AppEr
     Ok(SignalRequests { stop, reload })
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AppError> {
+pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AppError> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(run)
@@ -122,18 +123,29 @@ struct RelayHandle {
 
 impl Daemon {
     /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
-    fn start(config: &Config) -> Result<Self, AppError> {
+    fn start(config: &Config, service: &ServiceManager) -> Result<Self, AppError> {
         let server_options = server_options(config);
         let mut machine = Machine::new(config, &server_options);
         let clock = machine.clock();
-        let core = Core::open(&mut machine, &CoreOptions::of(config))?;
+        let options = CoreOptions::of(config);
+        let watch = StartWatch::begin(service, &options.store.redone_plans)?;
+        let core = Core::open(&mut machine, &options)?;
+        drop(watch);
         machine.note_holder();
         let listener = machine.take_listener()?;
 
-        let (submit, requests) = bounded::<Envelope>(config.executor.queue_commands_max);
+        let (submit, requests) = Server::request_queue(&server_options);
+        let status = Arc::new(StatusModel::new(core.executor.store().status(), config.journal.bytes_max));
         let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);
-        let monitors = core.workers.iter().map(|worker| worker.monitor()).collect();
-        let (server, handle) = Server::new(listener, server_options, submit, answers, clock, monitors)?;
+        let ports = ServerPorts {
+            requests: submit,
+            answers,
+            clock,
+            store: Arc::clone(&status),
+            sinks: core.workers.iter().map(|worker| worker.monitor()).collect(),
+            targets: Vec::new(),
+        };
+        let (server, handle) = Server::new(listener, server_options, ports)?;
 
         let relays: Vec<_> = core
             .workers
@@ -155,6 +167,7 @@ impl Daemon {
             decisions,
             tasks: tasks_heard,
             answers: answer,
+            status,
             answers_ready: {
                 let handle = handle.clone();
                 Box::new(move || handle.answers_ready())

@@ -11,6 +11,7 @@ mod machine;
 mod maintenance;
 mod options;
 mod registration;
+mod start_watch;
 mod watchdog;
 
 pub use self::core::{Core, CoreOptions, SinkOptions};

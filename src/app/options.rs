@@ -56,6 +56,7 @@ fn store_options(config: &Config) -> StoreOptions {
         },
         command_ids_max: config.executor.command_ids_max,
         event_source: Arc::from(config.daemon.event_source.as_str()),
+        redone_plans: Arc::default(),
     }
 }
 
@@ -85,9 +86,15 @@ pub(super) fn server_options(config: &Config) -> ServerOptions {
         socket_mode: daemon.socket_mode,
         socket_group: daemon.socket_group.clone(),
         allowed_uids: daemon.allowed_uids.clone(),
+        operator_uids: daemon.operator_uids.clone(),
+        observer_uids: daemon.observer_uids.clone(),
         connections_max: server.connections_max,
+        operator_connections: server.operator_connections,
         line_bytes_max: server.line_bytes_max,
+        metadata_bytes_max: server.metadata_bytes_max,
         in_flight_max: server.in_flight_max,
+        queue_commands_max: config.executor.queue_commands_max,
+        queue_bytes_max: config.executor.queue_bytes_max,
         answer_bytes_max: server.answer_bytes_max,
         answers_bytes_max: server.answers_bytes_max,
         line_ms_max: server.line_ms_max,

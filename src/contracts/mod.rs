@@ -10,12 +10,16 @@ mod delivery;
 mod event_feed;
 mod lsn;
 mod operator;
+mod operator_result;
+mod pins;
 mod plan_store;
 mod repository;
+mod request_queue;
 mod rfc3339;
 mod sink;
 mod sink_view;
 mod status;
+mod status_model;
 mod storage;
 mod throughput;
 
@@ -31,13 +35,16 @@ pub use delivery::{
 };
 pub use event_feed::{DecisionPage, EventFeed, EventHistory, FeedError, FeedPosition, OrderEvents, PublishedEvent};
 pub use lsn::{Lsn, Sequence};
-pub use operator::{
-    EventRange, LaneFilter, OperatorRefusal, OperatorRequest, OperatorResult, ReplayBound, ReplayRequest,
-    RequeueTarget, SkipTo,
+pub use operator::{LaneFilter, OperatorRefusal, OperatorRequest, ReplayBound, ReplayRequest, RequeueTarget, SkipTo};
+pub use operator_result::{
+    EventRange, Json, LaneSummary, ListedDecision, OperatorResult, ReplaySummary, TracedEvent, TracedSink, TracedState,
 };
+pub use pins::{Pins, TooManyPins};
 pub use plan_store::{CommitError, PlanStore, RememberedCommand, Room, Staged};
 pub use repository::{Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand};
+pub use request_queue::{NotSent, RequestClass, RequestReceiver, RequestSender, Taken, request_queue};
 pub use sink::{Delivery, Sink, SinkError};
 pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, SinkHandle, SinkView};
 pub use status::{JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreStatus};
+pub use status_model::StatusModel;
 pub use storage::{Storage, StorageFile};

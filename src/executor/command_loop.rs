@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, never, select};
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
 use super::Executor;
-use crate::contracts::{Answer, CommitError, DecisionBatch, Envelope, PlanStore};
+use super::inspector::Finding;
+use crate::contracts::{Answer, CommitError, DecisionBatch, PlanStore, RequestReceiver, StatusModel, Taken};
 
 /// Work that wants to see the store between two batches.
 pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
@@ -15,13 +16,15 @@ pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
 /// The channels that the loop joins.
 pub struct CommandLoop<S> {
     /// What clients ask for; when all senders are gone the loop ends.
-    pub requests: Receiver<Envelope>,
+    pub requests: RequestReceiver,
     /// What the sinks' workers have decided.
     pub decisions: Receiver<DecisionBatch>,
     /// What others want of the store.
     pub tasks: Receiver<Task<S>>,
     /// Where answers go; whatever they say is durable.
     pub answers: Sender<Vec<Answer>>,
+    /// Where the store shows itself.
+    pub status: Arc<StatusModel>,
     /// Called when answers are in their channel.
     pub answers_ready: Box<dyn Fn() + Send>,
     /// Called when more is durable than before.
@@ -46,52 +49,105 @@ impl<S: PlanStore> CommandLoop<S> {
     pub fn run(mut self, mut executor: Executor<S>) -> Result<(), CommitError> {
         let batch_commands_max = executor.options().batch_commands_max;
         let mut batch = Vec::with_capacity(batch_commands_max);
+        let mut findings = executor.findings();
         loop {
             self.heartbeat.fetch_add(1, Ordering::Relaxed);
+            self.run_task(executor.store());
             batch.clear();
-            let mut decisions = Vec::new();
-            select! {
-                recv(self.requests) -> first => match first {
-                    Ok(first) => batch.push(first),
-                    Err(_) => break,
-                },
-                recv(self.tasks) -> task => match task {
-                    Ok(task) => task(executor.store()),
-                    // Nobody will ask any more; a channel without senders would be ready for ever.
-                    Err(_) => self.tasks = never(),
-                },
-                recv(self.decisions) -> decided => match decided {
-                    Ok(decided) => decisions.push(decided),
-                    Err(_) => self.decisions = never(),
-                },
-                default(Self::IDLE_TURN) => {
-                    executor.store_mut().make_room()?;
+            let taken = self.requests.take(&mut batch, batch_commands_max);
+            let decisions = take(&mut self.decisions, Self::DECISION_BATCHES_MAX);
+            let found = take(&mut findings, 1).pop();
+            let has_work = taken == Taken::Some || !decisions.is_empty() || found.is_some() || executor.has_jobs();
+            if !has_work {
+                if taken == Taken::Finished {
+                    break;
                 }
-            }
-            decisions.extend(self.decisions.try_iter().take(Self::DECISION_BATCHES_MAX));
-            if batch.is_empty() && decisions.is_empty() {
+                if self.wait(&findings) == Woken::ByTime {
+                    executor.store_mut().make_room()?;
+                    self.status.publish(executor.store().status());
+                }
                 continue;
             }
-            batch.extend(self.requests.try_iter().take(batch_commands_max.saturating_sub(1)));
             let before = executor.store().durable_lsn();
-            let answers = executor.run_with_decisions(&batch, decisions)?;
-            if self.answers.send(answers).is_err() {
-                break;
+            let mut answers = executor.run_with_decisions(&batch, decisions)?;
+            if let Some(finding) = found {
+                answers.extend(executor.conclude(finding)?);
             }
-            (self.answers_ready)();
+            answers.extend(executor.turn()?);
+            self.status.publish(executor.store().status());
+            if !answers.is_empty() {
+                if self.answers.send(answers).is_err() {
+                    break;
+                }
+                (self.answers_ready)();
+            }
             if executor.store().durable_lsn() > before {
                 (self.more_is_durable)();
             }
         }
-        match executor.store_mut().close() {
-            Ok(()) => Ok(()),
-            // A full disk is a state, and all plans are durable: the next start finds a journal without a seal.
-            Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
-                tracing::warn!(%error, "the journal could not be sealed; nothing is missing from it");
-                Ok(())
-            }
-            // A write or a sync failed: that is never passed over, also where nobody waits for an answer.
-            Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
+        // What workers have decided on their way to the end.
+        executor.run_with_decisions(&[], self.decisions.try_iter().collect())?;
+        close(&mut executor)
+    }
+
+    /// Does one thing that others want of the store, if there is one.
+    fn run_task(&mut self, store: &S) {
+        match self.tasks.try_recv() {
+            Ok(task) => task(store),
+            Err(TryRecvError::Empty) => {}
+            // A channel whose other end is gone is always ready; from now on it never is.
+            Err(TryRecvError::Disconnected) => self.tasks = never(),
         }
+    }
+
+    /// Waits until there is something to do, or for one turn of an idle loop.
+    fn wait(&self, findings: &Receiver<Finding>) -> Woken {
+        let mut select = Select::new();
+        for channel in self.requests.channels() {
+            select.recv(channel);
+        }
+        select.recv(&self.decisions);
+        select.recv(findings);
+        select.recv(&self.tasks);
+        match select.ready_timeout(Self::IDLE_TURN) {
+            Ok(_) => Woken::BySomebody,
+            Err(_) => Woken::ByTime,
+        }
+    }
+}
+
+/// Why the loop has woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    BySomebody,
+    ByTime,
+}
+
+/// At most `most` of what is in the channel. One whose other end is gone would be ready for ever; from now on it never is.
+fn take<T>(channel: &mut Receiver<T>, most: usize) -> Vec<T> {
+    let mut taken = Vec::new();
+    while taken.len() < most {
+        match channel.try_recv() {
+            Ok(one) => taken.push(one),
+            Err(TryRecvError::Empty) => break,
+            Err(TryRecvError::Disconnected) => {
+                *channel = never();
+                break;
+            }
+        }
+    }
+    taken
+}
+
+fn close<S: PlanStore>(executor: &mut Executor<S>) -> Result<(), CommitError> {
+    match executor.store_mut().close() {
+        Ok(()) => Ok(()),
+        // A full disk is a state, and all plans are durable: the next start finds a journal without a seal.
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            tracing::warn!(%error, "the journal could not be sealed; nothing is missing from it");
+            Ok(())
+        }
+        // A write or a sync failed: that is never passed over, also where nobody waits for an answer.
+        Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
     }
 }

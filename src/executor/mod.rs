@@ -2,6 +2,11 @@
 
 mod command_loop;
 mod executor;
+mod inspector;
+mod operate;
+mod operating;
 
 pub use command_loop::{CommandLoop, Task};
 pub use executor::{Executor, ExecutorOptions};
+pub use inspector::{Finding, Inspector, InspectorHandle};
+pub use operate::{EventRenderer, Operations};

@@ -67,18 +67,28 @@ pub fn state_of(state: &StoreState) -> State {
     (orders, state.last_sequence)
 }
 
-/// Opens the journal with segments so small that a few batches fill one.
-pub fn open(memory: &Memory, boot: u64, cursor: Option<FeedPosition>) -> Result<(Store, OpenReport), OpenError> {
+/// Segments so small that a few batches fill one.
+pub fn store_options(boot: u64) -> StoreOptions {
     let journal = JournalOptions {
         segment_bytes: 1,
         bytes_max: 1 << 20,
         batch_bytes_max: 512,
-        plan_bytes_max: 8 << 10,
+        plan_bytes_max: (8 << 10) - 40,
         decisions_bytes: 0,
         full_probe: Duration::ZERO,
         epoch_seed: boot,
     };
-    let options = StoreOptions { journal, command_ids_max: COMMAND_IDS_MAX, event_source: Arc::from("/orderd") };
+    StoreOptions {
+        journal,
+        command_ids_max: COMMAND_IDS_MAX,
+        event_source: Arc::from("/orderd"),
+        redone_plans: Arc::default(),
+    }
+}
+
+/// Opens the store as a start does.
+pub fn open(memory: &Memory, boot: u64, cursor: Option<FeedPosition>) -> Result<(Store, OpenReport), OpenError> {
+    let options = store_options(boot);
     let storage: Arc<dyn Storage> = Arc::new(memory.clone());
     let sinks: Vec<_> =
         cursor.map(|position| SinkPosition { path: cursor::path_of(SINK), position }).into_iter().collect();

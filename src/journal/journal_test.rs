@@ -47,7 +47,7 @@ impl Fixture {
             segment_bytes: 64 << 10,
             bytes_max: 1 << 30,
             batch_bytes_max: 16 << 10,
-            plan_bytes_max: 8 << 10,
+            plan_bytes_max: (8 << 10) - 40,
             decisions_bytes: 0,
             full_probe: Duration::ZERO,
             epoch_seed: self.boots,

@@ -206,7 +206,7 @@ pub const OPTIONS: JournalOptions = JournalOptions {
     segment_bytes: 64 << 10,
     bytes_max: 1 << 30,
     batch_bytes_max: 16 << 10,
-    plan_bytes_max: 8 << 10,
+    plan_bytes_max: (8 << 10) - 40,
     decisions_bytes: 0,
     full_probe: Duration::from_millis(500),
     epoch_seed: 1,

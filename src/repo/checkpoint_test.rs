@@ -40,9 +40,17 @@ fn a_checkpoint_with_fewer_orders_than_it_says_is_damage() {
         writer.finish(&storage, Lsn(3)).unwrap();
         super::verify_checkpoint(&storage, STORE_ID, Lsn(3)).map_err(|error| error.to_string())
     };
-    // The last event's number, and how many orders follow.
-    assert_eq!(refused(&[&[7, 0]]), Ok(()));
-    for blocks in [vec![], vec![&[7, 1][..]]] {
+    // Meta: version, the last event's number, how many orders follow, epoch, and what the sinks hold.
+    assert_eq!(refused(&[&[1, 1, 7, 0, 1, 3]]), Ok(()));
+    for blocks in [vec![], vec![&[1, 1, 7, 1, 1, 3][..]]] {
         assert!(refused(&blocks).unwrap_err().ends_with("orders are missing"));
+    }
+    // Meta twice, sinks after lanes.
+    for blocks in [vec![&[1, 1, 7, 0, 1, 3][..]; 2], vec![&[1, 1, 7, 0, 1, 3], &[5], &[4]], vec![&[2]]] {
+        assert!(refused(&blocks).unwrap_err().ends_with("its sections are out of order"));
+    }
+    // What is intact and unknown was written by a newer version.
+    for blocks in [vec![&[1, 2, 7, 0][..]], vec![&[1, 1, 7, 0, 1, 3], &[6, 0]]] {
+        assert!(refused(&blocks).unwrap_err().ends_with("which this orderd does not know"));
     }
 }

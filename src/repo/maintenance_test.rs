@@ -42,12 +42,17 @@ impl House {
             segment_bytes: 1,
             bytes_max,
             batch_bytes_max: 512,
-            plan_bytes_max: 8 << 10,
+            plan_bytes_max: (8 << 10) - 40,
             decisions_bytes: 0,
             full_probe: Duration::ZERO,
             epoch_seed: 1,
         };
-        let store = StoreOptions { journal, command_ids_max: 12, event_source: Arc::from("/orderd") };
+        let store = StoreOptions {
+            journal,
+            command_ids_max: 12,
+            event_source: Arc::from("/orderd"),
+            redone_plans: Arc::default(),
+        };
         let shared: Arc<dyn Storage> = Arc::new(storage.clone());
         let (store, _) = open_store(&shared, Arc::new(clock.clone()), STORE_ID, &store, &[]).unwrap();
         let files = JournalHandle { storage: shared, index: Arc::clone(store.journal().index()), store_id: STORE_ID };

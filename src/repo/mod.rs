@@ -7,6 +7,8 @@ mod dedup_table;
 mod delivery_state;
 mod history;
 #[cfg(test)]
+mod history_test;
+#[cfg(test)]
 mod maintenance_test;
 mod open;
 mod order_repo;
@@ -17,6 +19,8 @@ mod retention;
 mod sink_record;
 mod state;
 mod store;
+#[cfg(test)]
+mod store_test;
 mod stored;
 
 pub use checkpoint::{

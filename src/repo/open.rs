@@ -1,6 +1,7 @@
 //! From a data directory to a store that takes plans.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::checkpoint::{LoadedState, load_newest};
 use super::state::StoreState;
@@ -21,6 +22,8 @@ pub struct StoreOptions {
     pub command_ids_max: usize,
     /// `daemon.event_source`.
     pub event_source: Arc<str>,
+    /// Counts the plans that a start has redone, for whoever waits for it.
+    pub redone_plans: Arc<AtomicU64>,
 }
 
 /// Why there is no store.
@@ -69,7 +72,10 @@ pub fn open_store(
     let loaded = load(storage.as_ref(), store_id, options.command_ids_max)?;
     let range = RedoRange { after: loaded.covered, must_reach: must_reach_by(sinks).max(loaded.must_reach) };
     let (mut state, already_maybe) = (loaded.state, loaded.required);
-    let mut redo = |frames: &[RedoFrame<'_>]| redo_together(&mut state, frames, already_maybe);
+    let mut redo = |frames: &[RedoFrame<'_>]| {
+        options.redone_plans.fetch_add(frames.len() as u64, Ordering::Relaxed);
+        redo_together(&mut state, frames, already_maybe)
+    };
     // A cursor from another history is found out before the first byte is changed. What lies between it and the
     // checkpoint is not read here: a start costs the same however much is undelivered. The relay reads it, and damage
     // there ends the daemon then, with nothing skipped.

@@ -115,7 +115,7 @@ impl Environment {
             full_probe,
             epoch_seed: self.run_seed,
         };
-        StoreOptions { journal, command_ids_max, event_source: SOURCE.into() }
+        StoreOptions { journal, command_ids_max, event_source: SOURCE.into(), redone_plans: Arc::default() }
     }
 
     /// What the daemon is opened with.
