@@ -9,11 +9,11 @@ use crate::support::console::Console;
 use crate::support::fake_daemon::FakeDaemon;
 use crate::support::world::{ORDER, World};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/console");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/pictures");
 
 /// `just console-pictures`. The charts need history, so the console runs for a while first.
 #[test]
-#[ignore = "takes ten minutes, and writes docs/console/*.png"]
+#[ignore = "takes ten minutes, and writes docs/pictures/*.png"]
 fn pictures() {
     let setting = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
     let (folder, seconds) = (setting("PICTURES_DIR", FOLDER), setting("PICTURES_AFTER_S", "600"));
@@ -38,13 +38,13 @@ fn pictures() {
         browser.colours(scheme);
         browser.size(width, height);
         browser.open(&format!("http://{}{path}", console.address));
-        save(&browser.screenshot(), &format!("{folder}/{name}.png"));
+        save(&browser.screenshot(), &format!("{folder}/console-{name}.png"));
     }
     browser.size(1_280, 640);
     browser.open(&format!("http://{}/parked", console.address));
     browser.evaluate("document.querySelector('button[data-lane]').click()");
     browser.until("document.querySelector('dialog pre')?.textContent.includes('OrderCompleted')");
-    save(&browser.screenshot(), &format!("{folder}/skip.png"));
+    save(&browser.screenshot(), &format!("{folder}/console-skip.png"));
 }
 
 fn save(base64: &str, file: &str) {

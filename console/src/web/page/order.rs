@@ -44,7 +44,7 @@ pub async fn order(State(app): State<Arc<App>>, Path(id): Path<String>) -> Respo
     let title = format!("Order {id}");
     match &trace {
         Ok(trace) => page(&app, &snapshot, Place::Elsewhere, &title, &traced(trace, &id)),
-        Err(error) if problem::names_nothing(error) => {
+        Err(error) if problem::is_not_found(error) => {
             let content = html! { p.empty { (outside(&error.to_string())) } };
             not_found(&app, &snapshot, &title, &content)
         }
@@ -70,7 +70,8 @@ fn untraced(
             Err(error) => { (problem::note("order.get", error)) }
         }
     };
-    if order.as_ref().is_err_and(problem::names_nothing) {
+    let is_no_id = |error: &CallError| problem::is_not_found(error) || error.kind() == "invalid_params";
+    if order.as_ref().is_err_and(is_no_id) {
         not_found(app, snapshot, title, &content)
     } else {
         page(app, snapshot, Place::Elsewhere, title, &content)

@@ -29,8 +29,7 @@ pub fn note(method: &str, error: &CallError) -> Markup {
     }
 }
 
-/// Whether the error says that there is nothing of this name, or cannot be.
-pub fn names_nothing(error: &CallError) -> bool {
-    let kind = error.kind();
-    (kind.ends_with("_not_found") && !error.is_missing_method()) || kind == "invalid_params"
+/// Whether the error says that there is nothing of this name.
+pub fn is_not_found(error: &CallError) -> bool {
+    error.kind().ends_with("_not_found") && !error.is_missing_method()
 }

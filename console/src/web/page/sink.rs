@@ -55,7 +55,7 @@ pub async fn sink(State(app): State<Arc<App>>, Path(name): Path<String>, Query(q
     let status = shown.as_ref().ok().and_then(|shown| serde::Deserialize::deserialize(shown.get("sink")?).ok());
     let Some(status) = status.or_else(|| sink_status(&snapshot, &name).cloned()) else {
         let content = match &shown {
-            Err(error) if !problem::names_nothing(error) => problem::note("sink.show", error),
+            Err(error) if !problem::is_not_found(error) => problem::note("sink.show", error),
             _ => html! { p.empty { "The daemon has no sink of this name." } },
         };
         return not_found(&app, &snapshot, &title, &content);
