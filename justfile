@@ -112,6 +112,11 @@ measure *args:
 console *args:
     cargo run --release -p orderd-console -- {{args}}
 
+# The console's Debian package (needs cargo-deb)
+deb-console:
+    cargo build --release -p orderd-console
+    cargo deb -p orderd-console --no-build
+
 # The console's tests (need Debian's chromium and prometheus)
 console-test *filter:
     cargo test -p orderd-console {{filter}}

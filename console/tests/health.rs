@@ -42,7 +42,7 @@ fn verbose_lists_each_check() {
     let daemon = FakeDaemon::start(World { sinks: vec![sink("events", "file", "idle")], ..World::default() });
     let console = Console::start(&daemon.socket(), &[]);
     let reply = console.get("/readyz?verbose");
-    assert_eq!(reply.body, "[+]daemon ok\n[+]commands ok\n[+]sink events ok: idle\nready\n");
+    assert_eq!(reply.body, "[+]sampler ok\n[+]daemon ok\n[+]commands ok\n[+]sink events ok: idle\nready\n");
     assert!(reply.header("content-type").unwrap().starts_with("text/plain"));
     assert_eq!(console.get("/livez?verbose").body, "[+]sampler ok\nalive\n");
 }

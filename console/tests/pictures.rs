@@ -23,20 +23,17 @@ fn pictures() {
     let console = Console::start(&daemon.socket(), &["--actions", "--token-file", token.to_str().unwrap()]);
     std::thread::sleep(Duration::from_secs(seconds.parse().unwrap()));
     let mut browser = Browser::start();
+    browser.colours("light");
     let order = format!("/orders/{ORDER}");
     let views = [
-        ("overview", "/", "light", 1_280, 850),
-        ("overview-dark", "/", "dark", 1_280, 850),
-        ("overview-narrow", "/", "light", 360, 780),
-        ("sink", "/sinks/accounting?window=5m", "light", 1_280, 980),
-        ("parked", "/parked", "light", 1_280, 560),
-        ("order", order.as_str(), "light", 1_280, 440),
-        ("storage", "/storage", "light", 1_280, 1_080),
+        ("overview", "/", 850),
+        ("sink", "/sinks/accounting?window=5m", 900),
+        ("order", order.as_str(), 440),
+        ("storage", "/storage", 1_080),
     ];
     std::fs::create_dir_all(&folder).unwrap();
-    for (name, path, scheme, width, height) in views {
-        browser.colours(scheme);
-        browser.size(width, height);
+    for (name, path, height) in views {
+        browser.size(1_280, height);
         browser.open(&format!("http://{}{path}", console.address));
         save(&browser.screenshot(), &format!("{folder}/console-{name}.png"));
     }

@@ -46,14 +46,21 @@ impl Check {
 
 /// Whether the console itself makes turns. The daemon may be away.
 pub async fn livez(State(app): State<Arc<App>>, verbosity: Query<Verbosity>) -> Response {
-    let outcome = if app.is_sampler_alive() { Outcome::Ok } else { Outcome::Failed };
-    answer(&[Check { name: "sampler".into(), outcome, detail: String::new() }], "alive", "not alive", &verbosity)
+    answer(&[sampler(&app)], "alive", "not alive", &verbosity)
 }
 
 /// Whether commands are taken. A sink in trouble degrades; it fails only if `--ready-sink` names it.
 pub async fn readyz(State(app): State<Arc<App>>, verbosity: Query<Verbosity>) -> Response {
     let snapshot = app.sampler.fresh().await;
-    answer(&checks(&snapshot, &app.flags.ready_sink), "ready", "not ready", &verbosity)
+    let mut all = vec![sampler(&app)];
+    all.append(&mut checks(&snapshot, &app.flags.ready_sink));
+    answer(&all, "ready", "not ready", &verbosity)
+}
+
+/// Without it, what is known of the daemon is old.
+fn sampler(app: &App) -> Check {
+    let outcome = if app.is_sampler_alive() { Outcome::Ok } else { Outcome::Failed };
+    Check { name: "sampler".into(), outcome, detail: String::new() }
 }
 
 fn checks(snapshot: &Snapshot, ready_sinks: &[String]) -> Vec<Check> {
