@@ -136,6 +136,26 @@ fn words_stand_out_from_their_background_in_light_and_dark() {
 const CONTRAST: &str = include_str!("support/contrast.js");
 
 #[test]
+fn a_chart_says_the_value_under_the_pointer() {
+    let daemon = FakeDaemon::start(World::busy());
+    let console = start(&daemon, &[]);
+    let mut browser = Browser::start();
+    browser.size(1_280, 900);
+    browser.open(&format!("http://{}/sinks/accounting?window=5m", console.address));
+    browser.until("!!document.querySelector('.chart svg')");
+    browser.evaluate("toggle.click()");
+    browser.until("!loading");
+    let edge = browser.evaluate(
+        "{ const box = document.querySelector('.chart svg').getBoundingClientRect(); [box.right - 1, box.top + 20] }",
+    );
+    browser.call("Input.dispatchMouseEvent", json!({"type": "mouseMoved", "x": edge[0], "y": edge[1]}));
+    browser.until("/^[0-9]+ s ago: [0-9.,]+ events$/.test(document.querySelector('.readout').textContent)");
+    browser.call("Input.dispatchMouseEvent", json!({"type": "mouseMoved", "x": 5, "y": 5}));
+    browser.until("document.querySelector('.readout').textContent === ''");
+    assert_clean(&browser, &console);
+}
+
+#[test]
 fn the_keyboard_reaches_everything_and_focus_survives_a_refresh() {
     let daemon = FakeDaemon::start(World::busy());
     let console = start(&daemon, &["--actions"]);
