@@ -1,11 +1,13 @@
 //! The console before a real daemon.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::metrics::promtool;
 use crate::support::console::Console;
 use crate::support::eventually;
 
@@ -106,4 +108,28 @@ fn a_killed_daemon_is_missed_and_found_again() {
         let reply = console.get(page);
         assert!(reply.code == 200 && !reply.body.contains("No daemon."), "{page}: {}", reply.body);
     }
+}
+
+#[test]
+fn every_metric_that_alerts_and_graphs_use_is_there() {
+    let daemon = Daemon::start();
+    let console = Console::start(&daemon.socket(), &[]);
+    eventually("it is delivered", || {
+        let metrics = console.get("/metrics").body;
+        metrics.contains("orderd_sink_state{").then_some(())
+    });
+    let metrics = console.get("/metrics").body;
+    promtool(&["check", "metrics"], &metrics).unwrap_or_else(|said| panic!("{said}\n{metrics}"));
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
+    let mut names = BTreeSet::new();
+    for file in ["prometheus/orderd.rules.yml", "grafana/orderd.json"] {
+        let text = std::fs::read_to_string(packaging.join(file)).unwrap();
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        names.extend(
+            words.filter(|word| word.starts_with("orderd_")).map(|word| word.trim_end_matches("_bucket").to_owned()),
+        );
+    }
+    assert!(names.len() > 15, "{names:?}");
+    let missing: Vec<_> = names.iter().filter(|name| !metrics.contains(&format!("# TYPE {name} "))).collect();
+    assert!(missing.is_empty(), "{missing:?} are not in\n{metrics}");
 }

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 pub enum GlobalSeries {
     /// Commands a second.
     Commands,
-    /// Half of the commands were durable within this, milliseconds.
+    /// Half of the batches of commands were durable within this, milliseconds.
     CommandP50,
-    /// 99 of 100 commands were durable within this, milliseconds.
+    /// 99 of 100 batches were durable within this, milliseconds.
     CommandP99,
 }
 

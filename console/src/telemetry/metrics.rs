@@ -54,10 +54,10 @@ pub struct Bucket {
 }
 
 impl Families {
-    /// The family of the first of these names that is there.
+    /// The family of this name.
     #[must_use]
-    pub fn first_of(&self, names: &[&str]) -> Option<&Family> {
-        names.iter().find_map(|name| self.families.iter().find(|family| family.name == *name))
+    pub fn find(&self, name: &str) -> Option<&Family> {
+        self.families.iter().find(|family| family.name == name)
     }
 }
 

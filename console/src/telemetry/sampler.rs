@@ -27,9 +27,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// Over less than this a rate is mostly chance. A daemon that started again has an uptime below the last one: 0.
 const ELAPSED_S_MIN: f64 = 0.1;
 
-/// Metrics whose percentiles the charts show; the first that the daemon has.
-const COMMAND_DURATIONS: [&str; 2] = ["orderd_command_duration_seconds", "orderd_commit_duration_seconds"];
-const DELIVERY_DURATIONS: [&str; 2] = ["orderd_sink_delivery_duration_seconds", "orderd_sink_commit_to_ack_seconds"];
+/// Metrics whose percentiles the charts show.
+const COMMIT_DURATION: &str = "orderd_commit_duration_seconds";
+const DELIVERY_DURATION: &str = "orderd_sink_delivery_duration_seconds";
 
 /// What the sampler shares with the pages.
 #[derive(Debug)]
@@ -164,13 +164,13 @@ impl Rates {
         let elapsed = before.map(|before| wide(status.uptime_ms.saturating_sub(before)) / 1_000.0);
         let commands = per_second(self.commands, status.commands_total, elapsed);
         self.commands = status.commands_total;
-        let durations = metrics.and_then(|metrics| metrics.first_of(&COMMAND_DURATIONS));
+        let durations = metrics.and_then(|metrics| metrics.find(COMMIT_DURATION));
         let durations = Buckets::sum(durations.iter().flat_map(|family| &family.samples));
         let global = with_percentiles([commands, f32::NAN, f32::NAN], 1, self.durations.as_ref(), &durations);
         self.durations = Some(durations);
 
         let mut before = std::mem::take(&mut self.sinks);
-        let deliveries = metrics.and_then(|metrics| metrics.first_of(&DELIVERY_DURATIONS));
+        let deliveries = metrics.and_then(|metrics| metrics.find(DELIVERY_DURATION));
         let sinks = status.sinks.iter().map(|sink| {
             let (delivered, durations_before) = before.remove(&sink.name).unwrap_or_default();
             let durations = Buckets::sum(deliveries.iter().flat_map(|family| family.with_label("sink", &sink.name)));

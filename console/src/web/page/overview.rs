@@ -46,7 +46,7 @@ fn figures(app: &App, status: &Status) -> Markup {
             (figure("Orders", count_or_dash(status.orders.count), ""))
             (figure("Events", count_or_dash(status.outbox.last_sequence), ""))
             (figure("Commands", measured(newest(GlobalSeries::Commands)), "/s"))
-            (figure("Latency p99", measured(newest(GlobalSeries::CommandP99)), "ms"))
+            (figure("Commit p99", measured(newest(GlobalSeries::CommandP99)), "ms"))
             (figure("Journal", journal.bytes.map_or_else(dash, bytes), of_max(journal.bytes_max, bytes)))
             (figure("Connections", count(status.connections), of_max(status.connections_max, count)))
             @if let Some(overloaded) = status.overloaded_total.filter(|overloaded| *overloaded > 0) {
@@ -146,7 +146,7 @@ fn commands(app: &App) -> Markup {
             h2 #commands { "Commands" }
             div.charts #command-charts data-live {
                 (chart("Throughput", "/s", &throughput, frame, Fold::Mean))
-                (chart("Latency until durable", "ms", &latency, frame, Fold::Max))
+                (chart("Commit latency", "ms", &latency, frame, Fold::Max))
             }
         }
     }
