@@ -18,7 +18,7 @@ pub struct ExecutorOptions {
     pub batch_bytes_max: usize,
 }
 
-/// So many commands ahead their orders are fetched: few enough that they are still in the cache when their turn comes.
+/// This many commands ahead their orders are fetched: few enough that they are still in the cache when their turn comes.
 const PREFETCH: usize = 64;
 
 /// Decides and commits. It has no thread of its own, so that a simulation can drive it.
@@ -81,7 +81,7 @@ impl<S: PlanStore> Executor<S> {
             match self.store.commit() {
                 Ok(()) => {}
                 Err(CommitError::Full(_)) => {
-                    // The store is back where it was before the batch; so are the answers, decided anew on what is
+                    // The store is back where it was before the batch; so are the answers, decided again on what is
                     // durable. What would need room is now refused.
                     answers.truncate(answers.len().saturating_sub(batch.len()));
                     self.decide_batch(batch, false, &mut answers)?;
