@@ -10,6 +10,17 @@ mod requeue;
 mod sinks;
 mod trace;
 
+#[cfg(test)]
+mod lanes_test;
+#[cfg(test)]
+mod replays_test;
+#[cfg(test)]
+mod sinks_test;
+#[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
+mod trace_test;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
