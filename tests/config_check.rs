@@ -3,10 +3,12 @@
 use crate::support::{Daemon, Run, Store, orderd};
 
 /// Each key that is a whole number: its section and a value that it can never have.
-const NUMBERS: [(&str, &str); 32] = [
+const NUMBERS: [(&str, &str); 35] = [
     ("daemon", "shutdown_ms_max"),
     ("server", "connections_max"),
+    ("server", "operator_connections"),
     ("server", "line_bytes_max"),
+    ("server", "metadata_bytes_max"),
     ("server", "in_flight_max"),
     ("server", "answer_bytes_max"),
     ("server", "answers_bytes_max"),
@@ -14,6 +16,7 @@ const NUMBERS: [(&str, &str); 32] = [
     ("server", "idle_ms_max"),
     ("server", "write_ms_max"),
     ("executor", "queue_commands_max"),
+    ("executor", "queue_bytes_max"),
     ("executor", "batch_commands_max"),
     ("executor", "batch_bytes_max"),
     ("executor", "command_ids_max"),
@@ -66,9 +69,11 @@ fn the_defaults_are_filled_in_and_are_themselves_a_configuration() {
         ("daemon", "socket_mode", "\"0660\""),
         ("daemon", "socket_group", "\"\""),
         ("daemon", "allowed_uids", "[]"),
+        ("daemon", "operator_uids", "[]"),
+        ("daemon", "observer_uids", "[]"),
         ("log", "level", "\"info\""),
         ("log", "format", "\"text\""),
-        ("server", "line_bytes_max", "262144"),
+        ("server", "line_bytes_max", "32768"),
         ("executor", "command_ids_max", "1000000"),
         ("relay", "cursor_events_max", "1000"),
         ("relay", "cursor_ms_max", "100"),

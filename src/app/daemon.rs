@@ -17,13 +17,13 @@ use super::start_watch::StartWatch;
 use super::watchdog::Watchdog;
 use super::{AppError, maintenance};
 use crate::config::Config;
-use crate::contracts::{Answer, DecisionBatch, Envelope};
+use crate::contracts::{Answer, DecisionBatch, PlanStore as _, StatusModel};
 use crate::executor::{CommandLoop, Task};
 use crate::journal::SegmentMap;
 use crate::logging::LogHandle;
 use crate::relay::{Control, Heartbeat};
 use crate::repo::Store;
-use crate::server::{Server, ServerHandle};
+use crate::server::{Server, ServerHandle, ServerPorts};
 use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
@@ -134,10 +134,18 @@ impl Daemon {
         machine.note_holder();
         let listener = machine.take_listener()?;
 
-        let (submit, requests) = bounded::<Envelope>(config.executor.queue_commands_max);
+        let (submit, requests) = Server::request_queue(&server_options);
+        let status = Arc::new(StatusModel::new(core.executor.store().status(), config.journal.bytes_max));
         let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);
-        let monitors = core.workers.iter().map(|worker| worker.monitor()).collect();
-        let (server, handle) = Server::new(listener, server_options, submit, answers, clock, monitors)?;
+        let ports = ServerPorts {
+            requests: submit,
+            answers,
+            clock,
+            store: Arc::clone(&status),
+            sinks: core.workers.iter().map(|worker| worker.monitor()).collect(),
+            targets: Vec::new(),
+        };
+        let (server, handle) = Server::new(listener, server_options, ports)?;
 
         let relays: Vec<_> = core
             .workers
@@ -159,6 +167,7 @@ impl Daemon {
             decisions,
             tasks: tasks_heard,
             answers: answer,
+            status,
             answers_ready: {
                 let handle = handle.clone();
                 Box::new(move || handle.answers_ready())

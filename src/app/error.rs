@@ -128,7 +128,7 @@ impl From<CursorError> for AppError {
         let message = error.to_string();
         match error {
             CursorError::Damaged { .. } | CursorError::WrongStore { .. } => Self::Damaged(message),
-            CursorError::NewerFormat { .. } => Self::Config(message),
+            CursorError::OtherFormat { .. } => Self::Config(message),
             CursorError::Io { source, .. } => Self::io(message, &source),
         }
     }

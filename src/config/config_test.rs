@@ -157,8 +157,15 @@ fn daemon_keys_take_what_can_work() {
     for path in ["\"\"", "7", "\"a\\u0000b\""] {
         refused(&format!("[daemon]\ndata_dir = {path}"), "daemon.data_dir", "a path");
     }
-    refused("[daemon]\nallowed_uids = [0, -1]", "daemon.allowed_uids", "user ids");
-    refused("[daemon]\nallowed_uids = [4294967295]", "daemon.allowed_uids", "user ids");
+    for key in ["allowed_uids", "operator_uids", "observer_uids"] {
+        let names = format!("daemon.{key}");
+        refused(&format!("[daemon]\n{key} = [0, -1]"), &names, "a name or an integer");
+        refused(&format!("[daemon]\n{key} = [4294967295]"), &names, "a name or an integer");
+        refused(&format!("[daemon]\n{key} = [\"no such user\"]"), &names, "a name or an integer");
+        refused(&format!("[daemon]\n{key} = [\"no-such-user\"]"), &names, "does not know");
+    }
+    let daemon = parse("[daemon]\noperator_uids = [\"root\", 7]\nobserver_uids = [\"daemon\"]").unwrap().daemon;
+    assert_eq!((daemon.operator_uids, daemon.observer_uids), (vec![0, 7], vec![1]));
     refused("[daemon]\nallowed_uids = 0", "daemon.allowed_uids", "array");
     assert_eq!(parse("[daemon]\nallowed_uids = [0, 7, 0]").unwrap().daemon.allowed_uids, [0, 7]);
     refused("[daemon]\nsocket_group = \"a b\"", "daemon.socket_group", "group");
@@ -195,7 +202,7 @@ fn sinks_do_not_share_a_name_a_file_or_standard_output() {
 fn keys_that_contradict_each_other_are_refused() {
     refused("[journal]\nsegment_bytes = 1048576", "journal.segment_bytes", "executor.batch_bytes_max");
     refused("[journal]\nretain_bytes = 100000000000", "journal.bytes_max", "retain_bytes");
-    refused("[server]\nanswer_bytes_max = 200000", "server.answer_bytes_max", "line_bytes_max");
+    refused("[server]\nanswer_bytes_max = 20000", "server.answer_bytes_max", "line_bytes_max");
     refused("[server]\nanswers_bytes_max = 1000000", "server.answers_bytes_max", "answer_bytes_max");
     refused("[relay]\nbackoff_ms_max = 99", "relay.backoff_ms_max", "backoff_ms_min");
     let found = problems("[journal]\nbytes_max = 1000000\nretain_bytes = 0\n");
@@ -224,7 +231,7 @@ fn nothing_else_writes_into_the_store() {
 fn a_printed_configuration_reads_back_as_itself() {
     let least = format!("{SINK}[[sinks]]\nname = \"out\"\ntype = \"stdout\"\nstart = \"now\"\n");
     let changed = concat!(
-        "[daemon]\nsocket_mode = \"0600\"\nsocket_group = \"staff\"\nallowed_uids = [0, 1000]\nshutdown_ms_max = 1\n",
+        "[daemon]\nsocket_mode = \"0600\"\nsocket_group = \"staff\"\nallowed_uids = [0, 1000]\noperator_uids = [33]\nobserver_uids = [34]\nshutdown_ms_max = 1\n",
         "data_dir = \"quote \\\" back \\\\ line \\n \u{fc}\"\nevent_source = \"https://shop.example/orders\"\n",
         "[log]\nlevel = \"trace\"\nformat = \"json\"\n[server]\nidle_ms_max = 77\n",
     );

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::render::{NotUtf8, Rendering};
 use super::section::Section;
+use super::users::uids;
 
 /// The longest path that the address of a Unix socket holds.
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -13,8 +14,8 @@ const EVENT_SOURCE_DEFAULT: &str = "/orderd";
 const EVENT_SOURCE_BYTES_MAX: usize = 255;
 const SOCKET_MODE_DEFAULT: u32 = 0o660;
 const SHUTDOWN_MS_DEFAULT: u64 = 5000;
-/// 4294967295 means "no user" in every system call.
-const UID_MAX: u64 = 4_294_967_294;
+/// A stop takes at most 10 seconds, and sinks and threads need some of them.
+const SHUTDOWN_MS_MAX: u64 = 8000;
 
 /// `[daemon]`: where it lives and who may talk to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,10 @@ pub struct DaemonConfig {
     pub socket_group: Option<String>,
     /// Users that may send commands; none listed means all that the socket's permissions let in.
     pub allowed_uids: Vec<u32>,
+    /// Users that may decide about delivery, beside root and the daemon's own.
+    pub operator_uids: Vec<u32>,
+    /// Users that may see what operators see.
+    pub observer_uids: Vec<u32>,
     /// How long a stop may wait for clients to read their last answers.
     pub shutdown_ms_max: Duration,
 }
@@ -45,8 +50,14 @@ impl DaemonConfig {
                 .unwrap_or_else(|| EVENT_SOURCE_DEFAULT.to_owned()),
             socket_mode: section.text("socket_mode", SOCKET_MODE_TAKES, socket_mode).unwrap_or(SOCKET_MODE_DEFAULT),
             socket_group: section.text("socket_group", SOCKET_GROUP_TAKES, socket_group).flatten(),
-            allowed_uids: allowed_uids(&mut section),
-            shutdown_ms_max: section.number("shutdown_ms_max", Duration::from_millis(SHUTDOWN_MS_DEFAULT), 1..=600_000),
+            allowed_uids: uids(&mut section, "allowed_uids"),
+            operator_uids: uids(&mut section, "operator_uids"),
+            observer_uids: uids(&mut section, "observer_uids"),
+            shutdown_ms_max: section.number(
+                "shutdown_ms_max",
+                Duration::from_millis(SHUTDOWN_MS_DEFAULT),
+                1..=SHUTDOWN_MS_MAX,
+            ),
         };
         let socket_bytes = read.socket.as_os_str().len();
         if socket_bytes > SOCKET_PATH_BYTES_MAX {
@@ -69,6 +80,8 @@ impl DaemonConfig {
         out.text("socket_mode", &format!("{:04o}", self.socket_mode));
         out.text("socket_group", self.socket_group.as_deref().unwrap_or_default());
         out.array("allowed_uids", &self.allowed_uids);
+        out.array("operator_uids", &self.operator_uids);
+        out.array("observer_uids", &self.observer_uids);
         out.number("shutdown_ms_max", self.shutdown_ms_max);
         Ok(())
     }
@@ -103,25 +116,6 @@ const SOCKET_GROUP_TAKES: &str = "a group's name or number, or \"\" to leave the
 fn socket_group(text: &str) -> Option<Option<String>> {
     let sound = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_graphic() && !b":,/\\".contains(&byte));
     sound.then(|| (!text.is_empty()).then(|| text.to_owned()))
-}
-
-fn allowed_uids(section: &mut Section<'_, '_>) -> Vec<u32> {
-    let Some(value) = section.value("allowed_uids") else { return Vec::new() };
-    let takes = format!("an array of user ids, each an integer from 0 to {UID_MAX}");
-    let Some(array) = value.get_ref().as_array() else {
-        section.refuse("allowed_uids", value, &takes);
-        return Vec::new();
-    };
-    let mut uids = Vec::new();
-    for entry in array.iter() {
-        let number = entry.get_ref().as_integer().and_then(|i| u64::from_str_radix(i.as_str(), i.radix()).ok());
-        match number.filter(|uid| *uid <= UID_MAX).and_then(|uid| u32::try_from(uid).ok()) {
-            Some(uid) if uids.contains(&uid) => {}
-            Some(uid) => uids.push(uid),
-            None => section.refuse("allowed_uids", entry, &takes),
-        }
-    }
-    uids
 }
 
 /// `[log]`: what is told on standard error.

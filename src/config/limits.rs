@@ -48,8 +48,12 @@ limits! {
     ServerConfig {
         /// Connections at once; one more is closed at once.
         connections_max: usize = 256, 1..=65_536;
+        /// How many of them, the last ones, are kept for operators; at least one is for everybody.
+        operator_connections: usize = 4, 0..=65_536;
         /// Bytes of one request line; a longer one is refused and its connection closed.
-        line_bytes_max: usize = 256 * KIB, KIB..=16 * MIB;
+        line_bytes_max: usize = 32 * KIB, KIB..=16 * MIB;
+        /// Bytes of a command's metadata, as sent.
+        metadata_bytes_max: usize = 16 * KIB, 2..=MIB;
         /// Commands of one connection that wait for their answers; beyond it, nothing more is read from it.
         in_flight_max: usize = 1024, 1..=1_048_576;
         /// Bytes of answers that one connection has not read yet; beyond it, nothing more is read from it.
@@ -68,8 +72,11 @@ limits! {
 limits! {
     /// `[executor]`: how commands are gathered.
     ExecutorConfig {
-        /// Commands of all connections that wait to be executed; one more is answered `overloaded`.
+        /// Commands of all connections that are being executed or wait for it. Beyond it a connection may have its even
+        /// part there, and one more is answered `overloaded`.
         queue_commands_max: usize = 8192, 1..=1_048_576;
+        /// The same in bytes of their lines.
+        queue_bytes_max: usize = 64 * MIB, 64 * KIB..=64 * GIB;
         /// Commands that one fdatasync covers at most.
         batch_commands_max: usize = 4096, 1..=1_048_576;
         /// Bytes of plans that one fdatasync covers at most (a batch has at least one plan).

@@ -11,6 +11,7 @@ mod limits;
 mod render;
 mod section;
 mod sinks;
+mod users;
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;

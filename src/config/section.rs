@@ -86,6 +86,11 @@ impl<'s, 't> Section<'s, 't> {
         self.problems.add(Some(value.span().start), self.path(key), message);
     }
 
+    /// Notes a problem of a part of `key`'s value.
+    pub(super) fn problem_at(&mut self, key: &str, part: &Value<'t>, message: &str) {
+        self.problems.add(Some(part.span().start), self.path(key), message);
+    }
+
     /// Notes that `key` has to be given.
     pub(super) fn missing(&mut self, key: &str, takes: &str) {
         self.problems.add(self.at, self.path(key), format!("is missing; takes {takes}"));

@@ -1,6 +1,6 @@
 //! The way into the executor and back to the client.
 
-use super::{Lsn, OperatorRefusal, OperatorResult, OrderNotFound, Request, StoreStatus};
+use super::{Lsn, OperatorRefusal, OperatorResult, OrderNotFound, Request};
 use crate::domain::{CommandId, OrderId, OrderState, TransitionError};
 
 /// Names a connection; never used twice in one run of the daemon.
@@ -49,8 +49,6 @@ pub enum Outcome {
     },
     /// An order, as asked for.
     Found(OrderState),
-    /// How the store is; the server adds what it knows itself.
-    Status(StoreStatus),
     /// What an operator asked for is done.
     Operated(Box<OperatorResult>),
     /// Nothing was changed.

@@ -42,8 +42,6 @@ pub enum Request {
         /// Which one.
         order_id: OrderId,
     },
-    /// Show how the store is.
-    Status,
     /// What operators ask for; boxed because it is rare and large.
     Operate(Box<OperatorRequest>),
 }
@@ -81,7 +79,7 @@ impl Request {
     pub const fn command_id(&self) -> Option<CommandId> {
         match self {
             Self::Change(change) => change.command_id,
-            Self::Get { .. } | Self::Status | Self::Operate(_) => None,
+            Self::Get { .. } | Self::Operate(_) => None,
         }
     }
 
@@ -91,7 +89,7 @@ impl Request {
         match self {
             Self::Change(change) => change.command.order_id(),
             Self::Get { order_id } => Some(*order_id),
-            Self::Status | Self::Operate(_) => None,
+            Self::Operate(_) => None,
         }
     }
 }

@@ -14,10 +14,12 @@ mod operator_result;
 mod pins;
 mod plan_store;
 mod repository;
+mod request_queue;
 mod rfc3339;
 mod sink;
 mod sink_view;
 mod status;
+mod status_model;
 mod storage;
 mod throughput;
 
@@ -40,7 +42,9 @@ pub use operator_result::{
 pub use pins::{Pins, TooManyPins};
 pub use plan_store::{CommitError, PlanStore, RememberedCommand, Room, Staged};
 pub use repository::{Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand};
+pub use request_queue::{NotSent, RequestClass, RequestReceiver, RequestSender, Taken, request_queue};
 pub use sink::{Delivery, Sink, SinkError};
 pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, SinkHandle, SinkView};
 pub use status::{JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreStatus};
+pub use status_model::StatusModel;
 pub use storage::{Storage, StorageFile};

@@ -47,6 +47,9 @@ pub enum OperatorRequest {
     StorePin,
     /// `store.unpin`
     StoreUnpin { pin: u64 },
+    /// A connection that may have pinned has closed: everything that it pinned is let go. From the server; nobody waits
+    /// for the answer.
+    StoreUnpinAll,
 }
 
 /// Where a sink is to go on.

@@ -1,13 +1,13 @@
-//! The executor's thread: takes commands and decisions from their channels, batch by batch.
+//! The executor's thread: takes commands from the channel, batch by batch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, never, select};
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
-use super::Executor;
-use crate::contracts::{Answer, CommitError, DecisionBatch, Envelope, PlanStore};
+use super::{Executor, Finding};
+use crate::contracts::{Answer, CommitError, DecisionBatch, PlanStore, RequestReceiver, StatusModel, Taken};
 
 /// Work that wants to see the store between two batches.
 pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
@@ -15,13 +15,15 @@ pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
 /// The channels that the loop joins.
 pub struct CommandLoop<S> {
     /// What clients ask for; when all senders are gone the loop ends.
-    pub requests: Receiver<Envelope>,
+    pub requests: RequestReceiver,
     /// What the sinks' workers have decided.
     pub decisions: Receiver<DecisionBatch>,
     /// What others want of the store.
     pub tasks: Receiver<Task<S>>,
     /// Where answers go; whatever they say is durable.
     pub answers: Sender<Vec<Answer>>,
+    /// Where the store shows itself.
+    pub status: Arc<StatusModel>,
     /// Called when answers are in their channel.
     pub answers_ready: Box<dyn Fn() + Send>,
     /// Called when more is durable than before.
@@ -48,41 +50,33 @@ impl<S: PlanStore> CommandLoop<S> {
     pub fn run(mut self, mut executor: Executor<S>) -> Result<(), CommitError> {
         let batch_commands_max = executor.options().batch_commands_max;
         let mut batch = Vec::with_capacity(batch_commands_max);
-        let mut findings = executor.findings();
+        let findings = executor.findings();
         loop {
             self.heartbeat.fetch_add(1, Ordering::Relaxed);
+            self.run_task(executor.store());
             batch.clear();
-            let mut decisions = Vec::new();
-            let mut concluded = None;
-            let idle_turn = if executor.has_jobs() { Self::JOB_TURN } else { Self::IDLE_TURN };
-            select! {
-                recv(self.requests) -> first => match first {
-                    Ok(first) => batch.push(first),
-                    Err(_) => break,
-                },
-                // Nobody will send any more; a channel without senders would be ready for ever.
-                recv(self.decisions) -> first => match first {
-                    Ok(first) => decisions.push(first),
-                    Err(_) => self.decisions = never(),
-                },
-                recv(findings) -> finding => match finding {
-                    Ok(finding) => concluded = executor.conclude(finding)?,
-                    Err(_) => findings = never(),
-                },
-                recv(self.tasks) -> task => match task {
-                    Ok(task) => task(executor.store()),
-                    Err(_) => self.tasks = never(),
-                },
-                default(idle_turn) => {
-                    executor.store_mut().make_room()?;
-                }
-            }
-            batch.extend(self.requests.try_iter().take(batch_commands_max.saturating_sub(batch.len())));
-            decisions.extend(self.decisions.try_iter().take(Self::DECISION_BATCHES_MAX));
+            let taken = self.requests.take(&mut batch, batch_commands_max);
+            let decisions = self.take_decisions();
+            let finding = findings.try_recv().ok();
             let before = executor.store().durable_lsn();
-            let mut answers = executor.run_with_decisions(&batch, decisions)?;
-            answers.extend(concluded);
+            let mut answers = Vec::new();
+            match taken {
+                Taken::Some => {}
+                Taken::Nothing | Taken::Finished if finding.is_some() || !decisions.is_empty() => {}
+                Taken::Nothing => {
+                    let turn = if executor.has_jobs() { Self::JOB_TURN } else { Self::IDLE_TURN };
+                    if self.wait(&findings, turn) == Woken::ByTime {
+                        executor.store_mut().make_room()?;
+                    }
+                }
+                Taken::Finished => break,
+            }
+            answers.extend(executor.run_with_decisions(&batch, decisions)?);
+            if let Some(finding) = finding {
+                answers.extend(executor.conclude(finding)?);
+            }
             answers.extend(executor.turn()?);
+            self.status.publish(executor.store().status());
             if !answers.is_empty() {
                 if self.answers.send(answers).is_err() {
                     break;
@@ -93,9 +87,47 @@ impl<S: PlanStore> CommandLoop<S> {
                 (self.more_is_durable)();
             }
         }
-        // What workers have decided on their way to the end.
-        executor.run_with_decisions(&[], self.decisions.try_iter().collect())?;
         close(&mut executor)
+    }
+
+    fn take_decisions(&mut self) -> Vec<DecisionBatch> {
+        let mut decisions = Vec::new();
+        while decisions.len() < Self::DECISION_BATCHES_MAX {
+            match self.decisions.try_recv() {
+                Ok(batch) => decisions.push(batch),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.decisions = never();
+                    break;
+                }
+            }
+        }
+        decisions
+    }
+
+    /// Does one thing that others want of the store, if there is one.
+    fn run_task(&mut self, store: &S) {
+        match self.tasks.try_recv() {
+            Ok(task) => task(store),
+            Err(TryRecvError::Empty) => {}
+            // A channel whose other end is gone is always ready; from now on it never is.
+            Err(TryRecvError::Disconnected) => self.tasks = never(),
+        }
+    }
+
+    /// Waits until there is something to do, or for one turn.
+    fn wait(&self, findings: &Receiver<Finding>, turn: Duration) -> Woken {
+        let mut select = Select::new();
+        for channel in self.requests.channels() {
+            select.recv(channel);
+        }
+        select.recv(&self.decisions);
+        select.recv(&self.tasks);
+        select.recv(findings);
+        match select.ready_timeout(turn) {
+            Ok(_) => Woken::BySomebody,
+            Err(_) => Woken::ByTime,
+        }
     }
 }
 
@@ -110,4 +142,11 @@ fn close<S: PlanStore>(executor: &mut Executor<S>) -> Result<(), CommitError> {
         // A write or a sync failed: that is never passed over, also where nobody waits for an answer.
         Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
     }
+}
+
+/// Why the loop has woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    BySomebody,
+    ByTime,
 }

@@ -136,7 +136,6 @@ impl<S: PlanStore> Executor<S> {
                 }
                 Request::Change(change) => self.change(change, room == Room::ForAll)?,
                 Request::Get { order_id } => self.show(*order_id),
-                Request::Status => Outcome::Status(self.store.status()),
             };
             answers.push(Answer { connection, ticket, outcome });
         }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{bounded, never, unbounded};
+use crossbeam_channel::{never, unbounded};
 
 use super::operate::testing::{Bench, envelope, order};
 use super::{CommandLoop, Inspector};
-use crate::contracts::{Lsn, OperatorRequest, OperatorResult, Outcome, Request};
+use crate::contracts::{
+    Lsn, OperatorRequest, OperatorResult, Outcome, PlanStore, Request, RequestClass, StatusModel, request_queue,
+};
 
 #[test]
 fn what_the_inspector_reads_is_answered_beside_the_commands() {
@@ -16,20 +18,21 @@ fn what_the_inspector_reads_is_answered_beside_the_commands() {
     let (inspector, handle) = Inspector::new();
     bench.executor.inspect_with(handle);
     let inspecting = std::thread::Builder::new().spawn(|| inspector.run()).unwrap();
-    let ((requests, taken), (sent, answers)) = (bounded(8), unbounded());
+    let ((requests, taken), (sent, answers)) = (request_queue(8, 8), unbounded());
     let command_loop = CommandLoop {
         requests: taken,
         decisions: never(),
         tasks: never(),
         answers: sent,
+        status: Arc::new(StatusModel::new(bench.executor.store().status(), 0)),
         answers_ready: Box::new(|| {}),
         more_is_durable: Box::new(|| {}),
         heartbeat: Arc::default(),
     };
     let running = std::thread::Builder::new().spawn(|| command_loop.run(bench.executor)).unwrap();
     let list = OperatorRequest::DecisionList { after_lsn: Lsn::ZERO, limit: 100 };
-    requests.send(envelope(1, Request::Operate(Box::new(list)))).unwrap();
-    requests.send(envelope(2, Request::Get { order_id: order(1) })).unwrap();
+    requests.send(RequestClass::Express, envelope(1, Request::Operate(Box::new(list)))).unwrap();
+    requests.send(RequestClass::Express, envelope(2, Request::Get { order_id: order(1) })).unwrap();
     let mut received = Vec::new();
     while received.len() < 2 {
         received.extend(answers.recv_timeout(Duration::from_secs(60)).unwrap());

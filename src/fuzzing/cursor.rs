@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::edits::edit;
 use super::input::Input;
 use crate::contracts::{FeedPosition, Lsn, Sequence};
-use crate::relay::cursor_format::{FILE_BYTES, Owner, SLOT_BYTES, Slot, decode};
+use crate::relay::cursor_format::{Details, FILE_BYTES, Owner, SLOT_BYTES, Slot, WindowBits, decode};
 
 const STORE_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_0123_4567_89ab_cdef);
 
@@ -43,8 +43,10 @@ pub fn cursor(data: &[u8]) {
 }
 
 fn mend(slot: &mut [u8]) {
-    let crc = crc32c::crc32c(&slot[..76]);
-    slot[76..80].copy_from_slice(&crc.to_le_bytes());
+    let first = crc32c::crc32c(&slot[..76]);
+    slot[76..80].copy_from_slice(&first.to_le_bytes());
+    let whole = crc32c::crc32c_append(first, &slot[80..SLOT_BYTES - 4]);
+    slot[SLOT_BYTES - 4..].copy_from_slice(&whole.to_le_bytes());
 }
 
 /// Two saves: one after the other, or any two.
@@ -57,22 +59,29 @@ fn slots(input: &mut Input<'_>, any: bool) -> [Slot; 2] {
         offset: input.number(),
     };
     let generation = input.number();
-    let first = Slot { generation, position: position(input, &FeedPosition::START) };
+    let first = Slot { generation, position: position(input, &FeedPosition::START), details: details(input) };
     let generation = if any { input.number() } else { generation.wrapping_add(1) };
-    let second = Slot { generation, position: position(input, &first.position) };
+    let second = Slot { generation, position: position(input, &first.position), details: details(input) };
     if first.generation.is_multiple_of(2) || any { [first, second] } else { [second, first] }
+}
+
+fn details(input: &mut Input<'_>) -> Details {
+    let mut window = WindowBits::default();
+    for _ in 0..input.byte() {
+        window.push(input.byte().is_multiple_of(2));
+    }
+    Details { epoch: input.u32(), delivered: input.number(), failed: input.number(), window, ..Details::default() }
 }
 
 fn check(bytes: &[u8]) -> Option<Slot> {
     let slots = decode(bytes, owner()).ok()?;
     assert_eq!(bytes.len(), FILE_BYTES);
-    let newest = std::iter::once(slots.newest);
-    for slot in newest.chain(slots.older) {
+    for slot in std::iter::once(&slots.newest).chain(&slots.older) {
         let at = slot.offset() as usize;
         assert_eq!(bytes[at..at + SLOT_BYTES], slot.encode(owner()));
     }
     assert_eq!(slots.older.is_none(), slots.torn.is_some());
-    if let Some(older) = slots.older {
+    if let Some(older) = &slots.older {
         assert!(older.position.sequence <= slots.newest.position.sequence);
         assert!(older.position.lsn <= slots.newest.position.lsn);
     }

@@ -17,12 +17,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
-use super::cursor_format::{self, Defect, FILE_BYTES, Owner, SLOT_BYTES, Slot};
-use crate::contracts::{FeedPosition, Lsn, Storage, StorageFile};
+use super::cursor_format::{self, CursorKind, Defect, Details, FILE_BYTES, Owner, SLOT_BYTES, Slot, WindowBits};
+use crate::contracts::{FeedPosition, Lsn, Sequence, Storage, StorageFile};
 
 /// The folder of the cursors, below the data directory.
 pub const FOLDER: &str = "store/cursors";
 const SUFFIX: &str = ".cursor";
+
+/// What stands between a sink's name and a replay's id; no sink's name holds a dot.
+const REPLAY: &str = ".replay-";
 
 /// The path of a sink's cursor, from the store's root.
 #[must_use]
@@ -33,7 +36,20 @@ pub fn path_of(sink: &str) -> String {
 /// The sink whose cursor has this file name; `None` for any other file.
 #[must_use]
 pub fn sink_of(file_name: &str) -> Option<&str> {
-    file_name.strip_suffix(SUFFIX).filter(|sink| !sink.is_empty())
+    file_name.strip_suffix(SUFFIX).filter(|sink| !sink.is_empty() && !sink.contains('.'))
+}
+
+/// What a replay's cursor is called in place of a sink's name.
+#[must_use]
+pub fn replay_name(sink: &str, replay_id: Uuid) -> String {
+    format!("{sink}{REPLAY}{}", replay_id.hyphenated())
+}
+
+/// The sink and the replay whose cursor has this file name; `None` for any other file.
+#[must_use]
+pub fn replay_of(file_name: &str) -> Option<(&str, Uuid)> {
+    let (sink, replay_id) = file_name.strip_suffix(SUFFIX)?.split_once(REPLAY)?;
+    Some((sink, Uuid::try_parse(replay_id).ok()?))
 }
 
 /// An open cursor.
@@ -90,9 +106,9 @@ pub enum CursorError {
         /// Whose it should be.
         expected: Uuid,
     },
-    /// A later orderd wrote it.
+    /// An orderd of another version wrote it.
     #[error("{path}: has format version {version}; this orderd knows {known}", known = cursor_format::VERSION)]
-    NewerFormat {
+    OtherFormat {
         /// The file.
         path: String,
         /// Its version.
@@ -187,6 +203,20 @@ impl CursorFile {
         store_id: Uuid,
         position: FeedPosition,
     ) -> Result<Self, CursorError> {
+        Self::create_with(storage, sink, store_id, position, Details::default())
+    }
+
+    /// As [`CursorFile::create`], for a snapshot or a replay.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create_with(
+        storage: &dyn Storage,
+        sink: &str,
+        store_id: Uuid,
+        position: FeedPosition,
+        details: Details,
+    ) -> Result<Self, CursorError> {
         let (path, owner) = (path_of(sink), Owner::new(store_id, sink));
         let temporary = format!("{path}.tmp");
         let failed = |operation, path: &str| {
@@ -197,8 +227,9 @@ impl CursorFile {
         //    never stand for a file that a power cut could leave short.
         // 2. The rename makes the file appear whole or not at all.
         // 3. The folder is synced, or a power cut could take the file away again after the first save.
-        let newest = Slot { generation: 1, position };
-        let bytes = [Slot { generation: 0, position }.encode(owner), newest.encode(owner)].concat();
+        let newest = Slot { generation: 1, position, details };
+        let oldest = Slot { generation: 0, ..newest.clone() };
+        let bytes = [oldest.encode(owner), newest.encode(owner)].concat();
         let file = storage.create(&temporary).map_err(failed("create", &temporary))?;
         file.write_all_at(&bytes, 0).map_err(failed("write", &temporary))?;
         file.sync_data().map_err(failed("sync", &temporary))?;
@@ -215,6 +246,30 @@ impl CursorFile {
         self.newest.position
     }
 
+    /// What was saved beside it.
+    #[must_use]
+    pub const fn details(&self) -> &Details {
+        &self.newest.details
+    }
+
+    /// Compares what was read with the store: `last` is its last durable event, `epoch` the present one.
+    ///
+    /// # Errors
+    /// [`CursorError::Damaged`] if the cursor speaks of events that are not there, or of an epoch to come.
+    pub fn check(&self, last: Sequence, epoch: u32) -> Result<(), CursorError> {
+        let Slot { position, details, .. } = &self.newest;
+        let farthest = match details.kind {
+            CursorKind::Live | CursorKind::Replay => details.window.settled().last().unwrap_or(0),
+            CursorKind::Snapshot => 0,
+        };
+        let reason = match () {
+            () if position.sequence.plus(farthest) > last => "it speaks of events that the journal does not have",
+            () if details.epoch > epoch => "it was saved in an epoch that the store has not reached",
+            () => return Ok(()),
+        };
+        Err(CursorError::Damaged { path: self.path.clone(), offset: self.newest.offset(), reason })
+    }
+
     /// What retention must keep for this cursor, now and after every save.
     #[must_use]
     pub fn saved(&self) -> Arc<SavedPosition> {
@@ -226,7 +281,15 @@ impl CursorFile {
     /// # Errors
     /// See [`SaveError`].
     pub fn save(&mut self, position: FeedPosition) -> Result<(), SaveError> {
-        let next = Slot { generation: self.newest.generation.saturating_add(1), position };
+        self.save_with(position, Details { window: WindowBits::default(), ..self.newest.details.clone() })
+    }
+
+    /// Makes `position` durable, with all that belongs to it.
+    ///
+    /// # Errors
+    /// See [`SaveError`].
+    pub fn save_with(&mut self, position: FeedPosition, details: Details) -> Result<(), SaveError> {
+        let next = Slot { generation: self.newest.generation.saturating_add(1), position, details };
         let failed = |path: &str| path.to_owned();
         self.file
             .write_all_at(&next.encode(self.owner), next.offset())
@@ -252,7 +315,7 @@ fn read(file: &dyn StorageFile, path: &str, sink: &str, store_id: Uuid) -> Resul
         }
         Defect::Damaged { offset, reason } => CursorError::Damaged { path: path.to_owned(), offset, reason },
         Defect::WrongStore(found) => CursorError::WrongStore { path: path.to_owned(), found, expected: store_id },
-        Defect::NewerFormat(version) => CursorError::NewerFormat { path: path.to_owned(), version },
+        Defect::OtherFormat(version) => CursorError::OtherFormat { path: path.to_owned(), version },
     })?;
     if let Some(index) = slots.torn {
         let offset = index * SLOT_BYTES;
@@ -262,7 +325,25 @@ fn read(file: &dyn StorageFile, path: &str, sink: &str, store_id: Uuid) -> Resul
             "one slot of the cursor is unreadable, as after a crash in a save: using the other"
         );
     }
-    Ok((slots.newest, slots.older.unwrap_or(slots.newest).position))
+    let oldest_needed = slots.older.as_ref().unwrap_or(&slots.newest).position;
+    Ok((slots.newest, oldest_needed))
+}
+
+/// Removes the cursor of a replay that has ended, or of a sink that was forgotten. One that is not there is removed.
+///
+/// # Errors
+/// [`CursorError::Io`]; then it may still be there.
+pub fn remove(storage: &dyn Storage, name: &str) -> Result<(), CursorError> {
+    let path = path_of(name);
+    match storage.remove(&path) {
+        Ok(()) => storage.sync_dir(FOLDER).map_err(|source| CursorError::Io {
+            operation: "sync",
+            path: FOLDER.to_owned(),
+            source,
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(CursorError::Io { operation: "remove", path, source }),
+    }
 }
 
 #[cfg(test)]

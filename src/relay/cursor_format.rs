@@ -6,39 +6,57 @@
 //! slot: offset  bytes  field                 little-endian
 //!            0      8  magic "ORDRCURS"
 //!            8      2  format version
-//!           10      2  zero
+//!           10      2  kind                  0 live, 1 of a snapshot, 2 of a replay
 //!           12      4  sink                  CRC-32C of its name: a cursor in another sink's place is found out
 //!           16     16  store id
 //!           32      8  generation            one more than the save before; slot = generation mod 2
-//!           40      8  sequence              the last event that the sink acknowledged
+//!           40      8  sequence              every event up to this one is settled
 //!           48      8  lsn                   the plan that holds it
 //!           56      8  segment               a hint: first LSN of the segment that holds the plan
 //!           64      8  offset                a hint: where in that segment
 //!           72      4  body checksum         of the plan
 //!           76      4  checksum              CRC-32C of bytes 0 to 75
-//!           80   4016  zero
+//!           80      4  epoch                 the store's, when it was saved
+//!           84      4  window                how many events after the sequence the bitmap speaks of
+//!           88      8  rows                  of a snapshot: every row up to this one is settled
+//!           96      8  delivered             of a replay: events that the sink took
+//!          104      8  failed                of a replay: events that were given up
+//!          112      8  file length           of a file sink: so much of it is synced
+//!          120      8  file inode            of which file
+//!          128      8  file device           on which file system
+//!          136      8  zero
+//!          144   3752  bitmap                bit n: event sequence + 1 + n is settled (of a snapshot: row rows + 1 + n)
+//!         3896    196  zero
+//!         4092      4  checksum              CRC-32C of bytes 0 to 75 and 80 to 4091
 //! ```
 //!
-//! All fields lie in the first sector, the smallest unit that disks write whole; the zeros keep the slots on pages of
-//! their own. Every later version keeps magic, version and checksum where they are, so that an older orderd can tell
-//! a newer file from a damaged one.
+//! The second checksum leaves the first one out: bytes with their own CRC behind them all look the same to a CRC, so it
+//! would not notice new first fields before an old rest.
+//!
+//! A slot is a page, and a save may be torn anywhere in it: then its checksum does not fit, and the other slot counts.
+//! Every version keeps magic, version and the first checksum where they are, so that an orderd can tell a file of
+//! another version from a damaged one.
 
 use uuid::Uuid;
 
 use crate::contracts::{FeedPosition, Lsn, Sequence};
 
 /// The format that this orderd writes.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The length of a slot: a page.
 pub const SLOT_BYTES: usize = 4096;
 /// The length of the file.
 pub const FILE_BYTES: usize = 2 * SLOT_BYTES;
 
+/// Events after the sequence that a cursor can speak of.
+pub const WINDOW_EVENTS_MAX: usize = 30_000;
+
 const MAGIC: [u8; 8] = *b"ORDRCURS";
-const RESERVED_BYTES: usize = 2;
 const CHECKED_BYTES: usize = 76;
-const FIELDS_BYTES: usize = CHECKED_BYTES + size_of::<u32>();
-const _: () = assert!(FIELDS_BYTES <= 512 && SLOT_BYTES.is_multiple_of(512));
+const BITMAP_OFFSET: usize = 144;
+const BITMAP_BYTES: usize = 3752;
+const END_CHECKED_BYTES: usize = SLOT_BYTES - size_of::<u32>();
+const _: () = assert!(WINDOW_EVENTS_MAX <= BITMAP_BYTES * 8 && BITMAP_OFFSET + BITMAP_BYTES <= END_CHECKED_BYTES);
 
 /// Whose cursor it is: another's says nothing about what this sink has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,17 +73,114 @@ impl Owner {
     }
 }
 
+/// Whose progress a cursor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CursorKind {
+    /// A sink's live events.
+    #[default]
+    Live,
+    /// The snapshot that a sink starts with.
+    Snapshot,
+    /// A replay.
+    Replay,
+}
+
+/// How much of a sink's file is synced, and which file that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileMark {
+    /// Bytes.
+    pub len: u64,
+    /// Its number on its file system; zero for no file.
+    pub inode: u64,
+    /// The file system.
+    pub device: u64,
+}
+
+/// What a save says beside its position.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Details {
+    /// Whose progress it is.
+    pub kind: CursorKind,
+    /// The store's epoch.
+    pub epoch: u32,
+    /// Of a snapshot: every row up to this one is settled.
+    pub rows: u64,
+    /// Of a replay: events that the sink took.
+    pub delivered: u64,
+    /// Of a replay: events that were given up.
+    pub failed: u64,
+    /// Of a file sink: what of the file is synced.
+    pub file: FileMark,
+    /// Which events after the position (or rows after `rows`) are settled.
+    pub window: WindowBits,
+}
+
+/// A bit for each event after a position.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WindowBits {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl WindowBits {
+    /// Adds the bit of the next event. Beyond [`WINDOW_EVENTS_MAX`] nothing is kept: those events come again.
+    pub fn push(&mut self, settled: bool) {
+        if self.len >= WINDOW_EVENTS_MAX {
+            return;
+        }
+        if self.len.is_multiple_of(8) {
+            self.bytes.push(0);
+        }
+        if let Some(byte) = self.bytes.last_mut().filter(|_| settled) {
+            *byte |= 1 << (self.len % 8);
+        }
+        self.len += 1;
+    }
+
+    /// How many events it speaks of.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it speaks of none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bits, in order.
+    pub fn iter(&self) -> impl Iterator<Item = bool> + '_ {
+        (0..self.len).map(|at| self.bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1))
+    }
+
+    /// The events that are settled, counted from 1.
+    pub fn settled(&self) -> impl Iterator<Item = u64> + '_ {
+        (1..).zip(self.iter()).filter(|(_, settled)| *settled).map(|(at, _)| at)
+    }
+
+    /// Reads what was written; `None` if a bit is set that nobody speaks of.
+    fn decode(bytes: &[u8], len: u32) -> Option<Self> {
+        let len = usize::try_from(len).ok().filter(|len| *len <= WINDOW_EVENTS_MAX)?;
+        let (used, unused) = bytes.split_at_checked(len.div_ceil(8))?;
+        let tail_clear = len.is_multiple_of(8) || used.last().is_none_or(|byte| byte >> (len % 8) == 0);
+        (tail_clear && unused.iter().all(|byte| *byte == 0)).then(|| Self { bytes: used.to_vec(), len })
+    }
+}
+
 /// One save.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
     /// Its number.
     pub generation: u64,
     /// What was saved.
     pub position: FeedPosition,
+    /// What else was saved.
+    pub details: Details,
 }
 
 /// What a cursor file holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slots {
     /// The last save.
     pub newest: Slot,
@@ -89,8 +204,8 @@ pub enum Defect {
     WrongStore(Uuid),
     /// They are another sink's.
     WrongSink,
-    /// They have a later format.
-    NewerFormat(u16),
+    /// They have the format of another version.
+    OtherFormat(u16),
 }
 
 const fn damaged(offset: usize, reason: &'static str) -> Defect {
@@ -108,11 +223,12 @@ impl Slot {
     #[must_use]
     pub fn encode(&self, owner: Owner) -> [u8; SLOT_BYTES] {
         let FeedPosition { sequence, lsn, body_crc, segment, offset } = self.position;
+        let Details { kind, epoch, rows, delivered, failed, file, window } = &self.details;
         let mut slot = [0; SLOT_BYTES];
         let mut rest = slot.as_mut_slice();
         put(&mut rest, &MAGIC);
         put(&mut rest, &VERSION.to_le_bytes());
-        put(&mut rest, &[0; RESERVED_BYTES]);
+        put(&mut rest, &kind.number().to_le_bytes());
         put(&mut rest, &owner.sink_crc.to_le_bytes());
         put(&mut rest, owner.store_id.as_bytes());
         for number in [self.generation, sequence.0, lsn.0, segment.0, offset] {
@@ -122,6 +238,15 @@ impl Slot {
         let (checked, unwritten) = slot.split_at_mut(CHECKED_BYTES);
         let mut rest = unwritten;
         put(&mut rest, &crc32c::crc32c(checked).to_le_bytes());
+        put(&mut rest, &epoch.to_le_bytes());
+        put(&mut rest, &u32::try_from(window.len).unwrap_or_default().to_le_bytes());
+        for number in [*rows, *delivered, *failed, file.len, file.inode, file.device, 0] {
+            put(&mut rest, &number.to_le_bytes());
+        }
+        put(&mut rest, &window.bytes);
+        let checksum = end_checksum(&slot).to_le_bytes();
+        let (_, mut rest) = slot.split_at_mut(END_CHECKED_BYTES);
+        put(&mut rest, &checksum);
         slot
     }
 
@@ -129,42 +254,72 @@ impl Slot {
     ///
     /// `Ok(None)` if the bytes may be those of a save that a crash interrupted.
     fn decode(slot: &[u8], owner: Owner) -> Result<Option<Self>, Defect> {
-        let Some((checked, rest)) = slot.split_at_checked(CHECKED_BYTES) else { return Ok(None) };
-        let mut rest = rest;
-        let mut fields = checked;
-        let lengths = [MAGIC.len(), size_of::<u16>(), RESERVED_BYTES, size_of::<u32>(), size_of::<Uuid>()];
-        let [Some(magic), Some(version), Some(zeros), Some(sink_crc), Some(found_id)] =
-            lengths.map(|count| take(&mut fields, count))
-        else {
+        let Some((start, _)) = slot.split_at_checked(CHECKED_BYTES + size_of::<u32>()) else { return Ok(None) };
+        let mut fields = start;
+        let (Some(magic), Some(version)) = (take(&mut fields, MAGIC.len()), take(&mut fields, size_of::<u16>())) else {
             return Ok(None);
         };
-        let checksum = take(&mut rest, size_of::<u32>()).and_then(u32_of);
-        if magic != MAGIC || checksum != Some(crc32c::crc32c(checked)) {
+        let stored = |at: usize| slot.get(at..at + size_of::<u32>()).and_then(u32_of);
+        if magic != MAGIC || stored(CHECKED_BYTES) != slot.get(..CHECKED_BYTES).map(crc32c::crc32c) {
             return Ok(None);
         }
-        // From here on the bytes are what somebody wrote whole.
+        // The first fields are what somebody wrote whole.
         match version.try_into().map(u16::from_le_bytes) {
-            Ok(version) if version > VERSION => return Err(Defect::NewerFormat(version)),
-            Ok(VERSION) if zeros == [0; RESERVED_BYTES] && rest == [0; SLOT_BYTES - FIELDS_BYTES] => {}
-            Ok(_) | Err(_) => return Ok(None),
+            Ok(VERSION) => {}
+            Ok(0) | Err(_) => return Ok(None),
+            Ok(version) => return Err(Defect::OtherFormat(version)),
         }
-        let found_id = Uuid::from_slice(found_id).unwrap_or_default();
+        if stored(END_CHECKED_BYTES) != Some(end_checksum(slot)) {
+            return Ok(None);
+        }
+        let (Some(kind), Some(sink_crc), Some(found_id)) = (
+            take(&mut fields, size_of::<u16>()).and_then(u16_of).and_then(CursorKind::of_number),
+            take(&mut fields, size_of::<u32>()).and_then(u32_of),
+            take(&mut fields, size_of::<Uuid>()).and_then(|bytes| Uuid::from_slice(bytes).ok()),
+        ) else {
+            return Ok(None);
+        };
         if found_id != owner.store_id {
             return Err(Defect::WrongStore(found_id));
         }
-        if u32_of(sink_crc) != Some(owner.sink_crc) {
+        if sink_crc != owner.sink_crc {
             return Err(Defect::WrongSink);
         }
+        Ok(Self::decode_fields(fields, slot, kind))
+    }
+
+    fn decode_fields(mut fields: &[u8], slot: &[u8], kind: CursorKind) -> Option<Self> {
         let mut number = || take(&mut fields, size_of::<u64>()).and_then(u64_of);
-        let (Some(generation), Some(sequence), Some(lsn), Some(segment), Some(offset)) =
-            (number(), number(), number(), number(), number())
-        else {
-            return Ok(None);
-        };
-        let Some(body_crc) = u32_of(fields) else { return Ok(None) };
-        let position =
-            FeedPosition { sequence: Sequence(sequence), lsn: Lsn(lsn), body_crc, segment: Lsn(segment), offset };
-        Ok(Some(Self { generation, position }))
+        let (generation, sequence, lsn) = (number()?, Sequence(number()?), Lsn(number()?));
+        let (segment, offset) = (Lsn(number()?), number()?);
+        let body_crc = fields.get(..size_of::<u32>()).and_then(u32_of)?;
+        let position = FeedPosition { sequence, lsn, body_crc, segment, offset };
+        let (before, mut bitmap) = slot.get(..END_CHECKED_BYTES)?.split_at_checked(BITMAP_OFFSET)?;
+        let mut fields = before.get(CHECKED_BYTES + size_of::<u32>()..)?;
+        let epoch = take(&mut fields, size_of::<u32>()).and_then(u32_of)?;
+        let window_events = take(&mut fields, size_of::<u32>()).and_then(u32_of)?;
+        let mut number = || take(&mut fields, size_of::<u64>()).and_then(u64_of);
+        let (rows, delivered, failed) = (number()?, number()?, number()?);
+        let file = FileMark { len: number()?, inode: number()?, device: number()? };
+        let zero = number()?;
+        let window = WindowBits::decode(take(&mut bitmap, BITMAP_BYTES)?, window_events)?;
+        let zeros = zero == 0 && bitmap.iter().all(|byte| *byte == 0);
+        let details = Details { kind, epoch, rows, delivered, failed, file, window };
+        zeros.then_some(Self { generation, position, details })
+    }
+}
+
+impl CursorKind {
+    const fn number(self) -> u16 {
+        match self {
+            Self::Live => 0,
+            Self::Snapshot => 1,
+            Self::Replay => 2,
+        }
+    }
+
+    fn of_number(number: u16) -> Option<Self> {
+        [Self::Live, Self::Snapshot, Self::Replay].into_iter().find(|kind| kind.number() == number)
     }
 }
 
@@ -181,8 +336,8 @@ pub fn decode(file: &[u8], owner: Owner) -> Result<Slots, Defect> {
     }
     let (first, second) = file.split_at(SLOT_BYTES);
     let (first, second) = (Slot::decode(first, owner)?, Slot::decode(second, owner)?);
-    for (slot, offset) in [(first, 0), (second, SLOT_BYTES)] {
-        if slot.is_some_and(|slot| slot.offset() != offset as u64) {
+    for (slot, offset) in [(&first, 0), (&second, SLOT_BYTES)] {
+        if slot.as_ref().is_some_and(|slot| slot.offset() != offset as u64) {
             return Err(damaged(offset, "a slot stands in the other's place"));
         }
     }
@@ -193,15 +348,23 @@ pub fn decode(file: &[u8], owner: Owner) -> Result<Slots, Defect> {
         (Some(first), Some(second)) if first.generation > second.generation => (first, Some(second), None),
         (Some(first), Some(second)) => (second, Some(first), None),
     };
-    if let Some(older) = older {
+    if let Some(older) = &older {
         let follows = older.generation.checked_add(1) == Some(newest.generation)
             && older.position.sequence <= newest.position.sequence
-            && older.position.lsn <= newest.position.lsn;
+            && older.position.lsn <= newest.position.lsn
+            && (newest.details.kind != CursorKind::Snapshot || older.details.rows <= newest.details.rows);
         if !follows {
             return Err(damaged(0, "the two slots do not follow each other"));
         }
     }
     Ok(Slots { newest, older, torn })
+}
+
+/// The checksum of a whole slot, its first checksum left out.
+fn end_checksum(slot: &[u8]) -> u32 {
+    let first = slot.get(..CHECKED_BYTES).unwrap_or_default();
+    let rest = slot.get(CHECKED_BYTES + size_of::<u32>()..END_CHECKED_BYTES).unwrap_or_default();
+    crc32c::crc32c_append(crc32c::crc32c(first), rest)
 }
 
 fn put(rest: &mut &mut [u8], bytes: &[u8]) {
@@ -216,6 +379,10 @@ fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
 
 fn u64_of(bytes: &[u8]) -> Option<u64> {
     bytes.try_into().map(u64::from_le_bytes).ok()
+}
+
+fn u16_of(bytes: &[u8]) -> Option<u16> {
+    bytes.try_into().map(u16::from_le_bytes).ok()
 }
 
 fn u32_of(bytes: &[u8]) -> Option<u32> {

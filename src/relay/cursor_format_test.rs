@@ -13,7 +13,16 @@ fn slot(generation: u64) -> Slot {
         segment: Lsn(17),
         offset: 0x0102_0304_0506_0708,
     };
-    Slot { generation, position }
+    Slot { generation, position, details: details(generation) }
+}
+
+fn details(generation: u64) -> Details {
+    let mut window = WindowBits::default();
+    for bit in 0..generation % 40 {
+        window.push(bit % 3 == 1);
+    }
+    let file = FileMark { len: 0x77 + generation, inode: 5, device: 6 };
+    Details { kind: CursorKind::Live, epoch: 3, rows: 0, delivered: 1, failed: 2, file, window }
 }
 
 /// A file after save number `generation`.
@@ -28,20 +37,22 @@ fn file(generation: u64) -> Vec<u8> {
 
 /// Replaces the checksum by that of the changed fields, as somebody who writes whole slots would have.
 fn with_valid_checksum(mut file: Vec<u8>, slot: usize) -> Vec<u8> {
-    let start = slot * SLOT_BYTES;
-    let checksum = crc32c::crc32c(&file[start..start + CHECKED_BYTES]);
-    file[start + CHECKED_BYTES..start + FIELDS_BYTES].copy_from_slice(&checksum.to_le_bytes());
+    let slot = &mut file[slot * SLOT_BYTES..(slot + 1) * SLOT_BYTES];
+    let first = crc32c::crc32c(&slot[..CHECKED_BYTES]);
+    slot[CHECKED_BYTES..CHECKED_BYTES + 4].copy_from_slice(&first.to_le_bytes());
+    let whole = end_checksum(slot);
+    slot[END_CHECKED_BYTES..].copy_from_slice(&whole.to_le_bytes());
     file
 }
 
 #[test]
 fn a_slot_has_the_layout_that_is_drawn() {
     let bytes = slot(3).encode(owner());
-    let hex: String = bytes[..FIELDS_BYTES].iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = bytes[..BITMAP_OFFSET + 8].iter().map(|byte| format!("{byte:02x}")).collect();
     let drawn = [
         "4f52445243555253",                 // "ORDRCURS"
-        "0100",                             // version
-        "0000",                             // zero
+        "0200",                             // version
+        "0000",                             // kind
         "dac39d34",                         // sink
         "123456789abcdef00123456789abcdef", // store id
         "0300000000000000",                 // generation
@@ -52,8 +63,24 @@ fn a_slot_has_the_layout_that_is_drawn() {
         "efbeadde",                         // body checksum
     ];
     assert!(hex.starts_with(&drawn.concat()), "{hex}");
-    assert_eq!(bytes[CHECKED_BYTES..FIELDS_BYTES], crc32c::crc32c(&bytes[..CHECKED_BYTES]).to_le_bytes());
-    assert!(bytes[FIELDS_BYTES..].iter().all(|byte| *byte == 0));
+    let drawn = [
+        "03000000",         // epoch
+        "03000000",         // window
+        "0000000000000000", // rows
+        "0100000000000000", // delivered
+        "0200000000000000", // failed
+        "7a00000000000000", // file length
+        "0500000000000000", // file inode
+        "0600000000000000", // file device
+        "0000000000000000", // zero
+        "0200000000000000", // bitmap
+    ];
+    assert_eq!(hex[2 * (CHECKED_BYTES + 4)..], drawn.concat());
+    let first = crc32c::crc32c(&bytes[..CHECKED_BYTES]);
+    let whole = crc32c::crc32c(&[&bytes[..CHECKED_BYTES], &bytes[CHECKED_BYTES + 4..END_CHECKED_BYTES]].concat());
+    assert_eq!(bytes[CHECKED_BYTES..CHECKED_BYTES + 4], first.to_le_bytes());
+    assert_eq!(bytes[END_CHECKED_BYTES..], whole.to_le_bytes());
+    assert!(bytes[BITMAP_OFFSET + 8..END_CHECKED_BYTES].iter().all(|byte| *byte == 0));
 }
 
 #[test]
@@ -74,7 +101,7 @@ fn any_flipped_bit_gives_one_of_the_two_saves_or_an_error() {
             let hit_newest = slot(generation).offset() == (bit / 8 / SLOT_BYTES * SLOT_BYTES) as u64;
             let left = if hit_newest { slot(generation - 1) } else { slot(generation) };
             let slots = decode(&flipped, owner()).unwrap();
-            assert_eq!((slots.newest, slots.older), (left, None), "bit {bit}");
+            assert_eq!((&slots.newest, &slots.older), (&left, &None), "bit {bit}");
             assert_eq!(slots.torn, Some(bit / 8 / SLOT_BYTES));
         }
     }
@@ -160,11 +187,11 @@ fn another_sinks_cursor_is_never_taken_for_ours() {
 }
 
 #[test]
-fn a_later_format_is_told_from_damage() {
-    for slot in [0, 1] {
-        let mut later = file(4);
-        later[slot * SLOT_BYTES + MAGIC.len()] = 2;
-        assert_eq!(decode(&with_valid_checksum(later, slot), owner()), Err(Defect::NewerFormat(2)));
+fn another_versions_format_is_told_from_damage() {
+    for (slot, version) in [(0, 1), (1, 1), (0, 3), (1, 3)] {
+        let mut other = file(4);
+        other[slot * SLOT_BYTES + MAGIC.len()] = version;
+        assert_eq!(decode(&with_valid_checksum(other, slot), owner()), Err(Defect::OtherFormat(version.into())));
     }
     let mut zero = file(4);
     zero[MAGIC.len()] = 0;
@@ -185,4 +212,35 @@ fn arbitrary_bytes_are_never_more_than_an_error() {
             assert_eq!(slots.newest, slot(slots.newest.generation), "seed {seed}");
         }
     }
+}
+
+#[test]
+fn the_largest_window_fits_and_a_bit_that_nobody_speaks_of_is_an_error() {
+    let mut largest = slot(4);
+    largest.details.window = WindowBits::default();
+    for bit in 0..WINDOW_EVENTS_MAX + 10 {
+        largest.details.window.push(bit % 7 == 6);
+    }
+    assert_eq!(largest.details.window.len(), WINDOW_EVENTS_MAX);
+    assert_eq!(largest.details.window.settled().take(2).collect::<Vec<_>>(), [7, 14]);
+    let mut bytes = file(5);
+    bytes[..SLOT_BYTES].copy_from_slice(&largest.encode(owner()));
+    assert_eq!(decode(&bytes, owner()).unwrap().older, Some(largest));
+    let mut beyond = file(4);
+    beyond[BITMAP_OFFSET + 100] = 1;
+    assert_eq!(decode(&with_valid_checksum(beyond, 0), owner()).unwrap().torn, Some(0));
+}
+
+/// What orderd 0.1 wrote: the first fields alone, and zeros.
+#[test]
+fn a_cursor_of_version_1_is_refused_by_name() {
+    let mut old = file(4);
+    for slot in [0, 1] {
+        let (start, end) = (slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES);
+        old[start + MAGIC.len()] = 1;
+        old[start + CHECKED_BYTES + 4..end].fill(0);
+        let checksum = crc32c::crc32c(&old[start..start + CHECKED_BYTES]).to_le_bytes();
+        old[start + CHECKED_BYTES..start + CHECKED_BYTES + 4].copy_from_slice(&checksum);
+    }
+    assert_eq!(decode(&old, owner()), Err(Defect::OtherFormat(1)));
 }

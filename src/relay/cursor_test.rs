@@ -166,7 +166,39 @@ fn a_cursor_in_another_sinks_place_is_refused_and_left() {
 fn the_names_of_cursor_files_are_read_as_they_are_written() {
     assert_eq!(path_of("events"), PATH);
     assert_eq!(sink_of("events.cursor"), Some("events"));
-    for other in ["events", ".cursor", "events.cursor.tmp", ""] {
+    let replay_id = Uuid::from_u128(7);
+    let replay = format!("{}{SUFFIX}", replay_name("events", replay_id));
+    assert_eq!(replay_of(&replay), Some(("events", replay_id)));
+    assert_eq!(replay_of("events.cursor"), None);
+    for other in ["events", ".cursor", "events.cursor.tmp", "", replay.as_str()] {
         assert_eq!(sink_of(other), None);
+    }
+}
+
+#[test]
+fn a_cursor_ahead_of_the_journal_is_damage() {
+    let storage = MemoryStorage::default();
+    let mut cursor = created(&storage);
+    assert!(cursor.check(Sequence(4), 1).is_ok());
+    assert!(cursor.check(Sequence(3), 1).is_err());
+    let mut window = WindowBits::default();
+    [false, true, false].into_iter().for_each(|bit| window.push(bit));
+    cursor.save_with(position(4), Details { epoch: 2, window, ..Details::default() }).unwrap();
+    assert!(cursor.check(Sequence(6), 2).is_ok());
+    let shown = cursor.check(Sequence(5), 2).unwrap_err().to_string();
+    assert!(shown.ends_with("it speaks of events that the journal does not have"), "{shown}");
+    let shown = cursor.check(Sequence(6), 1).unwrap_err().to_string();
+    assert!(shown.ends_with("it was saved in an epoch that the store has not reached"), "{shown}");
+    let loaded = CursorFile::load(&storage, "events", STORE_ID).unwrap().unwrap();
+    assert_eq!(loaded.details().window.settled().collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn a_cursor_that_is_removed_is_gone() {
+    let storage = MemoryStorage::default();
+    created(&storage);
+    for _ in 0..2 {
+        remove(&storage, "events").unwrap();
+        assert_eq!(loaded(&storage).unwrap(), None);
     }
 }

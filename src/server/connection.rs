@@ -7,18 +7,24 @@ use std::time::{Duration, Instant};
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 
-use super::jsonrpc::{self, Incoming};
+use super::access::Caller;
+use super::admission::{EXPRESS_IN_FLIGHT_MAX, Standing};
+use super::dispatch::{Attaching, Dispatched, Line, Peer, dispatch};
 use super::line_buffer::{Filled, LineBuffer, NextLine};
 use super::response::write_error;
 use super::response_queue::ResponseQueue;
 use super::rpc_error::{ErrorKind, RpcError};
 use super::shared::Shared;
-use crate::contracts::{ConnectionId, Outcome};
+use crate::contracts::{Answer, ConnectionId, Refusal};
 
 /// Lines of one connection that are taken before the others have their turn.
 const TURN_LINES_MAX: usize = 256;
-/// How long a client that was turned away may take to notice: reason at once would reset the connection under a
-/// client that is still sending, and it would never see why.
+/// Bytes of them: the most expensive lines cost so much by the byte that a turn takes a fraction of a millisecond.
+const TURN_BYTES_MAX: usize = 64 * 1024;
+/// Reads in one turn: what a client sends in small pieces is not waited for.
+const TURN_READS_MAX: usize = 8;
+/// How long a client that was refused may take to notice: reason at once would reset the connection under a client that
+/// is still sending, and it would never see why.
 const LINGER: Duration = Duration::from_secs(1);
 /// How much of what it still sends is thrown away meanwhile.
 const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -26,24 +32,26 @@ const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// One client.
 #[derive(Debug)]
 pub(super) struct Connection {
-    id: ConnectionId,
+    pub(super) peer: Peer,
     stream: UnixStream,
-    /// Whether its user is among those allowed.
-    permitted: bool,
     read_state: ReadState,
     lines: LineBuffer,
     responses: ResponseQueue,
+    /// Where it goes once everything before is answered.
+    attaching: Option<Attaching>,
     /// There may be something to read: edge-triggered, so this must not be forgotten.
     readable: bool,
-    /// The client has closed its side, which only a read of 0 bytes confirms.
-    hung_up: bool,
+    /// The client is gone altogether: nobody hears an answer any more.
+    gone: bool,
     /// The client must read before more can be sent.
     blocked: bool,
     watches_writes: bool,
     /// What `Shared` was told that `responses` hold.
     counted_bytes: usize,
-    /// When a byte last went in or out, or began to wait for going out.
+    /// When a byte last went in or out.
     active_at: Instant,
+    /// When a byte last went out, or began to wait for that.
+    unsent_since: Instant,
     /// When the line that is not whole yet began.
     line_since: Option<Instant>,
 }
@@ -55,6 +63,8 @@ enum ReadState {
     Open,
     /// Whole lines that are here already.
     Ended,
+    /// Nothing more; it goes to a sink once its answers are sent.
+    Attaching,
     /// Nothing more; it is closed once its answers are sent.
     Shut,
     /// All is said; what still comes is thrown away.
@@ -68,6 +78,8 @@ pub(super) enum NextAction {
     Again,
     /// Something must happen first.
     Wait,
+    /// A sink's worker takes it.
+    HandOver,
     /// It is over.
     Close(CloseReason),
 }
@@ -85,27 +97,34 @@ pub(super) enum CloseReason {
     SlowReader,
 }
 
+/// What a turn may still take.
+struct Budget {
+    lines: usize,
+    bytes: usize,
+}
+
 impl Connection {
     pub(super) fn new(
         id: ConnectionId,
         stream: UnixStream,
-        permitted: bool,
+        caller: Caller,
         line_bytes_max: usize,
         now: Instant,
     ) -> Self {
         Self {
-            id,
+            peer: Peer { id, caller, is_reserved: false, standing: Standing::default(), has_pins: false },
             stream,
-            permitted,
             read_state: ReadState::Open,
             lines: LineBuffer::new(line_bytes_max),
             responses: ResponseQueue::default(),
+            attaching: None,
             readable: true,
-            hung_up: false,
+            gone: false,
             blocked: false,
             watches_writes: false,
             counted_bytes: 0,
             active_at: now,
+            unsent_since: now,
             line_since: None,
         }
     }
@@ -117,43 +136,55 @@ impl Connection {
 
     /// Notes what the poll has found.
     pub(super) fn note(&mut self, event: &mio::event::Event) {
-        self.readable |= event.is_readable();
-        self.hung_up |= event.is_read_closed();
+        self.readable |= event.is_readable() || event.is_read_closed();
         if event.is_writable() || event.is_write_closed() {
             self.blocked = false;
+        }
+        if event.is_write_closed() && !self.gone {
+            self.gone = true;
+            self.responses.discard();
         }
     }
 
     /// Takes no more, says why, and closes once that is sent.
-    pub(super) fn refuse_over_limit(&mut self, error: &RpcError) {
+    pub(super) fn refuse(&mut self, error: &RpcError) {
         self.read_state = ReadState::Shut;
         self.lines.clear();
         self.responses.push_ready(|out| write_error(out, "null", error));
     }
 
-    /// Takes the executor's answer to the oldest request that it has.
-    pub(super) fn answer(&mut self, shared: &Shared, outcome: &Outcome) {
-        self.responses.answer_first(|out, id| shared.write_outcome(out, id, outcome));
+    /// Takes the executor's answer to a request.
+    pub(super) fn answer(&mut self, shared: &mut Shared, answer: &Answer) {
+        let answered = self.responses.answer(answer.ticket, |out, id| shared.write_outcome(out, id, &answer.outcome));
+        if let Some(answered) = answered {
+            shared.settle(&mut self.peer.standing, &answered, &answer.outcome);
+        }
+        self.responses.release(|out, id, shown| shared.show(out, id, shown));
     }
 
-    /// Takes lines, reads once, sends what is ready.
+    /// Takes lines, reads, sends what is ready.
     pub(super) fn serve(&mut self, shared: &mut Shared, now: Instant) -> NextAction {
         if let ReadState::Lingering { until, bytes } = self.read_state {
             return self.discard(until, bytes);
         }
-        let mut lines_left = self.take_lines(shared, now, TURN_LINES_MAX);
+        let mut budget = Budget { lines: TURN_LINES_MAX, bytes: TURN_BYTES_MAX };
+        self.take_lines(shared, now, &mut budget);
         if self.may_take(shared) && self.read_state == ReadState::Open && self.readable {
             self.read(now);
-            lines_left = self.take_lines(shared, now, lines_left);
+            self.take_lines(shared, now, &mut budget);
         }
-        if shared.context.draining && self.read_state == ReadState::Open {
-            self.end_intake();
-            self.take_lines(shared, now, lines_left);
+        if shared.context.draining {
+            self.drain(shared, now, &mut budget);
         }
+        self.flush(shared, now);
+        self.after_turn(shared, now)
+    }
+
+    /// Sends what is ready, and corrects what is counted of it.
+    pub(super) fn flush(&mut self, shared: &mut Shared, now: Instant) {
         self.send(now);
         shared.recount(self.counted_bytes, self.responses.held_bytes());
         self.counted_bytes = self.responses.held_bytes();
-        self.after_turn(shared, now)
     }
 
     fn after_turn(&mut self, shared: &Shared, now: Instant) -> NextAction {
@@ -164,6 +195,8 @@ impl Connection {
             }
             ReadState::Ended if !self.lines.is_empty() && self.may_take(shared) => NextAction::Again,
             ReadState::Ended if self.lines.is_empty() && settled => NextAction::Close(CloseReason::Finished),
+            ReadState::Attaching if self.gone => NextAction::Close(CloseReason::Gone),
+            ReadState::Attaching if settled => NextAction::HandOver,
             ReadState::Shut if settled => {
                 // Not an error worth telling: the client may be gone, which the next read will show.
                 self.stream.shutdown(Shutdown::Write).ok();
@@ -171,7 +204,11 @@ impl Connection {
                 self.readable = true;
                 NextAction::Again
             }
-            ReadState::Open | ReadState::Ended | ReadState::Shut | ReadState::Lingering { .. } => NextAction::Wait,
+            ReadState::Open
+            | ReadState::Ended
+            | ReadState::Attaching
+            | ReadState::Shut
+            | ReadState::Lingering { .. } => NextAction::Wait,
         }
     }
 
@@ -181,24 +218,36 @@ impl Connection {
             && shared.has_room_for_answers(self.responses.held_bytes())
     }
 
-    /// Takes whole lines while limits allow; gives how many more it may take in this turn.
-    fn take_lines(&mut self, shared: &mut Shared, now: Instant, lines_max: usize) -> usize {
-        let mut lines_left = lines_max;
-        while lines_left > 0 && self.read_state.takes_lines() && self.may_take(shared) {
+    /// Takes whole lines while limits allow.
+    fn take_lines(&mut self, shared: &mut Shared, now: Instant, budget: &mut Budget) {
+        while budget.lines > 0 && budget.bytes > 0 && self.read_state.takes_lines() && self.may_take(shared) {
+            let is_burst = self.peer.standing.is_idle() && self.lines.holds_more_lines_than(EXPRESS_IN_FLIGHT_MAX);
             match self.lines.next_line() {
-                NextLine::Whole(line) => {
+                NextLine::Whole(text) => {
                     self.line_since = None;
-                    lines_left -= 1;
-                    take_line(line, self.id, self.permitted, &mut self.responses, shared);
+                    budget.lines -= 1;
+                    budget.bytes = budget.bytes.saturating_sub(text.len());
+                    let line = Line { text, is_burst };
+                    match dispatch(line, &mut self.peer, &mut self.responses, shared) {
+                        Dispatched::Taken => {}
+                        // It can execute nothing more that anybody could know of, and be told nothing.
+                        Dispatched::Refused if self.gone => self.abandon(),
+                        Dispatched::Refused => {}
+                        Dispatched::Attach(attaching) => {
+                            self.attaching = Some(attaching);
+                            self.read_state = ReadState::Attaching;
+                        }
+                    }
                 }
                 NextLine::TooLong => {
                     let most = shared.options.line_bytes_max;
                     let message = format!("a line has at most {most} bytes before its end; the connection closes");
-                    self.refuse_over_limit(&RpcError::new(ErrorKind::LineTooLong, message));
-                    shared.counters.refused += 1;
+                    let error = RpcError::new(ErrorKind::LineTooLong, message);
+                    self.refuse(&error);
+                    shared.note_refused(None, &error);
                 }
                 NextLine::Part if self.read_state == ReadState::Ended => {
-                    tracing::debug!(connection = self.id.0, "the last line has no end and is not executed");
+                    tracing::debug!(connection = self.peer.id.0, "the last line has no end and is not executed");
                     shared.counters.cut_lines += 1;
                     self.lines.clear();
                     break;
@@ -210,25 +259,30 @@ impl Connection {
                 NextLine::Nothing => break,
             }
         }
-        lines_left
     }
 
+    /// Reads until there is nothing left, or no room, or it is the others' turn. A short read proves nothing: only
+    /// `WouldBlock` says that the next byte makes a new edge.
     fn read(&mut self, now: Instant) {
-        match self.lines.fill(&mut self.stream) {
-            Ok(Filled::End) => self.end_intake(),
-            Ok(Filled::ToTheBrim) => self.active_at = now,
-            Ok(Filled::Partly) => {
-                self.active_at = now;
-                // Less than there was room for: the socket is empty, and new bytes make a new edge. Only the end of
-                // the stream has none of its own if it was there before.
-                self.readable = self.hung_up;
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                tracing::debug!(connection = self.id.0, %error, "reading failed");
-                self.end_intake();
-                self.responses.discard();
+        for _ in 0..TURN_READS_MAX {
+            match self.lines.fill(&mut self.stream) {
+                Ok(Filled::End) => return self.end_intake(),
+                Ok(Filled::ToTheBrim) => {
+                    self.active_at = now;
+                    return;
+                }
+                Ok(Filled::Partly) => self.active_at = now,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    return;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    tracing::debug!(connection = self.peer.id.0, %error, "reading failed");
+                    self.end_intake();
+                    self.responses.discard();
+                    return;
+                }
             }
         }
     }
@@ -239,20 +293,51 @@ impl Connection {
         self.read_state = ReadState::Ended;
     }
 
+    /// Drops what a client that is gone has sent and nobody has looked at.
+    fn abandon(&mut self) {
+        self.end_intake();
+        self.lines.clear();
+    }
+
+    /// The daemon stops: what is here is answered, and nothing more is taken.
+    fn drain(&mut self, shared: &mut Shared, now: Instant, budget: &mut Budget) {
+        match self.read_state {
+            ReadState::Open => {
+                // Once more, so that a client whose lines were on their way hears of it for each of them.
+                self.read(now);
+                self.end_intake();
+                self.take_lines(shared, now, budget);
+            }
+            ReadState::Attaching => {
+                let error = RpcError::from(&Refusal::ShuttingDown);
+                let id = self.attaching.take().map_or_else(|| "null".into(), |attaching| attaching.id);
+                self.responses.push_ready(|out| write_error(out, &id, &error));
+                self.abandon();
+            }
+            ReadState::Ended | ReadState::Shut | ReadState::Lingering { .. } => {}
+        }
+    }
+
     /// Sends what is ready. A client that has closed its side is not answered, but what it sent is executed.
     fn send(&mut self, now: Instant) {
-        if self.blocked || !self.responses.has_unsent() {
+        if !self.responses.has_unsent() {
+            self.unsent_since = now;
+            return;
+        }
+        if self.blocked {
             return;
         }
         match self.responses.send(&mut self.stream) {
             Ok(sent) => {
-                if sent.bytes > 0 || sent.blocked {
+                if sent.bytes > 0 {
                     self.active_at = now;
+                    self.unsent_since = now;
                 }
                 self.blocked = sent.blocked;
             }
             Err(error) => {
-                tracing::debug!(connection = self.id.0, %error, "sending failed");
+                tracing::debug!(connection = self.peer.id.0, %error, "sending failed");
+                self.gone = true;
                 self.responses.discard();
             }
         }
@@ -262,14 +347,10 @@ impl Connection {
         self.lines.clear();
         match self.lines.fill(&mut self.stream) {
             Ok(Filled::End) => NextAction::Close(CloseReason::Finished),
-            Ok(filled) => {
+            Ok(Filled::Partly | Filled::ToTheBrim) => {
                 let bytes = bytes + self.lines.held_bytes();
                 self.read_state = ReadState::Lingering { until, bytes };
-                match filled {
-                    _ if bytes > LINGER_BYTES_MAX => NextAction::Close(CloseReason::Gone),
-                    Filled::Partly if !self.hung_up => NextAction::Wait,
-                    Filled::Partly | Filled::ToTheBrim | Filled::End => NextAction::Again,
-                }
+                if bytes > LINGER_BYTES_MAX { NextAction::Close(CloseReason::Gone) } else { NextAction::Again }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => NextAction::Wait,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => NextAction::Again,
@@ -286,52 +367,6 @@ impl Connection {
         let interest = if self.blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         registry.reregister(&mut self.stream, token, interest)
     }
-
-    /// Looks at the clock; also gives memory back that a burst has left behind.
-    pub(super) fn sweep(&mut self, shared: &mut Shared, now: Instant) -> NextAction {
-        let quiet = now.saturating_duration_since(self.active_at);
-        let options = &shared.options;
-        let reason = if let ReadState::Lingering { until, .. } = self.read_state {
-            (now >= until).then_some(CloseReason::Finished)
-        } else if self.responses.has_unsent() {
-            (quiet >= options.write_ms_max).then_some(CloseReason::SlowReader)
-        } else if self.responses.in_flight() == 0 {
-            (quiet >= options.idle_ms_max).then_some(CloseReason::Idle)
-        } else {
-            None
-        };
-        self.lines.shrink();
-        self.responses.shrink();
-        match reason {
-            Some(reason) => {
-                shared.counters.timed_out += 1;
-                NextAction::Close(reason)
-            }
-            None if self.half_line_is_overdue(shared, now) => {
-                tracing::debug!(connection = self.id.0, "the end of a line did not come in time");
-                shared.counters.timed_out += 1;
-                self.end_intake();
-                NextAction::Again
-            }
-            None => NextAction::Wait,
-        }
-    }
-
-    fn half_line_is_overdue(&mut self, shared: &Shared, now: Instant) -> bool {
-        let Some(since) = self.line_since else { return false };
-        if !self.may_take(shared) {
-            // It is we who do not read.
-            self.line_since = Some(now);
-            return false;
-        }
-        now.saturating_duration_since(since) >= shared.options.line_ms_max
-    }
-
-    /// What is left behind when it closes.
-    pub(super) fn on_close(&mut self, shared: &mut Shared, reason: CloseReason) {
-        shared.recount(self.counted_bytes, 0);
-        tracing::debug!(connection = self.id.0, ?reason, unanswered = self.responses.in_flight(), "connection closed");
-    }
 }
 
 impl ReadState {
@@ -340,37 +375,5 @@ impl ReadState {
     }
 }
 
-/// Hands a line's command on, or answers why not.
-fn take_line(
-    line: &[u8],
-    connection: ConnectionId,
-    permitted: bool,
-    responses: &mut ResponseQueue,
-    shared: &mut Shared,
-) {
-    let denied = || RpcError::new(ErrorKind::PermissionDenied, "this user is not among daemon.allowed_uids");
-    let (id, error) = match jsonrpc::read(line) {
-        Incoming::Call { id, .. } | Incoming::Refused { id, .. } if !permitted => (Some(id), denied()),
-        Incoming::Notification(_) | Incoming::Ignored(_) if !permitted => (None, denied()),
-        Incoming::Call { id, request } => match shared.submit(connection, request) {
-            Ok(()) => return responses.expect(id),
-            Err(refusal) => (Some(id), RpcError::from(&refusal)),
-        },
-        Incoming::Notification(request) => match shared.submit(connection, request) {
-            Ok(()) => return responses.expect_none(),
-            Err(refusal) => (None, RpcError::from(&refusal)),
-        },
-        Incoming::Refused { id, error } => (Some(id), error),
-        Incoming::Ignored(error) => (None, error),
-    };
-    match id {
-        Some(id) => {
-            shared.counters.refused += 1;
-            responses.push_ready(|out| write_error(out, id, &error));
-        }
-        None => {
-            shared.counters.ignored += 1;
-            tracing::debug!(connection = connection.0, kind = error.kind.wire().kind, "notification not executed");
-        }
-    }
-}
+#[path = "connection_end.rs"]
+mod end;

@@ -17,8 +17,20 @@ pub(super) struct Entry {
     pub(super) connection: Connection,
     /// Whether it stands in the queue for a turn.
     pub(super) queued: bool,
-    /// Whether it was only taken to tell it that there are too many.
-    pub(super) over_limit: bool,
+    /// Whether it got answers that are not sent.
+    pub(super) answered: bool,
+    pub(super) place: Place,
+}
+
+/// What a connection counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// One of those for everybody.
+    Ordinary,
+    /// One of those that are kept for operators.
+    Reserved,
+    /// None: it was only taken to tell it that there is none.
+    Refused,
 }
 
 const PLACE_BITS: u32 = 20;
@@ -36,16 +48,17 @@ impl Connections {
     pub(super) fn insert(
         &mut self,
         connect: impl FnOnce(ConnectionId) -> Connection,
-        over_limit: bool,
+        place: Place,
     ) -> Option<ConnectionId> {
         if self.free.is_empty() && self.places.len() < Self::CONNECTIONS_MAX {
             self.free.push(u64::try_from(self.places.len()).ok()?);
             self.places.push(None);
         }
-        let place = self.free.pop()?;
+        let index = self.free.pop()?;
         self.last_serial += 1;
-        let id = ConnectionId(self.last_serial << PLACE_BITS | place);
-        *self.places.get_mut(place_of(id)?)? = Some(Entry { id, connection: connect(id), queued: false, over_limit });
+        let id = ConnectionId(self.last_serial << PLACE_BITS | index);
+        *self.places.get_mut(place_of(id)?)? =
+            Some(Entry { id, connection: connect(id), queued: false, answered: false, place });
         Some(id)
     }
 
@@ -79,13 +92,18 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::server::access::Caller;
+
+    fn caller() -> Caller {
+        Caller { uid: None, client: true, observer: false, operator: false, consumer: false }
+    }
 
     #[test]
     fn an_id_is_never_used_again_and_finds_nobody_once_its_connection_is_gone() {
         let mut table = Connections::default();
         let insert = |table: &mut Connections| {
             let (stream, _) = mio::net::UnixStream::pair().unwrap();
-            table.insert(|id| Connection::new(id, stream, true, 1, Instant::now()), false).unwrap()
+            table.insert(|id| Connection::new(id, stream, caller(), 1, Instant::now()), Place::Ordinary).unwrap()
         };
         let (first, second) = (insert(&mut table), insert(&mut table));
         assert_eq!(table.len(), 2);

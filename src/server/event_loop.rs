@@ -1,32 +1,28 @@
 //! One thread, all sockets: waits until something is ready, gives every connection its turn, waits again.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError};
-use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};
 
-use super::connection::{CloseReason, Connection, NextAction};
-use super::connections::Connections;
+use super::accept::Acceptor;
+use super::connection::{CloseReason, NextAction};
+use super::connections::{Connections, Place};
 use super::listener::Listener;
-use super::rpc_error::{ErrorKind, RpcError};
-use super::server::Signals;
 use super::shared::Shared;
+use super::signals::Signals;
 use crate::contracts::{Answer, ConnectionId};
 
 pub(super) const WAKER: Token = Token(usize::MAX);
 const LISTENER: Token = Token(usize::MAX - 1);
 
 const EVENTS_MAX: usize = 1024;
-/// Connections taken before those that are there have their turn.
-const TURN_ACCEPTS_MAX: usize = 64;
-/// Connections beyond the limit that are told so at a time; what comes beyond these is closed without a word.
-const OVER_LIMIT_MAX: usize = 64;
+/// How long connections that have more to do than fits into a turn go on before the poll is asked for others.
+const SLICE: Duration = Duration::from_millis(1);
 /// Time-outs are looked at this often, so that they pass at most an eighth late; also what keeps the loop turning.
 const SWEEP_MIN: Duration = Duration::from_millis(5);
 const SWEEP_MAX: Duration = Duration::from_millis(500);
@@ -34,20 +30,18 @@ const SWEEP_MAX: Duration = Duration::from_millis(500);
 /// The server's thread.
 #[derive(Debug)]
 pub(super) struct EventLoop {
-    poll: Poll,
-    listener: Option<Listener>,
-    /// Connections may be waiting to be accepted: edge-triggered, so this must not be forgotten.
-    acceptable: bool,
-    /// Accepting failed for want of something; tried again after a pause or when a connection has closed.
-    accept_paused: bool,
-    /// It has failed before, and not succeeded since: said once, not twice a second.
-    accept_failing: bool,
-    connections: Connections,
-    over_limit: usize,
-    shared: Shared,
+    pub(super) poll: Poll,
+    pub(super) acceptor: Acceptor,
+    pub(super) connections: Connections,
+    pub(super) shared: Shared,
     answers: Receiver<Vec<Answer>>,
     signals: Arc<Signals>,
-    queue: VecDeque<ConnectionId>,
+    /// Connections for which something has happened.
+    ready: VecDeque<ConnectionId>,
+    /// Connections that had their turn and have more to do.
+    unfinished: VecDeque<ConnectionId>,
+    /// Connections that got answers which are not sent.
+    answered: Vec<ConnectionId>,
     sweep_every: Duration,
     sweep_at: Instant,
     drain_until: Option<Instant>,
@@ -67,16 +61,14 @@ impl EventLoop {
         let sweep_every = (shortest / 8).clamp(SWEEP_MIN, SWEEP_MAX);
         Ok(Self {
             poll,
-            listener: Some(listener),
-            acceptable: true,
-            accept_paused: false,
-            accept_failing: false,
+            acceptor: Acceptor::new(listener, options),
             connections: Connections::default(),
-            over_limit: 0,
             shared,
             answers,
             signals,
-            queue: VecDeque::new(),
+            ready: VecDeque::new(),
+            unfinished: VecDeque::new(),
+            answered: Vec::new(),
             sweep_every,
             sweep_at: Instant::now() + sweep_every,
             drain_until: None,
@@ -94,7 +86,7 @@ impl EventLoop {
                 self.begin_drain(now);
             }
             self.accept(now);
-            if self.take_answers() == AnswersChannel::Closed {
+            if self.take_answers(now) == AnswersChannel::Closed {
                 // Its last batch is neither durable nor answered, and the process is about to end. Whatever were said
                 // now would leave that batch's requests out: the close says it all.
                 break;
@@ -110,13 +102,13 @@ impl EventLoop {
                 break;
             }
         }
-        let Shared { counters, .. } = &self.shared;
-        tracing::info!(?counters, unfinished_connections = self.connections.len(), "the server has stopped");
+        let unfinished_connections = self.connections.len();
+        tracing::info!(unfinished_connections, "the server has stopped");
         Ok(())
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let busy = !self.queue.is_empty() || (self.acceptable && !self.accept_paused && self.listener.is_some());
+        let busy = !self.ready.is_empty() || !self.unfinished.is_empty() || self.acceptor.is_ready();
         let wake_at = self.drain_until.map_or(self.sweep_at, |until| until.min(self.sweep_at));
         // The pair of this is in `ServerHandle::answers_ready`.
         self.signals.awake.store(false, Ordering::SeqCst);
@@ -137,7 +129,7 @@ impl EventLoop {
         for event in events {
             match event.token() {
                 WAKER => {}
-                LISTENER => self.acceptable = true,
+                LISTENER => self.acceptor.note(),
                 token => {
                     let id = id_of(token);
                     if let Some(entry) = self.connections.get_mut(id) {
@@ -149,134 +141,128 @@ impl EventLoop {
         }
     }
 
-    fn enqueue(&mut self, id: ConnectionId) {
+    pub(super) fn enqueue(&mut self, id: ConnectionId) {
         if let Some(entry) = self.connections.get_mut(id)
             && !std::mem::replace(&mut entry.queued, true)
         {
-            self.queue.push_back(id);
+            self.ready.push_back(id);
         }
     }
 
-    fn accept(&mut self, now: Instant) {
-        for _ in 0..TURN_ACCEPTS_MAX {
-            let Some(listener) = self.listener.as_ref().filter(|_| self.acceptable && !self.accept_paused) else {
-                return;
-            };
-            match listener.socket.accept() {
-                Ok((stream, _)) => {
-                    self.accept_failing = false;
-                    self.admit(stream, now);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.acceptable = false,
-                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {
-                }
-                Err(error) => {
-                    // Out of descriptors or memory, most likely: trying again at once would only spin.
-                    if !std::mem::replace(&mut self.accept_failing, true) {
-                        tracing::warn!(%error, connections = self.connections.len(), "accepting fails; trying again");
-                    }
-                    self.accept_paused = true;
-                }
-            }
-        }
-    }
-
-    fn admit(&mut self, stream: UnixStream, now: Instant) {
-        let options = &self.shared.options;
-        let too_many = self.shared.context.connections >= options.connections_max;
-        if too_many {
-            self.shared.counters.over_limit += 1;
-            if self.over_limit >= OVER_LIMIT_MAX {
-                return;
-            }
-        }
-        let permitted = is_permitted(&stream, &options.allowed_uids);
-        let line_bytes_max = options.line_bytes_max;
-        let connect = |id| Connection::new(id, stream, permitted, line_bytes_max, now);
-        let Some(id) = self.connections.insert(connect, too_many) else { return };
-        let Some(entry) = self.connections.get_mut(id) else { return };
-        if let Err(error) = entry.connection.register(self.poll.registry(), token_of(id)) {
-            tracing::warn!(%error, "a connection cannot be watched");
-            self.connections.remove(id);
-            return;
-        }
-        if too_many {
-            let message = format!("there are {} connections already; try again later", options.connections_max);
-            entry.connection.refuse_over_limit(&RpcError::new(ErrorKind::Overloaded, message));
-            self.over_limit += 1;
-        } else {
-            self.shared.counters.accepted += 1;
-            self.shared.context.connections += 1;
-        }
-        self.enqueue(id);
-    }
-
-    fn take_answers(&mut self) -> AnswersChannel {
-        loop {
+    /// Takes all answers that are there, and sends them: who was answered must not wait for everybody else's turn.
+    fn take_answers(&mut self, now: Instant) -> AnswersChannel {
+        let channel = loop {
             match self.answers.try_recv() {
                 Ok(batch) => batch.iter().for_each(|answer| self.deliver(answer)),
-                Err(TryRecvError::Empty) => return AnswersChannel::Open,
-                Err(TryRecvError::Disconnected) => return AnswersChannel::Closed,
+                Err(TryRecvError::Empty) => break AnswersChannel::Open,
+                Err(TryRecvError::Disconnected) => break AnswersChannel::Closed,
             }
+        };
+        let mut answered = std::mem::take(&mut self.answered);
+        for id in answered.drain(..) {
+            let Some(entry) = self.connections.get_mut(id) else { continue };
+            entry.answered = false;
+            entry.connection.flush(&mut self.shared, now);
+            self.enqueue(id);
         }
+        self.answered = answered;
+        channel
     }
 
-    /// Puts an answer into its connection's buffer; it is sent at the connection's turn, with all others of the batch.
+    /// Puts an answer into its connection's buffer.
     fn deliver(&mut self, answer: &Answer) {
         match self.connections.get_mut(answer.connection) {
             Some(entry) => {
-                entry.connection.answer(&self.shared, &answer.outcome);
-                self.enqueue(answer.connection);
+                entry.connection.answer(&mut self.shared, answer);
+                if !std::mem::replace(&mut entry.answered, true) {
+                    self.answered.push(answer.connection);
+                }
             }
-            None => self.shared.counters.undeliverable += 1,
+            None => {
+                self.shared.counters.undeliverable += 1;
+                self.shared.admission.settle_departed(answer.connection);
+            }
         }
     }
 
-    /// One turn for each connection that has something to do; who has more stands in line again.
+    /// One turn for each connection for which something has happened; then turns for those that had one and have more
+    /// to do, for a while: who sends much waits for those who send little.
     fn run_ready(&mut self, now: Instant) {
-        for _ in 0..self.queue.len() {
-            let Some(id) = self.queue.pop_front() else { return };
-            let Some(entry) = self.connections.get_mut(id) else { continue };
-            entry.queued = false;
-            let turn = entry.connection.serve(&mut self.shared, now);
-            if let Err(error) = entry.connection.update_interest(self.poll.registry(), token_of(id)) {
-                tracing::warn!(%error, "a connection cannot be watched");
-                self.close(id, CloseReason::Gone);
-                continue;
+        for _ in 0..self.ready.len() {
+            let Some(id) = self.ready.pop_front() else { break };
+            self.give_turn(id, now);
+        }
+        for _ in 0..self.unfinished.len() {
+            let Some(id) = self.unfinished.pop_front() else { break };
+            self.give_turn(id, now);
+            if now.elapsed() >= SLICE || !self.answers.is_empty() {
+                break;
             }
-            self.apply(id, turn);
         }
         if self.shared.take_room_came_back() {
             self.connections.ids().into_iter().for_each(|id| self.enqueue(id));
         }
     }
 
-    fn apply(&mut self, id: ConnectionId, turn: NextAction) {
-        match turn {
-            NextAction::Again => self.enqueue(id),
+    fn give_turn(&mut self, id: ConnectionId, now: Instant) {
+        let Some(entry) = self.connections.get_mut(id) else { return };
+        entry.queued = false;
+        let next = entry.connection.serve(&mut self.shared, now);
+        if let Err(error) = entry.connection.update_interest(self.poll.registry(), token_of(id)) {
+            tracing::warn!(%error, "a connection cannot be watched");
+            self.close(id, CloseReason::Gone);
+            return;
+        }
+        self.apply(id, next);
+    }
+
+    fn apply(&mut self, id: ConnectionId, next: NextAction) {
+        match next {
+            NextAction::Again => {
+                if let Some(entry) = self.connections.get_mut(id)
+                    && !std::mem::replace(&mut entry.queued, true)
+                {
+                    self.unfinished.push_back(id);
+                }
+            }
             NextAction::Wait => {}
+            NextAction::HandOver => self.hand_over(id),
             NextAction::Close(reason) => self.close(id, reason),
         }
     }
 
-    fn close(&mut self, id: ConnectionId, reason: CloseReason) {
+    pub(super) fn close(&mut self, id: ConnectionId, reason: CloseReason) {
         let Some(mut entry) = self.connections.remove(id) else { return };
         entry.connection.on_close(&mut self.shared, reason);
-        if entry.over_limit {
-            self.over_limit -= 1;
-        } else {
-            self.shared.context.connections -= 1;
+        self.acceptor.release(entry.place, &entry.connection.peer.caller, &mut self.shared.context);
+        self.promote();
+    }
+
+    /// Makes connections that are kept for operators ordinary ones, as far as there are places.
+    fn promote(&mut self) {
+        while let Some(id) = self.acceptor.promote(&self.shared.context) {
+            if let Some(entry) = self.connections.get_mut(id).filter(|entry| entry.place == Place::Reserved) {
+                entry.place = Place::Ordinary;
+                entry.connection.peer.is_reserved = false;
+                self.acceptor.promoted();
+            }
         }
-        self.accept_paused = false;
     }
 
     fn sweep(&mut self, now: Instant) {
         self.sweep_at = now + self.sweep_every;
-        self.accept_paused = false;
+        self.acceptor.resume();
+        self.promote();
+        self.shared.release_pins();
         for id in self.connections.ids() {
             let Some(entry) = self.connections.get_mut(id) else { continue };
-            let turn = entry.connection.sweep(&mut self.shared, now);
-            self.apply(id, turn);
+            let next = entry.connection.sweep(&mut self.shared, now);
+            if let Err(error) = entry.connection.update_interest(self.poll.registry(), token_of(id)) {
+                tracing::warn!(%error, "a connection cannot be watched");
+                self.close(id, CloseReason::Gone);
+                continue;
+            }
+            self.apply(id, next);
         }
     }
 
@@ -285,7 +271,7 @@ impl EventLoop {
         tracing::info!(connections = self.shared.context.connections, "the server is draining");
         self.drain_until = Some(now + self.shared.options.shutdown_ms_max);
         self.shared.context.draining = true;
-        self.listener = None;
+        self.acceptor.stop();
         self.connections.ids().into_iter().for_each(|id| self.enqueue(id));
     }
 }
@@ -297,27 +283,7 @@ enum AnswersChannel {
     Closed,
 }
 
-/// Whether the user at the other end may ask for something. By user alone: process ids are used again.
-fn is_permitted(stream: &UnixStream, allowed_uids: &[u32]) -> bool {
-    match rustix::net::sockopt::socket_peercred(stream.as_fd()) {
-        Ok(peer) => {
-            let (uid, pid) = (peer.uid.as_raw(), peer.pid.as_raw_nonzero());
-            let permitted = allowed_uids.is_empty() || allowed_uids.contains(&uid);
-            if permitted {
-                tracing::debug!(uid, pid, "client connected");
-            } else {
-                tracing::warn!(uid, pid, "client connected that is not among daemon.allowed_uids");
-            }
-            permitted
-        }
-        Err(error) => {
-            tracing::warn!(%error, "a client's user cannot be told");
-            allowed_uids.is_empty()
-        }
-    }
-}
-
-const fn token_of(id: ConnectionId) -> Token {
+pub(super) const fn token_of(id: ConnectionId) -> Token {
     // Both are 64 bits wide: see the assertion below.
     #[expect(clippy::cast_possible_truncation, reason = "checked at compile time")]
     Token(id.0 as usize)
@@ -328,3 +294,6 @@ const fn id_of(token: Token) -> ConnectionId {
 }
 
 const _: () = assert!(size_of::<usize>() == size_of::<u64>(), "an epoll token holds a connection's id");
+
+/// Connections by user, of those that are counted by user.
+pub(super) type ByUser = HashMap<u32, usize>;

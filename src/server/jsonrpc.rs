@@ -2,54 +2,55 @@
 
 use std::fmt;
 
-use super::methods::{self, Method, RawParams};
+use super::call::{self, Call, Limits};
+use super::methods::Method;
+use super::params::RawParams;
 use super::raw_json::{Kind, Value, read_members, read_value};
 use super::rpc_error::{ErrorKind, RpcError, excerpt};
-use crate::contracts::Request;
 
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Incoming<'a> {
-    /// A command that wants an answer with this id, kept as it was written.
+    /// A call; without an id, which is kept as it was written, it wants no answer.
     Call {
         /// The id's text.
-        id: &'a str,
-        /// What to do.
-        request: Request,
+        id: Option<&'a str>,
+        method: Method,
+        call: Call,
     },
-    /// A command that wants no answer.
-    Notification(Request),
-    /// Nothing to execute; to be answered with the id or, where none can be told, null.
+    /// Nothing to execute. To be answered with the id or, where none can be told, null; what is a notification without
+    /// doubt is not answered.
     Refused {
         /// The id's text.
-        id: &'a str,
+        id: Option<&'a str>,
         /// Why.
         error: RpcError,
     },
-    /// A notification that cannot be executed, which nobody is told.
-    Ignored(RpcError),
 }
 
 const NULL: &str = "null";
 
 /// Reads a line without its end.
-pub(super) fn read(line: &[u8]) -> Incoming<'_> {
+pub(super) fn read<'a>(line: &'a [u8], limits: &Limits) -> Incoming<'a> {
     let mut members = Members::default();
     if let Err(error) = members.read(line) {
-        return Incoming::Refused { id: NULL, error };
+        return Incoming::Refused { id: Some(NULL), error };
     }
     let method = match members.judge() {
         Ok(method) => method,
         Err(message) => {
             let error = RpcError::new(ErrorKind::InvalidRequest, message);
-            return Incoming::Refused { id: members.readable_id(), error };
+            return Incoming::Refused { id: Some(members.readable_id()), error };
         }
     };
-    match (methods::read(method, &members.params), members.id) {
-        (Ok(request), Some(id)) => Incoming::Call { id: id.text, request },
-        (Ok(request), None) => Incoming::Notification(request),
-        (Err(error), Some(id)) => Incoming::Refused { id: id.text, error },
-        (Err(error), None) => Incoming::Ignored(error),
+    let id = members.id.map(|id| id.text);
+    match call::read(method, &members.params, limits) {
+        Ok((_, Call::Attach(_))) if id.is_none() => {
+            let message = "sink.attach needs an id: its answer says where the connection begins";
+            Incoming::Refused { id: Some(NULL), error: RpcError::new(ErrorKind::InvalidRequest, message) }
+        }
+        Ok((method, call)) => Incoming::Call { id, method, call },
+        Err(error) => Incoming::Refused { id, error },
     }
 }
 
@@ -110,12 +111,12 @@ impl<'a> Members<'a> {
             None => return Err(r#"jsonrpc is missing; it must be the string "2.0""#.into()),
         }
         let Some(method) = self.method else {
-            return Err(format!("method is missing; it must be one of {}", Method::NAMES));
+            return Err(format!("method is missing; it must be one of {}", Method::names()));
         };
         match method.kind {
             Kind::Plain | Kind::Escaped => Ok(method),
             Kind::Number | Kind::Boolean | Kind::Null | Kind::Array | Kind::Object => {
-                Err(format!("method must be a string, one of {}; got {}", Method::NAMES, method.type_name()))
+                Err(format!("method must be a string, one of {}; got {}", Method::names(), method.type_name()))
             }
         }
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::contracts::{Command, Request};
 use crate::domain::{CancelReason, Cents, CommandId, CustomerId, OrderId};
+use crate::server::call::Shown;
 
 const A: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 const B: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
@@ -9,12 +10,25 @@ fn order(id: &str) -> OrderId {
     OrderId::parse(id).unwrap()
 }
 
+fn read(line: &[u8]) -> Incoming<'_> {
+    super::read(line, &Limits { metadata_bytes_max: 100 })
+}
+
+/// The call of a line that is one.
+#[track_caller]
+fn read_call(line: &str) -> (Option<String>, Call) {
+    match read(line.as_bytes()) {
+        Incoming::Call { id, call, .. } => (id.map(str::to_owned), call),
+        Incoming::Refused { error, .. } => panic!("{line} is refused: {}", error.message),
+    }
+}
+
 /// Kind and id of a refusal, and its message.
 #[track_caller]
 fn refused(line: &[u8]) -> (ErrorKind, String, String) {
     match read(line) {
-        Incoming::Refused { id, error } => (error.kind, id.to_owned(), error.message.into_owned()),
-        other @ (Incoming::Call { .. } | Incoming::Notification(_) | Incoming::Ignored(_)) => {
+        Incoming::Refused { id: Some(id), error } => (error.kind, id.to_owned(), error.message.into_owned()),
+        other @ (Incoming::Call { .. } | Incoming::Refused { id: None, .. }) => {
             panic!("{:?} is {other:?}", String::from_utf8_lossy(line))
         }
     }
@@ -26,7 +40,7 @@ fn is_refused(line: impl AsRef<[u8]>, kind: ErrorKind, id: &str, says: &str) {
     let line = String::from_utf8_lossy(line.as_ref()).chars().take(200).collect::<String>();
     assert_eq!((got_kind, got_id.as_str()), (kind, id), "{line}: {message}");
     assert!(message.contains(says), "{line}: {message:?} does not say {says:?}");
-    assert!(message.len() < 400, "{line}: a long message: {message}");
+    assert!(message.len() < 600, "{line}: a long message: {message}");
 }
 
 fn call(method: &str, params: &str) -> String {
@@ -36,8 +50,8 @@ fn call(method: &str, params: &str) -> String {
 #[test]
 fn every_method_with_all_and_with_the_fewest_params() {
     let (command_id, customer_id) = (CommandId::parse(B).unwrap(), CustomerId::parse(B).unwrap());
-    let change = |command| Request::change(command, None);
-    let again = |command| Request::change(command, Some(command_id));
+    let change = |command| Call::Execute(Request::change(command, None));
+    let again = |command| Call::Execute(Request::change(command, Some(command_id)));
     let placed = |order_id| Command::Place { order_id, customer_id, total_amount: Cents::new(7).unwrap() };
     let reason = CancelReason::new("zu \"spät\" 🦀").unwrap();
     let cases = [
@@ -63,23 +77,25 @@ fn every_method_with_all_and_with_the_fewest_params() {
             format!(r#"{{"order_id":"{A}","reason":"zu \"sp\u00e4t\" \ud83e\udd80","command_id":"{B}"}}"#),
             again(Command::Cancel { order_id: order(A), reason: Some(reason) }),
         ),
-        ("order.get", format!(r#"{{"order_id":"{A}"}}"#), Request::Get { order_id: order(A) }),
-        ("daemon.status", "{}".to_owned(), Request::Status),
+        ("order.get", format!(r#"{{"order_id":"{A}"}}"#), Call::Execute(Request::Get { order_id: order(A) })),
+        ("daemon.status", "{}".to_owned(), Call::Show(Shown::Status)),
+        ("daemon.metrics", "{}".to_owned(), Call::Show(Shown::Metrics)),
     ];
-    for (method, params, request) in cases {
-        assert_eq!(read(call(method, &params).as_bytes()), Incoming::Call { id: "1", request: request.clone() });
+    for (method, params, expected) in cases {
+        let (id, read) = read_call(&call(method, &params));
+        assert_eq!((id.as_deref(), &read), (Some("1"), &expected));
         let silent = format!(r#"{{"params":{params},"method":"{method}","jsonrpc":"2.0"}}"#);
-        assert_eq!(read(silent.as_bytes()), Incoming::Notification(request), "{silent}");
+        assert_eq!(read_call(&silent), (None, expected), "{silent}");
     }
-    let status = Incoming::Call { id: "1", request: Request::Status };
-    assert_eq!(read(br#"{"jsonrpc":"2.0","id":1,"method":"daemon.status"}"#), status);
+    let status = read_call(r#"{"jsonrpc":"2.0","id":1,"method":"daemon.status"}"#);
+    assert_eq!(status, (Some("1".to_owned()), Call::Show(Shown::Status)));
 }
 
 #[test]
 fn ids_are_kept_as_they_were_written() {
     for id in ["0", "-0", "1.50", "1e400", "null", r#""""#, r#""\u0041\n\"""#, r#""größe""#, r#""\ud83e\udd80""#] {
         let line = format!(r#"{{"jsonrpc":"2.0", "id" : {id} ,"method":"daemon.status"}}"#);
-        assert_eq!(read(line.as_bytes()), Incoming::Call { id, request: Request::Status });
+        assert_eq!(read_call(&line), (Some(id.to_owned()), Call::Show(Shown::Status)));
         let line = format!(r#"{{"jsonrpc":"1.0","method":5,"what":[],"id":{id}}}"#);
         assert_eq!(refused(line.as_bytes()).1, id, "an id is told however wrong the rest is");
     }
@@ -206,13 +222,14 @@ fn params_are_refused_by_name_with_what_would_be_right() {
         let line = call(method, &params);
         is_refused(&line, ErrorKind::InvalidParams, "1", says);
         let silent = line.replace(r#""id":1,"#, "");
-        assert!(matches!(read(silent.as_bytes()), Incoming::Ignored(_)), "{silent} asks for no answer");
+        assert!(matches!(read(silent.as_bytes()), Incoming::Refused { id: None, .. }), "{silent} asks for no answer");
     }
 }
 
 #[test]
-fn six_good_params_do_not_hide_a_seventh() {
-    let all = format!(r#""customer_id":"{B}","total_amount":1,"order_id":"{A}","command_id":"{B}""#);
+fn all_the_good_params_do_not_hide_one_more() {
+    let context = r#""metadata":{},"traceparent":1,"tracestate":1"#;
+    let all = format!(r#""customer_id":"{B}","total_amount":1,"order_id":"{A}","command_id":"{B}",{context}"#);
     for extra in ["total_amount", "order_id", "customer_id", "command_id", "x"] {
         is_refused(
             call("order.place", &format!(r#"{{{all},"{extra}":1,"{extra}":1,"{extra}":1}}"#)),

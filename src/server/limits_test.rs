@@ -12,31 +12,44 @@ use super::testing::*;
 use crate::contracts::Envelope;
 
 #[test]
-fn a_full_queue_is_answered_with_overloaded_in_order() {
-    let served = Served::start(2, |_| {});
-    let (mut client, mut other) = (served.client(), served.client());
-    let mut lines: String = (0..4).map(|n| place(&format!("\"id\":{n},"), n)).collect();
-    lines.push_str(&place("", 4));
+fn who_has_much_in_a_full_queue_is_answered_overloaded_in_order_and_who_has_little_is_served() {
+    let served = Served::start(|options| {
+        options.queue_commands_max = 10;
+        options.in_flight_max = 100;
+    });
+    let (mut greedy, mut modest) = (served.client(), served.client());
+    let mut lines: String = (0..14).map(|n| place(&format!("\"id\":{n},"), n)).collect();
+    lines.push_str(&place("", 14));
     lines.push_str("x\n");
-    client.send(&lines);
-    // Told at once, because nothing of this client is in flight; the first client's lines came before it.
-    other.place("9", 9);
-    assert_eq!(other.error().0, 1101);
-    let envelopes = [served.next(), served.next()];
-    served.answer(&envelopes);
-    assert_eq!((client.answer()["id"].clone(), client.answer()["id"].clone()), (json!(0), json!(1)));
-    for n in 2..4 {
-        let answer = client.answer();
+    greedy.send(&lines);
+    let mut taken: Vec<Envelope> = (0..10).map(|_| served.next()).collect();
+    for n in 0..8 {
+        modest.place(&n.to_string(), 100 + n);
+    }
+    for n in 0..8 {
+        taken.push(served.next());
+        assert_eq!(amount_of(taken.last().unwrap()), 100 + n, "as many as that are always taken");
+    }
+    served.answer(&taken);
+    for n in 0..10 {
+        assert_eq!(greedy.answer()["id"], n);
+    }
+    for n in 10..14 {
+        let answer = greedy.answer();
         assert_eq!(answer["error"]["data"], json!({"kind": "overloaded", "retryable": true}));
         assert_eq!(answer["id"], n);
     }
-    assert_eq!(client.error().0, -32700);
+    assert_eq!(greedy.error().0, -32700);
+    for n in 0..8 {
+        assert_eq!(modest.answer()["id"], n);
+    }
+    served.nothing_is_submitted();
     served.drain();
 }
 
 #[test]
 fn no_more_is_taken_than_may_be_in_flight_and_it_goes_on_with_each_answer() {
-    let served = Served::start(64, |_| {});
+    let served = Served::start(|_| {});
     let mut client = served.client();
     for n in 0..20 {
         client.place(&n.to_string(), n);
@@ -63,7 +76,7 @@ fn no_more_is_taken_than_may_be_in_flight_and_it_goes_on_with_each_answer() {
 
 #[test]
 fn a_client_that_does_not_read_is_stopped_and_costs_nobody_else_anything() {
-    let served = Served::start(64, |options| {
+    let served = Served::start(|options| {
         options.answer_bytes_max = 20_000;
         options.in_flight_max = 1000;
     });
@@ -112,7 +125,7 @@ fn a_client_that_does_not_read_is_stopped_and_costs_nobody_else_anything() {
 
 #[test]
 fn a_slow_reader_is_closed_in_time() {
-    let served = Served::start(64, |options| {
+    let served = Served::start(|options| {
         options.write_ms_max = Duration::from_millis(100);
         options.answer_bytes_max = 20_000;
     });
@@ -125,7 +138,7 @@ fn a_slow_reader_is_closed_in_time() {
 
 #[test]
 fn half_a_line_and_silence_are_closed_in_time() {
-    let served = Served::start(64, |options| options.line_ms_max = Duration::from_millis(100));
+    let served = Served::start(|options| options.line_ms_max = Duration::from_millis(100));
     let mut half = served.client();
     half.place("1", 1);
     half.send("{\"jsonrpc\"");
@@ -134,7 +147,7 @@ fn half_a_line_and_silence_are_closed_in_time() {
     assert!(half.is_closed());
     served.drain();
 
-    let served = Served::start(64, |options| options.idle_ms_max = Duration::from_millis(100));
+    let served = Served::start(|options| options.idle_ms_max = Duration::from_millis(100));
     let mut idle = served.client();
     assert!(idle.is_closed());
     let mut waiting = served.client();
@@ -150,7 +163,7 @@ fn half_a_line_and_silence_are_closed_in_time() {
 
 #[test]
 fn one_connection_too_many_is_told_so_and_closed() {
-    let served = Served::start(64, |options| options.connections_max = 2);
+    let served = Served::start(|options| options.connections_max = 2);
     let (mut first, mut second, mut third) = (served.client(), served.client(), served.client());
     third.place("3", 3);
     let answer = third.answer();
@@ -172,7 +185,7 @@ fn one_connection_too_many_is_told_so_and_closed() {
 
 #[test]
 fn a_line_too_long_is_answered_after_what_came_before_and_closes_the_connection() {
-    let served = Served::start(64, |_| {});
+    let served = Served::start(|_| {});
     let mut client = served.client();
     client.place("1", 1);
     client.send(&format!("{}\n", "x".repeat(4097)));
@@ -189,7 +202,7 @@ fn a_line_too_long_is_answered_after_what_came_before_and_closes_the_connection(
 
 #[test]
 fn one_busy_client_leaves_the_others_their_turn() {
-    let served = Served::start(64, |options| options.in_flight_max = 1_000_000);
+    let served = Served::start(|options| options.in_flight_max = 1_000_000);
     let mut busy = served.client();
     let stop = Arc::new(AtomicBool::new(false));
     let (mut sender, stopped) = (busy.writer.try_clone().unwrap(), Arc::clone(&stop));
@@ -220,7 +233,7 @@ fn one_busy_client_leaves_the_others_their_turn() {
 
 #[test]
 fn the_room_that_all_share_comes_back_to_those_who_wait_for_it() {
-    let mut served = Served::start(64, |options| {
+    let mut served = Served::start(|options| {
         options.connections_max = 4;
         options.in_flight_max = 1000;
         options.line_bytes_max = 200_000;

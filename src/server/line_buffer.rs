@@ -71,6 +71,17 @@ impl LineBuffer {
         NextLine::Whole(self.bytes.get(start..end).unwrap_or_default())
     }
 
+    /// Whether there are more whole lines than this.
+    pub(super) fn holds_more_lines_than(&self, count: usize) -> bool {
+        let unsearched = self.bytes.get(self.searched..self.end).unwrap_or_default();
+        memchr::memchr_iter(b'\n', unsearched).nth(count).is_some()
+    }
+
+    /// What is in it.
+    pub(super) fn into_rest(self) -> Vec<u8> {
+        self.bytes.get(self.start..self.end).unwrap_or_default().to_vec()
+    }
+
     /// Reads once.
     pub(super) fn fill(&mut self, source: &mut impl Read) -> io::Result<Filled> {
         self.make_room();

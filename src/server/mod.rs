@@ -1,22 +1,32 @@
 //! The socket: lines in, commands out to the executor, answers back in the order of the requests.
 //!
-//! One thread serves all connections. It never waits for anything but the readiness of sockets and for answers: a
-//! full queue is answered with `overloaded`, and a client that does not read its answers is not read from any more.
+//! One thread serves all connections. It never waits for anything but the readiness of sockets and for answers: who has
+//! much in a full queue is answered `overloaded`, and a client that does not read its answers is not read from any more.
 //!
-//! A line's way: [`line_buffer`] cuts it out, [`raw_json`], [`jsonrpc`] and [`methods`] make a request of it, [`shared`] hands it
-//! to the executor while [`response_queue`] keeps its place, [`response`] writes the answer into that place, [`connection`]
-//! sends it.
+//! A line's way: [`line_buffer`] cuts it out, [`raw_json`], [`jsonrpc`] and [`call`] make a call of it, [`dispatch`] checks
+//! who may make it, [`admission`] hands it to the executor while [`response_queue`] keeps its place, [`response`] writes the
+//! answer into that place, [`connection`] sends it.
 
+mod accept;
+mod access;
+mod admission;
+mod call;
 mod connection;
 mod connections;
+mod counters;
+mod dispatch;
 mod event_loop;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz_seam;
 mod jsonrpc;
 mod line_buffer;
 mod listener;
+mod metadata;
 mod methods;
+mod operator_calls;
 mod options;
+mod order_calls;
+mod params;
 mod raw_json;
 mod response;
 mod response_queue;
@@ -24,15 +34,22 @@ mod rpc_error;
 #[expect(clippy::module_inception, reason = "the server is the noun of this file and of this layer")]
 mod server;
 mod shared;
+mod signals;
 mod status;
+mod throttle;
+mod trace_context;
 
 pub use listener::{BindError, Listener, probe_socket};
 pub use options::ServerOptions;
 pub use response::write_order;
-pub use server::{Server, ServerHandle};
+pub use server::{Server, ServerHandle, ServerPorts};
 
 #[cfg(test)]
 mod limits_test;
+#[cfg(test)]
+mod operator_calls_test;
+#[cfg(test)]
+mod order_context_test;
 #[cfg(test)]
 mod server_test;
 #[cfg(test)]

@@ -14,12 +14,24 @@ pub struct ServerOptions {
     pub socket_group: Option<String>,
     /// Who may ask for something; empty: whoever may connect.
     pub allowed_uids: Vec<u32>,
+    /// Who may decide about delivery, beside root and the daemon's own user.
+    pub operator_uids: Vec<u32>,
+    /// Who may see what operators see.
+    pub observer_uids: Vec<u32>,
     /// Connections at the same time.
     pub connections_max: usize,
+    /// How many of them are kept for operators.
+    pub operator_connections: usize,
     /// Bytes of a line, its end not counted.
     pub line_bytes_max: usize,
+    /// Bytes of a command's metadata, as sent.
+    pub metadata_bytes_max: usize,
     /// Requests of one connection that wait for their answer.
     pub in_flight_max: usize,
+    /// Requests of all connections that the executor has, beyond which each has its part.
+    pub queue_commands_max: usize,
+    /// The same in bytes of their lines.
+    pub queue_bytes_max: usize,
     /// Bytes of one connection's answers that wait for being sent.
     pub answer_bytes_max: usize,
     /// The same for all connections together.

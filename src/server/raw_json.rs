@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::ControlFlow;
 
-use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// A value in checked JSON text.
@@ -73,15 +74,33 @@ pub(super) fn read_value(text: &str) -> serde_json::Result<Value<'_>> {
 }
 
 /// Reads a text that is one JSON object; `member` sees each name, which is a string, with its value.
-pub(super) fn read_members<'a>(text: &'a str, member: impl FnMut(Value<'a>, Value<'a>)) -> serde_json::Result<()> {
+pub(super) fn read_members<'a>(text: &'a str, mut member: impl FnMut(Value<'a>, Value<'a>)) -> serde_json::Result<()> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    reader.deserialize_map(Members(member))?;
+    reader.deserialize_map(Members(|name, value| {
+        member(name, value);
+        ControlFlow::Continue(())
+    }))?;
     reader.end()
+}
+
+/// Reads the first members of a text that is one JSON object, as many as there are places; the others are not looked at.
+pub(super) fn read_first_members<'a>(text: &'a str, places: &mut [Option<(Value<'a>, Value<'a>)>]) {
+    let mut free = places.iter_mut();
+    let mut reader = serde_json::Deserializer::from_str(text);
+    // It ends with an error where places are used up; the text was checked with the line.
+    let read = reader.deserialize_map(Members(|name, value| match free.next() {
+        Some(place) => {
+            *place = Some((name, value));
+            ControlFlow::Continue(())
+        }
+        None => ControlFlow::Break(()),
+    }));
+    drop(read);
 }
 
 struct Members<F>(F);
 
-impl<'a, F: FnMut(Value<'a>, Value<'a>)> Visitor<'a> for Members<F> {
+impl<'a, F: FnMut(Value<'a>, Value<'a>) -> ControlFlow<()>> Visitor<'a> for Members<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,7 +109,9 @@ impl<'a, F: FnMut(Value<'a>, Value<'a>)> Visitor<'a> for Members<F> {
 
     fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-            self.0(Value::of(name), Value::of(value));
+            if (self.0)(Value::of(name), Value::of(value)).is_break() {
+                return Err(A::Error::custom("there are more members than are wanted"));
+            }
         }
         Ok(())
     }

@@ -3,14 +3,22 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
+use super::call::Shown;
+use super::methods::Method;
+use crate::contracts::Ticket;
+
 /// How much of the sending buffer is kept once everything is sent.
 const BYTES_KEPT: usize = 16 * 1024;
+/// What one write takes at most. A client that reads frees the room of whole writes: with small ones it is seen to read.
+const WRITE_BYTES_MAX: usize = 32 * 1024;
 
 /// Keeps answers in the order of their requests, whenever they come.
 #[derive(Debug, Default)]
 pub(super) struct ResponseQueue {
-    /// One for each request without a sent answer; the first is never [`Pending::Ready`].
+    /// One for each request without a sent answer; the first is one that the executor has.
     pending: VecDeque<Pending>,
+    /// The ticket of the first.
+    first_ticket: u64,
     /// The bytes that `pending` holds beside itself.
     pending_bytes: usize,
     output: Vec<u8>,
@@ -22,12 +30,22 @@ pub(super) struct ResponseQueue {
 
 #[derive(Debug)]
 enum Pending {
-    /// The executor has it; its answer goes to this id.
-    Awaited(RawId),
-    /// The executor has it, and nobody waits for its answer.
-    Silent,
-    /// The answer, which must not overtake those before it.
+    /// The executor has it.
+    Awaited(Awaited),
+    /// The answer, which must not overtake those before it; empty where none is wanted.
     Ready(Box<[u8]>),
+    /// Written when those before it are answered, so that it shows what they did.
+    Shown(RawId, Shown),
+}
+
+/// A request that the executor has.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    /// Whom the answer is for; `None` if nobody waits for it.
+    pub(super) id: Option<RawId>,
+    pub(super) method: Method,
+    /// The length of its line.
+    pub(super) line_bytes: usize,
 }
 
 /// The text of an id. Those of usual length take no memory of their own.
@@ -40,7 +58,7 @@ pub(super) enum RawId {
 impl RawId {
     const SHORT_MAX: usize = 22;
 
-    fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let mut bytes = [0; Self::SHORT_MAX];
         match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
             (Some(room), Ok(len)) => {
@@ -51,7 +69,7 @@ impl RawId {
         }
     }
 
-    fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         match self {
             // It was copied from a str, so it is one.
             Self::Short { len, bytes } => {
@@ -70,21 +88,21 @@ impl RawId {
 }
 
 impl ResponseQueue {
-    /// Remembers that the executor has a request with this id.
-    pub(super) fn expect(&mut self, id: &str) {
-        let id = RawId::new(id);
-        self.pending_bytes += id.held_bytes();
-        self.pending.push_back(Pending::Awaited(id));
+    /// The ticket of the next request.
+    pub(super) fn next_ticket(&self) -> Ticket {
+        Ticket(self.first_ticket.saturating_add(self.pending.len() as u64))
     }
 
-    /// Remembers that the executor has a request that wants no answer.
-    pub(super) fn expect_none(&mut self) {
-        self.pending.push_back(Pending::Silent);
+    /// Remembers that the executor has a request, with the ticket that was the next.
+    pub(super) fn expect(&mut self, awaited: Awaited) {
+        self.pending_bytes += awaited.id.as_ref().map_or(0, RawId::held_bytes);
+        self.pending.push_back(Pending::Awaited(awaited));
     }
 
     /// Gives an answer that the executor has no part in.
     pub(super) fn push_ready(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.pending.is_empty() {
+            self.first_ticket += 1;
             if !self.unread {
                 write(&mut self.output);
             }
@@ -96,28 +114,65 @@ impl ResponseQueue {
         self.pending.push_back(Pending::Ready(line.into_boxed_slice()));
     }
 
-    /// Takes the executor's answer to the oldest request that it has.
-    pub(super) fn answer_first(&mut self, write: impl FnOnce(&mut Vec<u8>, &str)) {
-        match self.pending.pop_front() {
-            Some(Pending::Awaited(id)) => {
-                self.pending_bytes -= id.held_bytes();
-                if !self.unread {
-                    write(&mut self.output, id.as_str());
-                }
+    /// Shows something once everything before it is answered, which may be now.
+    pub(super) fn push_shown(&mut self, id: &str, shown: Shown, show: impl FnOnce(&mut Vec<u8>, &str, Shown)) {
+        if self.pending.is_empty() {
+            self.first_ticket += 1;
+            if !self.unread {
+                show(&mut self.output, id, shown);
             }
-            Some(Pending::Silent) | None => {}
-            Some(Pending::Ready(_)) => debug_assert!(false, "the first one is with the executor"),
+            return;
         }
-        self.release_ready();
+        let id = RawId::new(id);
+        self.pending_bytes += id.held_bytes();
+        self.pending.push_back(Pending::Shown(id, shown));
     }
 
-    fn release_ready(&mut self) {
-        while let Some(Pending::Ready(line)) = self.pending.front() {
-            self.pending_bytes -= line.len();
-            if !self.unread {
-                self.output.extend_from_slice(line);
+    /// Takes the executor's answer to the request of this ticket, and returns that request. Answers may come in any
+    /// order; `write` writes this one, for an id.
+    pub(super) fn answer(&mut self, ticket: Ticket, write: impl FnOnce(&mut Vec<u8>, &str)) -> Option<Awaited> {
+        let index = usize::try_from(ticket.0.checked_sub(self.first_ticket)?).ok()?;
+        let entry = self.pending.get_mut(index)?;
+        if !matches!(entry, Pending::Awaited(_)) {
+            return None;
+        }
+        let Pending::Awaited(awaited) = std::mem::replace(entry, Pending::Ready(Box::default())) else { return None };
+        let Some(id) = &awaited.id else { return Some(awaited) };
+        self.pending_bytes -= id.held_bytes();
+        if self.unread {
+            return Some(awaited);
+        }
+        if index == 0 {
+            write(&mut self.output, id.as_str());
+            return Some(awaited);
+        }
+        let mut line = Vec::new();
+        write(&mut line, id.as_str());
+        self.pending_bytes += line.len();
+        *entry = Pending::Ready(line.into_boxed_slice());
+        Some(awaited)
+    }
+
+    /// Moves what has waited for its turn, and has it now, to what is to be sent.
+    pub(super) fn release(&mut self, mut show: impl FnMut(&mut Vec<u8>, &str, Shown)) {
+        loop {
+            match self.pending.front() {
+                Some(Pending::Ready(line)) => {
+                    self.pending_bytes -= line.len();
+                    if !self.unread {
+                        self.output.extend_from_slice(line);
+                    }
+                }
+                Some(Pending::Shown(id, shown)) => {
+                    self.pending_bytes -= id.held_bytes();
+                    if !self.unread {
+                        show(&mut self.output, id.as_str(), *shown);
+                    }
+                }
+                Some(Pending::Awaited(_)) | None => return,
             }
             self.pending.pop_front();
+            self.first_ticket += 1;
         }
     }
 
@@ -131,7 +186,7 @@ impl ResponseQueue {
                 self.sent = 0;
                 return Ok(Sent { bytes, blocked: false });
             }
-            match sink.write(rest) {
+            match sink.write(rest.get(..WRITE_BYTES_MAX).unwrap_or(rest)) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     self.sent += count;
@@ -203,81 +258,5 @@ pub(super) struct Sent {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Takes so many bytes, then blocks.
-    struct Narrow(Vec<u8>, usize);
-
-    impl Write for Narrow {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let count = bytes.len().min(self.1);
-            if count == 0 {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            self.1 -= count;
-            self.0.extend_from_slice(&bytes[..count]);
-            Ok(count)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn line(text: &str) -> impl FnOnce(&mut Vec<u8>) {
-        move |out| out.extend_from_slice(text.as_bytes())
-    }
-
-    fn with_id(out: &mut Vec<u8>, id: &str) {
-        out.extend_from_slice(id.as_bytes());
-    }
-
-    #[test]
-    fn answers_go_out_in_the_order_of_requests_however_little_is_taken_at_a_time() {
-        let long = "l".repeat(100);
-        for step in [1, 2, 7, 1000] {
-            let (mut responses, mut sink) = (ResponseQueue::default(), Narrow(Vec::new(), 0));
-            responses.push_ready(line("a"));
-            responses.expect("1");
-            responses.push_ready(line("b"));
-            responses.expect_none();
-            responses.push_ready(line("c"));
-            responses.expect(&long);
-            responses.push_ready(line("d"));
-            assert_eq!((responses.in_flight(), responses.held_bytes()), (6, 1 + 1 + 1 + 100 + 1));
-            for _ in 0..3 {
-                responses.answer_first(with_id);
-            }
-            assert_eq!(responses.in_flight(), 0);
-            while responses.has_unsent() {
-                sink.1 = step;
-                let sent = responses.send(&mut sink).unwrap();
-                assert!(sent.bytes <= step && sent.blocked == responses.has_unsent());
-            }
-            assert!(responses.is_settled());
-            assert_eq!(responses.held_bytes(), 0);
-            assert_eq!(String::from_utf8(sink.0).unwrap(), format!("a1bc{long}d"));
-        }
-    }
-
-    #[test]
-    fn an_id_comes_back_whatever_its_length() {
-        for length in [0, 1, RawId::SHORT_MAX - 1, RawId::SHORT_MAX, RawId::SHORT_MAX + 1, 5000] {
-            let id = "ü".repeat(length / 2) + &"x".repeat(length % 2);
-            assert_eq!(RawId::new(&id).as_str(), id);
-        }
-    }
-
-    #[test]
-    fn nothing_is_kept_for_a_client_that_is_gone() {
-        let mut responses = ResponseQueue::default();
-        responses.expect("1");
-        responses.push_ready(line("b"));
-        responses.discard();
-        assert!(responses.is_settled(), "nobody is owed anything");
-        responses.answer_first(with_id);
-        responses.push_ready(line("c"));
-        assert_eq!((responses.held_bytes(), responses.in_flight()), (0, 0));
-    }
-}
+#[path = "response_queue_test.rs"]
+mod tests;

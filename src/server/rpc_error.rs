@@ -53,6 +53,36 @@ const fn retryable(code: i32, kind: &'static str) -> WireCode {
 }
 
 impl ErrorKind {
+    /// All of them, in the order of their declaration.
+    pub(super) const ALL: [Self; 26] = [
+        Self::ParseError,
+        Self::InvalidRequest,
+        Self::MethodNotFound,
+        Self::InvalidParams,
+        Self::InternalError,
+        Self::OrderNotFound,
+        Self::OrderExists,
+        Self::InvalidTransition,
+        Self::CommandIdConflict,
+        Self::Overloaded,
+        Self::ShuttingDown,
+        Self::StorageFull,
+        Self::PermissionDenied,
+        Self::LineTooLong,
+        Self::OutcomeUnknown,
+        Self::StoreUnavailable,
+        Self::TooManyOrders,
+        Self::SinkNotFound,
+        Self::SinkAttached,
+        Self::SinkNotAttachable,
+        Self::ProtocolNotSupported,
+        Self::LaneNotFound,
+        Self::OutOfRange,
+        Self::ReplayNotFound,
+        Self::SinkConfigured,
+        Self::NotTheRelay,
+    ];
+
     /// The table of codes.
     pub(super) const fn wire(self) -> WireCode {
         match self {

@@ -2,15 +2,19 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 use mio::{Poll, Waker};
 
+use super::admission::Admission;
 use super::event_loop::{EventLoop, WAKER};
 use super::listener::{BindError, Listener};
+use super::signals::Signals;
 use super::{ServerOptions, shared::Shared, status::StatusContext};
-use crate::contracts::{Answer, Clock, Envelope, SinkMonitor};
+use crate::contracts::{
+    Answer, AttachTarget, Clock, RequestReceiver, RequestSender, SinkMonitor, StatusModel, request_queue,
+};
 
 /// Serves the socket in the thread that runs it.
 #[derive(Debug)]
@@ -24,21 +28,32 @@ pub struct ServerHandle {
     signals: Arc<Signals>,
 }
 
-/// What other threads tell the server's thread, and what it shows them.
-#[derive(Debug)]
-pub(super) struct Signals {
-    /// The thread is awake and will look at the answers before it sleeps.
-    pub(super) awake: AtomicBool,
-    /// The server is to stop.
-    pub(super) draining: AtomicBool,
-    /// Nothing may be sent any more.
-    pub(super) halted: AtomicBool,
-    /// How many turns the loop has made.
-    pub(super) turns: AtomicU64,
-    waker: Waker,
+/// What the server needs of the daemon's other parts.
+pub struct ServerPorts {
+    /// Where requests go.
+    pub requests: RequestSender,
+    /// Where answers come from.
+    pub answers: Receiver<Vec<Answer>>,
+    /// For the age of what sinks have not taken yet.
+    pub clock: Arc<dyn Clock>,
+    /// What the store shows of itself.
+    pub store: Arc<StatusModel>,
+    /// What each sink shows of itself.
+    pub sinks: Vec<Arc<SinkMonitor>>,
+    /// The sinks as far as programs attach to them.
+    pub targets: Vec<AttachTarget>,
 }
 
 impl Server {
+    /// The way to the executor, with room for everything that a server with these options admits.
+    #[must_use]
+    pub fn request_queue(options: &ServerOptions) -> (RequestSender, RequestReceiver) {
+        request_queue(
+            Admission::express_max(options.connections_max),
+            Admission::bulk_max(options.connections_max, options.queue_commands_max),
+        )
+    }
+
     /// A server of a bound socket; clients that connect wait until [`Server::run`].
     ///
     /// # Errors
@@ -46,22 +61,16 @@ impl Server {
     pub fn new(
         listener: Listener,
         options: ServerOptions,
-        requests: Sender<Envelope>,
-        answers: Receiver<Vec<Answer>>,
-        clock: Arc<dyn Clock>,
-        sinks: Vec<Arc<SinkMonitor>>,
+        ports: ServerPorts,
     ) -> Result<(Self, ServerHandle), BindError> {
+        let ServerPorts { requests, answers, clock, store, sinks, targets } = ports;
         let failed = |source| BindError::Io { operation: "watch", path: options.socket.clone(), source };
         let poll = Poll::new().map_err(failed)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(failed)?;
-        let signals = Arc::new(Signals {
-            awake: AtomicBool::new(true),
-            draining: AtomicBool::new(false),
-            halted: AtomicBool::new(false),
-            turns: AtomicU64::new(0),
-            waker,
-        });
-        let shared = Shared::new(options.clone(), StatusContext::new(clock, sinks), requests);
+        let signals = Arc::new(Signals::new(waker));
+        let admission = Admission::new(requests, options.queue_commands_max, options.queue_bytes_max);
+        let context = StatusContext::new(clock, store, sinks);
+        let shared = Shared::new(options.clone(), context, admission, targets);
         let event_loop = EventLoop::new(poll, listener, shared, answers, Arc::clone(&signals)).map_err(failed)?;
         Ok((Self { event_loop }, ServerHandle { signals }))
     }
@@ -102,14 +111,5 @@ impl ServerHandle {
     #[must_use]
     pub fn turns(&self) -> u64 {
         self.signals.turns.load(Ordering::Relaxed)
-    }
-}
-
-impl Signals {
-    fn wake(&self) {
-        if let Err(error) = self.waker.wake() {
-            // The loop wakes by itself twice a second: late, but not lost.
-            tracing::warn!(%error, "the server could not be woken");
-        }
     }
 }

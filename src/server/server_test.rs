@@ -10,7 +10,7 @@ use crate::contracts::Envelope;
 
 #[test]
 fn an_order_is_answered_in_full() {
-    let served = Served::start(8, |_| {});
+    let served = Served::start(|_| {});
     let mut client = served.client();
     client.place("\"a\\u0062c\"", 7);
     served.answer_next(1);
@@ -24,7 +24,7 @@ fn an_order_is_answered_in_full() {
 
 #[test]
 fn answers_made_here_wait_for_those_of_the_executor() {
-    let served = Served::start(8, |_| {});
+    let served = Served::start(|_| {});
     let mut client = served.client();
     client.send("{}\n");
     client.place("1", 1);
@@ -48,7 +48,7 @@ fn answers_made_here_wait_for_those_of_the_executor() {
 
 #[test]
 fn a_client_that_only_finished_sending_gets_every_answer_and_then_the_end() {
-    let served = Served::start(64, |_| {});
+    let served = Served::start(|_| {});
     let mut client = served.client();
     for n in 0..30 {
         client.place(&n.to_string(), n);
@@ -66,7 +66,7 @@ fn a_client_that_only_finished_sending_gets_every_answer_and_then_the_end() {
 
 #[test]
 fn what_a_client_sent_before_it_went_away_is_executed() {
-    let served = Served::start(64, |_| {});
+    let served = Served::start(|_| {});
     let mut client = served.client();
     for n in 0..30 {
         client.place(&n.to_string(), n);
@@ -79,19 +79,21 @@ fn what_a_client_sent_before_it_went_away_is_executed() {
 #[test]
 fn a_user_who_is_not_allowed_is_told_so_for_each_request() {
     let nobody = rustix::process::getuid().as_raw().wrapping_add(1);
-    let served = Served::start(64, |options| options.allowed_uids = vec![nobody]);
+    let served = Served::start(|options| options.allowed_uids = vec![nobody]);
     let mut client = served.client();
     client.send(&place("", 5));
     client.place("7", 5);
     client.send("[]\n");
+    client.send("{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"daemon.status\"}\n");
     let answer = client.answer();
     assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(7), &json!(1104)));
+    assert_eq!(client.error().0, -32600);
     assert_eq!(client.error().0, 1104);
     served.nothing_is_submitted();
     served.drain();
 
     let myself = rustix::process::getuid().as_raw();
-    let served = Served::start(64, |options| options.allowed_uids = vec![nobody, myself]);
+    let served = Served::start(|options| options.allowed_uids = vec![nobody, myself]);
     let mut client = served.client();
     client.place("7", 5);
     served.answer_next(1);
@@ -101,7 +103,7 @@ fn a_user_who_is_not_allowed_is_told_so_for_each_request() {
 
 #[test]
 fn a_drain_answers_what_was_accepted_refuses_the_rest_and_removes_the_socket() {
-    let served = Served::start(64, |_| {});
+    let served = Served::start(|_| {});
     let (mut busy, mut quiet) = (served.client(), served.client());
     for n in 0..10 {
         busy.place(&n.to_string(), n);
@@ -127,7 +129,7 @@ fn a_drain_answers_what_was_accepted_refuses_the_rest_and_removes_the_socket() {
 
 #[test]
 fn a_drain_ends_in_time_whoever_does_not_answer_or_read() {
-    let served = Served::start(64, |options| options.shutdown_ms_max = Duration::from_millis(100));
+    let served = Served::start(|options| options.shutdown_ms_max = Duration::from_millis(100));
     let mut client = served.client();
     client.place("1", 1);
     served.next();
@@ -137,7 +139,7 @@ fn a_drain_ends_in_time_whoever_does_not_answer_or_read() {
 
 #[test]
 fn the_end_of_the_executor_ends_the_server() {
-    let mut served = Served::start(64, |_| {});
+    let mut served = Served::start(|_| {});
     let mut client = served.client();
     client.place("1", 1);
     served.next();
@@ -149,7 +151,7 @@ fn the_end_of_the_executor_ends_the_server() {
 
 #[test]
 fn the_loop_turns_also_when_nothing_happens() {
-    let served = Served::start(1, |_| {});
+    let served = Served::start(|_| {});
     let (turns, deadline) = (served.handle.turns(), Instant::now() + DEADLINE);
     while served.handle.turns() < turns + 2 {
         assert!(Instant::now() < deadline);

@@ -1,75 +1,129 @@
 //! What all connections share: the way to the executor, the room for answers, and what is counted.
 
-use crossbeam_channel::{Sender, TrySendError};
+use std::collections::VecDeque;
 
 use super::ServerOptions;
+use super::admission::{Admission, Standing};
+use super::call::{Limits, Shown};
+use super::counters::Counters;
+use super::methods::Method;
 use super::response::{write_changed, write_error, write_found, write_result};
-use super::rpc_error::RpcError;
+use super::response_queue::Awaited;
+use super::rpc_error::{ErrorKind, RpcError};
 use super::status::{DaemonStatus, StatusContext};
-use crate::contracts::{ConnectionId, Envelope, Outcome, Refusal, Request, Ticket};
+use crate::contracts::{AttachTarget, ConnectionId, Envelope, OperatorRequest, Outcome, Refusal, Request, Ticket};
 
 /// Shared by the connections of one server; one thread, so no locks.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) options: ServerOptions,
+    pub(super) limits: Limits,
     pub(super) context: StatusContext,
     pub(super) counters: Counters,
-    requests: Sender<Envelope>,
+    pub(super) admission: Admission,
+    /// The sinks, as far as programs attach to them.
+    pub(super) targets: Targets,
     /// Answer bytes that all connections hold.
     held_bytes: usize,
     /// Whether the half that goes to whoever needs it was used up, and is not any more.
     room_came_back: bool,
+    /// Closed connections whose pins the executor has not been told to let go.
+    pins_left: VecDeque<ConnectionId>,
 }
 
-/// What happened since the start; logged when the server stops.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    /// Connections taken.
-    pub(super) accepted: u64,
-    /// Connections turned away because there were too many.
-    pub(super) over_limit: u64,
-    /// Lines handed to the executor.
-    pub(super) submitted: u64,
-    /// Lines answered with an error without the executor.
-    pub(super) refused: u64,
-    /// Notifications that could not be executed, and nobody was told.
-    pub(super) ignored: u64,
-    /// Last lines without an end.
-    pub(super) cut_lines: u64,
-    /// Answers whose client had gone.
-    pub(super) undeliverable: u64,
-    /// Connections closed because a time-out passed.
-    pub(super) timed_out: u64,
+/// The sinks as the server reaches them.
+pub(super) struct Targets(pub(super) Vec<AttachTarget>);
+
+impl std::ops::Deref for Targets {
+    type Target = [AttachTarget];
+
+    fn deref(&self) -> &[AttachTarget] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Targets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|target| &target.name)).finish()
+    }
 }
 
 impl Shared {
-    pub(super) fn new(options: ServerOptions, context: StatusContext, requests: Sender<Envelope>) -> Self {
-        Self { options, context, counters: Counters::default(), requests, held_bytes: 0, room_came_back: false }
+    pub(super) fn new(
+        options: ServerOptions,
+        context: StatusContext,
+        admission: Admission,
+        targets: Vec<AttachTarget>,
+    ) -> Self {
+        let limits = Limits { metadata_bytes_max: options.metadata_bytes_max };
+        Self {
+            options,
+            limits,
+            context,
+            counters: Counters::default(),
+            admission,
+            targets: Targets(targets),
+            held_bytes: 0,
+            room_came_back: false,
+            pins_left: VecDeque::new(),
+        }
     }
 
-    /// Hands a command to the executor, without ever waiting.
-    pub(super) fn submit(&mut self, connection: ConnectionId, request: Request) -> Result<(), Refusal> {
+    /// Hands a request to the executor, without ever waiting.
+    pub(super) fn submit(
+        &mut self,
+        standing: &mut Standing,
+        envelope: Envelope,
+        line_bytes: usize,
+        is_burst: bool,
+    ) -> Result<(), Refusal> {
         if self.context.draining {
             return Err(Refusal::ShuttingDown);
         }
-        self.requests.try_send(Envelope { connection, ticket: Ticket(0), uid: 0, request }).map_err(
-            |error| match error {
-                TrySendError::Full(_) => Refusal::Overloaded,
-                TrySendError::Disconnected(_) => Refusal::ShuttingDown,
-            },
-        )?;
+        self.admission.admit(standing, envelope, line_bytes, is_burst)?;
         self.counters.submitted += 1;
         Ok(())
     }
 
-    /// Writes the answer to a command.
+    /// Notes that the executor has answered a request of a connection.
+    pub(super) fn settle(&mut self, standing: &mut Standing, answered: &Awaited, outcome: &Outcome) {
+        self.admission.settle(standing, answered.line_bytes);
+        let refused = match outcome {
+            Outcome::Refused(refusal) => Some(ErrorKind::of(refusal)),
+            Outcome::Changed { .. } | Outcome::Found(_) | Outcome::Operated(_) => None,
+        };
+        self.note_result(answered.method, refused);
+    }
+
+    /// Counts what a request came to.
+    pub(super) fn note_result(&mut self, method: Method, refused: Option<ErrorKind>) {
+        self.counters.results.add(method, refused);
+    }
+
+    /// Counts a line that was refused without the executor.
+    pub(super) fn note_refused(&mut self, method: Option<Method>, error: &RpcError) {
+        self.counters.refused += 1;
+        match method {
+            Some(method) => self.note_result(method, Some(error.kind)),
+            None => self.counters.results.add_unreadable(error.kind),
+        }
+    }
+
+    /// Writes the answer to a request that the executor had.
     pub(super) fn write_outcome(&self, out: &mut Vec<u8>, id: &str, outcome: &Outcome) {
         match outcome {
             Outcome::Changed { order, lsn, duplicate } => write_changed(out, id, order, *lsn, *duplicate),
             Outcome::Found(order) => write_found(out, id, order),
-            Outcome::Status(store) => write_result(out, id, &DaemonStatus::of(store, &self.context)),
             Outcome::Operated(result) => write_result(out, id, result.as_ref()),
             Outcome::Refused(refusal) => write_error(out, id, &RpcError::from(refusal)),
+        }
+    }
+
+    /// Writes the answer to a request that the server answers itself.
+    pub(super) fn show(&self, out: &mut Vec<u8>, id: &str, shown: Shown) {
+        match shown {
+            Shown::Status => write_result(out, id, &DaemonStatus::of(self)),
+            Shown::Metrics => write_result(out, id, &serde_json::json!({"metrics": []})),
         }
     }
 
@@ -96,5 +150,23 @@ impl Shared {
 
     const fn first_come_bytes(&self) -> usize {
         self.options.answers_bytes_max / 2
+    }
+
+    /// Lets the pins of a closed connection go, now or when there is room to tell the executor.
+    pub(super) fn release_pins_of(&mut self, connection: ConnectionId) {
+        self.pins_left.push_back(connection);
+        self.release_pins();
+    }
+
+    /// Tells the executor of pins that are to be let go.
+    pub(super) fn release_pins(&mut self) {
+        while let Some(connection) = self.pins_left.front().copied() {
+            let request = Request::Operate(Box::new(OperatorRequest::StoreUnpinAll));
+            let uid = rustix::process::geteuid().as_raw();
+            if !self.admission.tell(Envelope { connection, ticket: Ticket::default(), uid, request }) {
+                return;
+            }
+            self.pins_left.pop_front();
+        }
     }
 }

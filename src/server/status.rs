@@ -2,37 +2,51 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::contracts::{Clock, JournalStatus, Sequence, SinkMonitor, SinkStatus, StoreStatus};
+use super::shared::Shared;
+use crate::contracts::{Clock, Lsn, Sequence, SinkMonitor, SinkStatus, StatusModel, StoreStatus};
 
-/// What the server knows about the daemon besides the store.
+/// What the server knows about the daemon's parts.
 pub(super) struct StatusContext {
     pub(super) started: Instant,
     /// For the age of what sinks have not taken yet.
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) store: Arc<StatusModel>,
     pub(super) sinks: Vec<Arc<SinkMonitor>>,
+    /// Connections that the server has.
     pub(super) connections: usize,
+    /// Connections that sinks have.
+    pub(super) attached: Arc<AtomicUsize>,
     pub(super) draining: bool,
 }
 
 impl fmt::Debug for StatusContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { started, clock: _, sinks, connections, draining } = self;
+        let Self { started, clock: _, store, sinks, connections, attached, draining } = self;
         f.debug_struct("StatusContext")
             .field("started", started)
+            .field("store", store)
             .field("sinks", sinks)
             .field("connections", connections)
+            .field("attached", attached)
             .field("draining", draining)
             .finish_non_exhaustive()
     }
 }
 
 impl StatusContext {
-    pub(super) fn new(clock: Arc<dyn Clock>, sinks: Vec<Arc<SinkMonitor>>) -> Self {
-        Self { started: Instant::now(), clock, sinks, connections: 0, draining: false }
+    pub(super) fn new(clock: Arc<dyn Clock>, store: Arc<StatusModel>, sinks: Vec<Arc<SinkMonitor>>) -> Self {
+        let (started, attached) = (Instant::now(), Arc::default());
+        Self { started, clock, store, sinks, connections: 0, attached, draining: false }
+    }
+
+    /// All connections, those that sinks have included.
+    pub(super) fn connections(&self) -> usize {
+        self.connections + self.attached.load(Ordering::Relaxed)
     }
 }
 
@@ -42,10 +56,14 @@ pub(super) struct DaemonStatus {
     version: &'static str,
     uptime_ms: u64,
     state: DaemonState,
-    journal: JournalStatus,
+    journal: Journal,
     orders: Orders,
     outbox: Outbox,
     connections: usize,
+    connections_max: usize,
+    connections_refused_total: u64,
+    commands_total: u64,
+    overloaded_total: u64,
     sinks: Vec<SinkStatus>,
 }
 
@@ -55,6 +73,16 @@ enum DaemonState {
     Ready,
     StorageFull,
     Draining,
+}
+
+#[derive(Debug, Serialize)]
+struct Journal {
+    durable_lsn: Lsn,
+    checkpoint_lsn: Lsn,
+    bytes: u64,
+    segments: usize,
+    bytes_max: u64,
+    pinned_by: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,27 +96,40 @@ struct Outbox {
 }
 
 impl DaemonStatus {
-    pub(super) fn of(store: &StoreStatus, context: &StatusContext) -> Self {
-        let (now, last) = (context.clock.now(), store.last_sequence);
+    pub(super) fn of(shared: &Shared) -> Self {
+        let (context, counters) = (&shared.context, &shared.counters);
+        let StoreStatus { full, journal, orders_count, last_sequence } = context.store.store();
+        let now = context.clock.now();
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_ms: u64::try_from(context.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            state: match (context.draining, store.full) {
+            state: match (context.draining, full) {
                 (true, _) => DaemonState::Draining,
                 (false, true) => DaemonState::StorageFull,
                 (false, false) => DaemonState::Ready,
             },
-            journal: store.journal,
-            orders: Orders { count: store.orders_count },
-            outbox: Outbox { last_sequence: store.last_sequence },
-            connections: context.connections,
-            sinks: context.sinks.iter().map(|sink| as_of(sink.read_at(now, last), last)).collect(),
+            journal: Journal {
+                durable_lsn: journal.durable_lsn,
+                checkpoint_lsn: journal.checkpoint_lsn,
+                bytes: journal.bytes,
+                segments: journal.segments,
+                bytes_max: context.store.journal_bytes_max(),
+                pinned_by: context.store.pinned_by().map(|name| name.to_string()),
+            },
+            orders: Orders { count: orders_count },
+            outbox: Outbox { last_sequence },
+            connections: context.connections(),
+            connections_max: shared.options.connections_max,
+            connections_refused_total: counters.connections_refused,
+            commands_total: counters.results.commands(),
+            overloaded_total: counters.results.overloaded(),
+            sinks: context.sinks.iter().map(|sink| as_of(sink.read_at(now, last_sequence), last_sequence)).collect(),
         }
     }
 }
 
-/// A sink as it stood when the store's last event was `last`. The store was asked in its turn among the commands, the
-/// sink only now: it may have acknowledged what came in between, and one answer must not tell of two moments.
+/// A sink as it stood when the store's last event was `last`: it may have acknowledged what came in since, and one
+/// answer must not tell of two moments.
 fn as_of(mut sink: SinkStatus, last: Sequence) -> SinkStatus {
     sink.acked_sequence = sink.acked_sequence.min(last);
     sink.lag_events = sink.lag_events.min(last.since(sink.acked_sequence));

@@ -1,20 +1,21 @@
 //! The whole server over real sockets, with the test in the executor's place.
 
+use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Sender, unbounded};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Listener, Server, ServerHandle, ServerOptions};
+use super::{Listener, Server, ServerHandle, ServerOptions, ServerPorts};
 use crate::contracts::{
-    Answer, ChangeRequest, Clock, Command, Envelope, JournalStatus, Lsn, OperatorResult, Outcome, Refusal, Request,
-    Sequence, StoreStatus,
+    Answer, AttachTarget, ChangeRequest, Clock, Command, Envelope, JournalStatus, Lsn, OperatorResult, Outcome,
+    Refusal, Request, RequestReceiver, Sequence, StatusModel, StoreStatus,
 };
 use crate::domain::{Cents, CustomerId, OrderId, OrderState, OrderStatus, Timestamp};
 
@@ -38,7 +39,8 @@ impl Clock for StillClock {
 pub(super) struct Served {
     pub(super) dir: TempDir,
     pub(super) handle: ServerHandle,
-    pub(super) envelopes: Receiver<Envelope>,
+    pub(super) requests: RefCell<RequestReceiver>,
+    pub(super) store: Arc<StatusModel>,
     pub(super) answers: Option<Sender<Vec<Answer>>>,
     pub(super) thread: JoinHandle<io::Result<()>>,
 }
@@ -49,9 +51,15 @@ pub(super) fn options(dir: &TempDir) -> ServerOptions {
         socket_mode: 0o600,
         socket_group: None,
         allowed_uids: Vec::new(),
+        operator_uids: Vec::new(),
+        observer_uids: Vec::new(),
         connections_max: 16,
+        operator_connections: 0,
         line_bytes_max: 4096,
+        metadata_bytes_max: 1024,
         in_flight_max: 8,
+        queue_commands_max: 64,
+        queue_bytes_max: 1 << 20,
         answer_bytes_max: 1 << 20,
         answers_bytes_max: 1 << 24,
         line_ms_max: Duration::from_secs(60),
@@ -62,17 +70,29 @@ pub(super) fn options(dir: &TempDir) -> ServerOptions {
 }
 
 impl Served {
-    pub(super) fn start(queue: usize, change: impl FnOnce(&mut ServerOptions)) -> Self {
+    pub(super) fn start(change: impl FnOnce(&mut ServerOptions)) -> Self {
+        Self::with_sinks(Vec::new(), change)
+    }
+
+    pub(super) fn with_sinks(targets: Vec<AttachTarget>, change: impl FnOnce(&mut ServerOptions)) -> Self {
         let dir = TempDir::new().unwrap();
         let mut options = options(&dir);
         change(&mut options);
-        let (submit, envelopes) = bounded(queue);
-        let (answers, receiver) = unbounded();
+        let (requests, receiver) = Server::request_queue(&options);
+        let (answers, answers_heard) = unbounded();
+        let store = Arc::new(StatusModel::new(store_status(), 1000));
+        let ports = ServerPorts {
+            requests,
+            answers: answers_heard,
+            clock: Arc::new(StillClock),
+            store: Arc::clone(&store),
+            sinks: Vec::new(),
+            targets,
+        };
         let listener = Listener::bind(&options).unwrap();
-        let (server, handle) =
-            Server::new(listener, options, submit, receiver, Arc::new(StillClock), Vec::new()).unwrap();
+        let (server, handle) = Server::new(listener, options, ports).unwrap();
         let thread = std::thread::Builder::new().name("server".into()).spawn(move || server.run()).unwrap();
-        Self { dir, handle, envelopes, answers: Some(answers), thread }
+        Self { dir, handle, requests: RefCell::new(receiver), store, answers: Some(answers), thread }
     }
 
     pub(super) fn client(&self) -> Client {
@@ -80,7 +100,20 @@ impl Served {
     }
 
     pub(super) fn next(&self) -> Envelope {
-        self.envelopes.recv_timeout(DEADLINE).expect("a request in time")
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(envelope) = self.try_next() {
+                return envelope;
+            }
+            assert!(Instant::now() < deadline, "no request in time");
+            std::thread::yield_now();
+        }
+    }
+
+    pub(super) fn try_next(&self) -> Option<Envelope> {
+        let mut batch = Vec::new();
+        self.requests.borrow_mut().take(&mut batch, 1);
+        batch.pop()
     }
 
     pub(super) fn answer(&self, envelopes: &[Envelope]) {
@@ -102,7 +135,7 @@ impl Served {
     }
 
     pub(super) fn nothing_is_submitted(&self) {
-        assert_eq!(self.envelopes.try_recv().ok(), None);
+        assert_eq!(self.try_next(), None);
     }
 
     pub(super) fn join(self) -> TempDir {
@@ -122,13 +155,16 @@ pub(super) fn outcome(request: &Request) -> Outcome {
         Request::Get { order_id } => {
             Outcome::Found(order(*order_id, CustomerId::parse(UUID).unwrap(), Cents::new(5).unwrap()))
         }
-        Request::Status => Outcome::Status(StoreStatus {
-            full: false,
-            journal: JournalStatus { durable_lsn: Lsn(3), checkpoint_lsn: Lsn(2), bytes: 1, segments: 1 },
-            orders_count: 4,
-            last_sequence: Sequence(5),
-        }),
         Request::Operate(_) => Outcome::Operated(Box::new(OperatorResult::Done {})),
+    }
+}
+
+pub(super) fn store_status() -> StoreStatus {
+    StoreStatus {
+        full: false,
+        journal: JournalStatus { durable_lsn: Lsn(3), checkpoint_lsn: Lsn(2), bytes: 1, segments: 1 },
+        orders_count: 4,
+        last_sequence: Sequence(5),
     }
 }
 
@@ -211,7 +247,7 @@ pub(super) fn place(id: &str, amount: u64) -> String {
 pub(super) fn amount_of(envelope: &Envelope) -> u64 {
     match &envelope.request {
         Request::Change(ChangeRequest { command: Command::Place { total_amount, .. }, .. }) => total_amount.get(),
-        Request::Change(_) | Request::Get { .. } | Request::Status | Request::Operate(_) => {
+        Request::Change(_) | Request::Get { .. } | Request::Operate(_) => {
             panic!("an order was to be placed, not {envelope:?}")
         }
     }

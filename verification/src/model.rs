@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use orderd::contracts::{
-    Answer, ChangeRequest, Command, Fingerprint, Lsn, OutboxEntry, Outcome, PublishedEvent, Refusal, Request, Sequence,
+    Answer, ChangeRequest, Command, Decision, Fingerprint, Lsn, OutboxEntry, Outcome, PublishedEvent, Refusal, Request,
+    Sequence,
 };
 use orderd::domain::{
     CancelReason, CommandId, EventId, OrderCancelled, OrderCompleted, OrderEvent, OrderId, OrderPlaced, OrderState,
@@ -12,9 +13,11 @@ use orderd::domain::{
 };
 use orderd::relay::cloud_event;
 
-/// A plan that is part of the history. Its LSN is its place in the list, from 1; so is its event's number.
+/// A command's plan that is part of the history. Its event's number is its place in the list, from 1.
 #[derive(Debug, Clone)]
 pub struct PlanFacts {
+    /// Its place in the journal, where decisions about delivery are between commands.
+    pub lsn: Lsn,
     /// The order after it.
     pub after: OrderState,
     /// The event, as sinks get it.
@@ -29,6 +32,10 @@ pub struct PlanFacts {
 #[derive(Debug, Clone)]
 pub struct Model {
     source: Arc<str>,
+    /// The last plan of the history, be it a command's or a decision's.
+    pub last_lsn: Lsn,
+    /// The decisions about delivery, in order.
+    pub decisions: Vec<(Lsn, Decision)>,
     command_ids_max: usize,
     /// The plans, in order.
     pub plans: Vec<PlanFacts>,
@@ -62,6 +69,8 @@ impl Model {
     pub fn new(source: &str, command_ids_max: usize) -> Self {
         Self {
             source: source.into(),
+            last_lsn: Lsn::ZERO,
+            decisions: Vec::new(),
             command_ids_max,
             plans: Vec::new(),
             orders: Vec::new(),
@@ -98,7 +107,8 @@ impl Model {
             Request::Get { order_id } => {
                 return vec![self.order(*order_id).map_or_else(|| not_found(*order_id), |o| Expected::Found(*o))];
             }
-            Request::Status | Request::Operate(_) => return vec![Expected::Status],
+            // None of these scripts has an operator.
+            Request::Operate(_) => return Vec::new(),
         };
         let fingerprint = change.fingerprint();
         let Some(place) = change.command_id.and_then(|id| self.places.get(&id)).copied() else {
@@ -199,7 +209,7 @@ impl Model {
         }
         line.push(b'\n');
         let command = change.command_id.map(|command_id| (command_id, change.fingerprint()));
-        Expected::Change(Box::new(PlanFacts { after, line: line.into(), entry, command }))
+        Expected::Change(Box::new(PlanFacts { lsn: self.last_lsn.next(), after, line: line.into(), entry, command }))
     }
 
     /// A plan is certain.
@@ -216,7 +226,14 @@ impl Model {
             self.places.insert(command_id, self.commands.len());
             self.commands.push((command_id, index));
         }
+        self.last_lsn = plan.lsn;
         self.plans.push(plan);
+    }
+
+    /// A decision is certain.
+    pub fn decided(&mut self, decision: Decision) {
+        self.last_lsn = self.last_lsn.next();
+        self.decisions.push((self.last_lsn, decision));
     }
 
     /// Compares an answer with what may come of its command, and takes in what it makes certain.
@@ -226,7 +243,7 @@ impl Model {
     pub fn check_answer(&mut self, request: &Request, now: Timestamp, answer: &Answer) -> Result<Verdict, String> {
         let new_id = match &answer.outcome {
             Outcome::Changed { order, .. } => Some(order.order_id),
-            Outcome::Found(_) | Outcome::Status(_) | Outcome::Operated(_) | Outcome::Refused(_) => None,
+            Outcome::Found(_) | Outcome::Operated(_) | Outcome::Refused(_) => None,
         };
         let new_id = new_id.or_else(|| match request {
             // Refused for want of room, it would have got an id that nobody has.
@@ -250,21 +267,15 @@ impl Model {
     fn fits(&self, expected: &Expected, outcome: &Outcome) -> Option<Verdict> {
         match (expected, outcome) {
             (Expected::Change(plan), Outcome::Changed { order, lsn, duplicate: false }) => {
-                let next = Lsn(self.plans.len() as u64 + 1);
-                (plan.after == *order && *lsn == next).then_some(Verdict::Changed)
+                (plan.after == *order && *lsn == plan.lsn).then_some(Verdict::Changed)
             }
             (Expected::Change(_), Outcome::Refused(Refusal::StorageFull)) => Some(Verdict::Full),
             (Expected::Duplicate(index), Outcome::Changed { order, lsn, duplicate: true }) => {
-                let same = self.plans[*index].after == *order && lsn.0 == *index as u64 + 1;
+                let same = self.plans[*index].after == *order && *lsn == self.plans[*index].lsn;
                 same.then_some(Verdict::Duplicate(*index))
             }
             (Expected::Refused(refusal), Outcome::Refused(given)) if refusal == given => Some(Verdict::Refused),
             (Expected::Found(order), Outcome::Found(given)) if order == given => Some(Verdict::Shown),
-            (Expected::Status, Outcome::Status(status)) => {
-                let plans = self.plans.len() as u64;
-                let right = status.last_sequence.0 == plans && status.orders_count == self.orders.len() as u64;
-                right.then_some(Verdict::Shown)
-            }
             _ => None,
         }
     }

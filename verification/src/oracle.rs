@@ -1,6 +1,8 @@
 //! Compares what a restart found with what must be there.
 
-use orderd::contracts::{EventFeed, Lsn, Mutation, PlanStore, Request, Sequence};
+use std::collections::BTreeSet;
+
+use orderd::contracts::{Decision, DecisionKind, EventFeed, Lsn, Mutation, PlanStore, Request, Sequence};
 use orderd::domain::{OrderId, OrderState, Timestamp};
 use orderd::journal::JournalReader;
 use orderd::repo::{DedupEntry, JournalOutbox, PlanRecord};
@@ -42,15 +44,20 @@ pub fn judge(model: &mut Model, daemon: &Daemon, unanswered: &[Unanswered]) -> R
 /// Plans beyond the certain ones must be those of unanswered commands, in the order in which they were sent.
 fn settle(model: &mut Model, daemon: &Daemon, unanswered: &[Unanswered]) -> Result<Settled, String> {
     let last = daemon.executor.store().durable_lsn();
-    let certain = model.plans.len() as u64;
-    if last.0 < certain {
+    let certain = model.last_lsn;
+    if last < certain {
         return Err(format!("LOST: the journal ends at LSN {last}, and LSN {certain} was answered"));
     }
     let mut settled = Settled::default();
     let mut sent = unanswered.iter();
-    let mut reader = JournalReader::new(daemon.files.clone(), Lsn(certain + 1));
+    let mut reader = JournalReader::new(daemon.files.clone(), certain.next());
     while let Some(frame) = reader.next_frame().map_err(|error| format!("reading back: {error}"))? {
         let stored = PlanRecord::decode(frame.body).map_err(|error| error.to_string())?;
+        if let Some(decision) = decision_of(&stored) {
+            check_decision(model, decision)?;
+            model.decided(decision.clone());
+            continue;
+        }
         loop {
             let Some(candidate) = sent.next() else {
                 return Err(format!("PHANTOM: LSN {} holds a plan that nobody asked for: {stored:?}", frame.lsn));
@@ -70,6 +77,20 @@ fn settle(model: &mut Model, daemon: &Daemon, unanswered: &[Unanswered]) -> Resu
     }
     settled.lost.extend(sent.map(|candidate| candidate.request.clone()));
     Ok(settled)
+}
+
+/// The decision that a plan is, if it is one.
+fn decision_of<'a>(stored: &'a PlanRecord<'_>) -> Option<&'a Decision> {
+    stored.mutations.iter().find_map(Mutation::decision).map(|decision| &**decision)
+}
+
+/// Nothing is decided here but that sinks are registered, each once.
+fn check_decision(model: &Model, decision: &Decision) -> Result<(), String> {
+    let is_known = model.decisions.iter().any(|(_, known)| known.sink == decision.sink);
+    match decision.kind {
+        DecisionKind::Registered(_) if !is_known => Ok(()),
+        _ => Err(format!("PHANTOM: nobody decided {decision:?}")),
+    }
 }
 
 fn new_order(stored: &PlanRecord<'_>) -> Option<OrderId> {
@@ -99,7 +120,7 @@ fn is_stored(model: &Model, plan: &PlanFacts, stored: &PlanRecord<'_>, lsn: Lsn)
         _ => false,
     };
     let announced = matches!(outbox, Mutation::InsertOutbox(entry) if *entry == plan.entry);
-    changed && announced && remembered && stored.first_sequence.0 == lsn.0 && stored.source == SOURCE
+    changed && announced && remembered && plan.lsn == lsn && stored.source == SOURCE
 }
 
 /// Compares what a start found with a history of which everything is certain.
@@ -111,11 +132,16 @@ pub fn judge_state(model: &Model, daemon: &Daemon) -> Result<(), String> {
     let state = store.state();
     let plans = model.plans.len() as u64;
     let (last_lsn, last_sequence) = (store.durable_lsn().0, state.last_sequence.0);
-    if last_lsn < plans {
-        return Err(format!("LOST: the journal ends at LSN {last_lsn}, and LSN {plans} was answered"));
+    let certain = model.last_lsn;
+    if last_lsn < certain.0 {
+        return Err(format!("LOST: the journal ends at LSN {last_lsn}, and LSN {certain} was answered"));
     }
-    if (last_lsn, last_sequence) != (plans, plans) {
-        return Err(format!("{plans} plans, but the last LSN is {last_lsn} and the last sequence {last_sequence}"));
+    if (last_lsn, last_sequence) != (certain.0, plans) {
+        return Err(format!("LSN {certain} and {plans} events, but the last are {last_lsn} and {last_sequence}"));
+    }
+    let names: BTreeSet<_> = model.decisions.iter().map(|(_, decision)| &decision.sink).collect();
+    if !state.delivery.sinks().map(|sink| &sink.name).eq(names.iter().copied()) {
+        return Err(format!("the sinks {names:?} were registered, and the store has other ones"));
     }
     if !state.orders.rows(0, usize::MAX).map(|row| &row.state).eq(model.orders.iter()) {
         let (found, wanted) = (state.orders.count(), model.orders.len());
@@ -138,7 +164,7 @@ pub fn judge_state(model: &Model, daemon: &Daemon) -> Result<(), String> {
         let right = found.is_some_and(|found| {
             facts.command == Some((*command_id, found.fingerprint))
                 && found.order == facts.after
-                && found.lsn.0 == *index as u64 + 1
+                && found.lsn == facts.lsn
         });
         if !right {
             return Err(format!("command {command_id} is remembered as {found:?}, not as {facts:?}"));
@@ -158,7 +184,14 @@ pub fn audit(model: &Model, daemon: &Daemon) -> Result<u64, String> {
     let mut frames = 0;
     while let Some(frame) = reader.next_frame().map_err(|error| format!("audit: {error}"))? {
         let stored = PlanRecord::decode(frame.body).map_err(|error| error.to_string())?;
-        let index = usize::try_from(frame.lsn.0 - 1).map_err(|error| error.to_string())?;
+        if let Some(decision) = decision_of(&stored) {
+            if frame.lsn != next || !model.decisions.contains(&(next, decision.clone())) {
+                return Err(format!("PHANTOM: LSN {next} holds {decision:?}"));
+            }
+            next = next.next();
+            continue;
+        }
+        let index = usize::try_from(stored.first_sequence.0 - 1).map_err(|error| error.to_string())?;
         let facts = model.plans.get(index).ok_or_else(|| format!("PHANTOM: LSN {}", frame.lsn))?;
         if frame.lsn != next || !is_stored(model, facts, &stored, frame.lsn) {
             return Err(format!("LSN {next} holds {stored:?}, not {facts:?}"));
@@ -166,8 +199,8 @@ pub fn audit(model: &Model, daemon: &Daemon) -> Result<u64, String> {
         next = next.next();
         frames += 1;
     }
-    if next.0 != model.plans.len() as u64 + 1 {
-        return Err(format!("LOST: the journal reads up to {next}, and {} plans are certain", model.plans.len()));
+    if next != model.last_lsn.next() {
+        return Err(format!("LOST: the journal reads up to {next}, and LSN {} is certain", model.last_lsn));
     }
     // The outbox as a new sink would read it.
     let last = daemon.executor.store().state().last_sequence;

@@ -78,8 +78,7 @@ impl Clients {
             match self.rng.below(100) {
                 0..=7 if !self.done.is_empty() => self.repeated(),
                 8..=9 if !self.done.is_empty() => self.conflicting(),
-                10..=14 => Request::Status,
-                15..=22 => Request::Get { order_id: self.some_order(model) },
+                10..=22 => Request::Get { order_id: self.some_order(model) },
                 23..=42 => self.complete(model),
                 43..=57 => self.cancel(model),
                 _ => self.place(model),

@@ -1,4 +1,4 @@
-//! What operators ask for, decided on what the store and the workers show. Nothing but a pin is
+//! What operators ask for, decided on what the store and the workers show. Nothing but pins is
 //! changed here: a action says which decisions are to be made durable, and what is answered once they are.
 
 mod context;
@@ -109,6 +109,10 @@ pub(super) fn decide(context: &Context<'_>, request: &OperatorRequest) -> Result
         Ask::OrderTrace { order_id } => trace::trace(context, *order_id),
         Ask::StorePin => pin(context),
         Ask::StoreUnpin { pin } => unpin(context, *pin),
+        Ask::StoreUnpinAll => {
+            context.operations.pins.release(context.connection);
+            Ok(Action::answer(OperatorResult::Done {}))
+        }
     }
 }
 

@@ -185,7 +185,7 @@ impl Bench {
         match answer.outcome {
             Outcome::Operated(result) => Ok(*result),
             Outcome::Refused(refusal) => Err(refusal),
-            other @ (Outcome::Changed { .. } | Outcome::Found(_) | Outcome::Status(_)) => panic!("{other:?}"),
+            other @ (Outcome::Changed { .. } | Outcome::Found(_)) => panic!("{other:?}"),
         }
     }
 

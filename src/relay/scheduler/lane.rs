@@ -114,10 +114,6 @@ impl Parked {
         self.events.iter_mut().find(|event| event.sequence == sequence)
     }
 
-    pub(super) fn get(&self, sequence: Sequence) -> Option<&ParkedEvent> {
-        self.events.iter().find(|event| event.sequence == sequence)
-    }
-
     /// Whether it is known to be parked or settled before: a lane's events leave the stream from the oldest on.
     pub(super) fn covers(&self, sequence: Sequence) -> bool {
         self.events.back().is_some_and(|last| sequence <= last.sequence)

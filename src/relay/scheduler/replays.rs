@@ -84,7 +84,7 @@ impl Scheduler {
         let replay = self.find_replay(id)?;
         let prefix = replay.stream.window.prefix();
         let bits = replay.stream.window.settled_bits();
-        let ahead = (1..).zip(bits).filter_map(|(at, settled)| settled.then(|| prefix.plus(at)));
+        let ahead = (1..).zip(bits).filter(|(_, settled)| *settled).map(|(at, _)| prefix.plus(at));
         let settled = ahead.chain(replay.settled.iter().copied()).collect();
         Some(ReplayFigures { prefix, settled, delivered: replay.delivered, failed: replay.failed })
     }

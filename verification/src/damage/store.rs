@@ -98,7 +98,7 @@ impl Store {
         let daemon = Daemon::start(&around).map_err(|error| format!("undamaged: {error:?}"))?;
         self.checkpoint_lsn = daemon.report.checkpoint_lsn.0;
         let plans = self.model.plans.len() as u64;
-        let caught_up = self.sinks.iter().any(|sink| sink.newest.lsn.0 == plans);
+        let caught_up = self.sinks.iter().any(|sink| sink.newest.sequence.0 == plans);
         let lags = self.sinks.iter().any(|sink| sink.newest.lsn.0 + 10 < self.checkpoint_lsn);
         let remembered = self.model.remembered().len();
         let right = counts.0 >= 3 && counts.1 == 2 && counts.2 == 2 && self.len() >= 64 << 10;

@@ -120,7 +120,7 @@ impl World {
         self.before_start = self.model.plans.len() as u64;
         // A start links the segment with the last commit, and so proves it, unless there is no room for another.
         if !daemon.files.index.is_full() {
-            self.before_last_commit = self.before_start;
+            self.before_last_commit = self.model.last_lsn.0;
         }
         (self.stopped, self.was_full) = (false, false);
         Ok(())

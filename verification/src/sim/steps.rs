@@ -44,7 +44,7 @@ impl World {
         let requests = self.clients.next(self.swarm.commands_max, &self.model);
         let at = self.around.clock.now();
         let newest = daemon.files.index.list().last().map(|(base, _)| *base);
-        let before = self.model.plans.len() as u64;
+        let before = self.model.last_lsn.0;
         let answers = match daemon.executor.run(&requests) {
             Ok(answers) => answers,
             Err(error) => {
@@ -64,7 +64,7 @@ impl World {
             let verdict = self.model.check_answer(&sent.request, at, answer)?;
             self.answered(&sent.request, verdict)?;
         }
-        let after = self.model.plans.len() as u64;
+        let after = self.model.last_lsn.0;
         if after > before {
             self.before_last_commit = before;
         }
