@@ -1,6 +1,7 @@
 //! Everything of a daemon but its threads, wired in one place. The daemon gives it threads; the simulation and the
 //! batteries drive it step by step.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -9,10 +10,10 @@ use super::AppError;
 use super::host::Host;
 use super::registration::register;
 use crate::config::SinkStart;
-use crate::contracts::{Clock, FeedPosition, Lsn, Storage};
+use crate::contracts::{Clock, FeedPosition, JournalNeeds, Lsn, Sequence, Storage};
 use crate::executor::{Executor, ExecutorOptions};
 use crate::journal::{CURSORS_DIR, IdentityError, JournalHandle, StoreId, create_store, open_store as open_store_id};
-use crate::relay::{CursorFile, SavedPosition, Worker, WorkerSettings, cursor};
+use crate::relay::{CursorFile, Worker, WorkerSettings, cursor};
 use crate::repo::{
     JournalOutbox, Maintenance, MaintenanceOptions, OpenReport, SinkPosition, Store, StoreOptions, open_store,
 };
@@ -53,6 +54,10 @@ pub struct Core {
     pub report: OpenReport,
     /// Where each worker goes on.
     pub positions: Vec<FeedPosition>,
+    /// Who still reads the journal.
+    pub needs: Arc<JournalNeeds>,
+    /// How far those sinks had got that are recorded and not configured.
+    pub leftovers: BTreeMap<Arc<str>, Sequence>,
 }
 
 impl Core {
@@ -84,17 +89,26 @@ impl Core {
         let cursors = register(&mut store, &journal, clock.as_ref(), &options.sinks, cursors)?;
         let relays = Relays::open(host, options, &store, &journal, cursors)?;
         let positions = relays.workers.iter().map(Worker::position).collect();
-        let saved = relays.saved;
+        let needs = Arc::new(relays.needs);
         let maintenance = Maintenance::new(
             journal.clone(),
             Arc::clone(&clock),
             options.maintenance,
             report.checkpoint_lsn,
-            Box::new(move || saved.iter().map(|position| position.lsn()).collect()),
+            Arc::clone(&needs),
         );
         let executor = Executor::new(store, clock, host.order_ids(), options.executor);
         host.bind_socket()?;
-        Ok(Self { executor, workers: relays.workers, maintenance, journal, report, positions })
+        Ok(Self {
+            executor,
+            workers: relays.workers,
+            maintenance,
+            journal,
+            report,
+            positions,
+            needs,
+            leftovers: relays.leftovers,
+        })
     }
 }
 
@@ -139,7 +153,9 @@ fn position_of(sink: &str, cursor: &CursorFile) -> SinkPosition {
 /// The workers, and what retention must keep for all cursors.
 struct Relays {
     workers: Vec<Worker>,
-    saved: Vec<Arc<SavedPosition>>,
+    needs: JournalNeeds,
+    /// How far those sinks had got that are recorded and not configured.
+    leftovers: BTreeMap<Arc<str>, Sequence>,
 }
 
 impl Relays {
@@ -162,14 +178,21 @@ impl Relays {
             let target = host.open_sink(&sink.worker)?;
             workers.push(Worker::new(&sink.worker, Box::new(feed), target, cursor, host.clock())?);
         }
-        let mut saved: Vec<_> = workers.iter().map(Worker::saved).collect();
+        let needs = JournalNeeds::default();
+        for worker in &workers {
+            let saved = worker.saved();
+            needs.add(worker.name().into(), Box::new(move || saved.lsn()));
+        }
+        let mut leftovers = BTreeMap::new();
         for (sink, cursor) in cursors {
             let lsn = cursor.position().lsn;
             tracing::warn!(sink, %lsn, "a sink that is not configured keeps its cursor, and the journal from there on; \
                 `orderd sink forget` lets it go");
-            saved.push(cursor.saved());
+            let (name, saved) = (Arc::<str>::from(sink), cursor.saved());
+            leftovers.insert(Arc::clone(&name), cursor.position().sequence);
+            needs.add(name, Box::new(move || saved.lsn()));
         }
-        Ok(Self { workers, saved })
+        Ok(Self { workers, needs, leftovers })
     }
 }
 

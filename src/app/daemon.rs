@@ -12,6 +12,7 @@ use signal_hook::iterator::Signals as SignalIterator;
 use super::core::{Core, CoreOptions};
 use super::host::Host as _;
 use super::machine::Machine;
+use super::maintenance::MaintenanceView;
 use super::options::server_options;
 use super::start_watch::StartWatch;
 use super::watchdog::Watchdog;
@@ -34,6 +35,8 @@ const STATUS_TURN: Duration = Duration::from_secs(5);
 const CAUSE_MAX: Duration = Duration::from_millis(500);
 /// Batches of answers on their way to the server, each of at most `executor.batch_commands_max`.
 const ANSWER_BATCHES_MAX: usize = 64;
+/// Forgotten sinks whose cursors wait to be removed; those of more are removed by the next start.
+const FORGOTTEN_MAX: usize = 64;
 
 /// A thread has ended, and how.
 struct Ended {
@@ -161,13 +164,14 @@ impl Daemon {
         let executor_heartbeat = Arc::new(AtomicU64::new(0));
         let (_decide, decisions) = bounded::<DecisionBatch>(relays.len().max(1));
         let (tasks, tasks_heard) = bounded::<Task<Store>>(1);
+        let (_forget, forgotten) = bounded::<String>(FORGOTTEN_MAX);
         let (maintenance_goes_on, maintenance_stops) = bounded(0);
         let command_loop = CommandLoop {
             requests,
             decisions,
             tasks: tasks_heard,
             answers: answer,
-            status,
+            status: Arc::clone(&status),
             answers_ready: {
                 let handle = handle.clone();
                 Box::new(move || handle.answers_ready())
@@ -186,9 +190,9 @@ impl Daemon {
         supervise("executor", &end, move || Ok(command_loop.run(executor)?))?;
         let segments = Arc::clone(&journal.index);
         supervise("maintenance", &end, {
-            let segments = Arc::clone(&segments);
+            let shown = MaintenanceView { forgotten, status: Arc::clone(&status) };
             move || {
-                maintenance::run(maintenance, tasks, segments, &maintenance_stops);
+                maintenance::run(maintenance, tasks, journal, &shown, &maintenance_stops);
                 Ok(())
             }
         })?;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
-use super::{Executor, Finding};
+use super::Executor;
+use super::inspector::Finding;
 use crate::contracts::{Answer, CommitError, DecisionBatch, PlanStore, RequestReceiver, StatusModel, Taken};
 
 /// Work that wants to see the store between two batches.
@@ -35,7 +36,7 @@ pub struct CommandLoop<S> {
 impl<S: PlanStore> CommandLoop<S> {
     /// An idle loop turns this often, to show that it lives and to look for room on a full disk.
     const IDLE_TURN: Duration = Duration::from_millis(250);
-    /// The same while a job goes on that takes many batches.
+    /// The same while a job goes on that takes many batches: a worker that has enough to do is left a moment.
     const JOB_TURN: Duration = Duration::from_millis(1);
     /// Batches of decisions that are taken at once; each worker has at most one under way.
     const DECISION_BATCHES_MAX: usize = 64;
@@ -50,29 +51,30 @@ impl<S: PlanStore> CommandLoop<S> {
     pub fn run(mut self, mut executor: Executor<S>) -> Result<(), CommitError> {
         let batch_commands_max = executor.options().batch_commands_max;
         let mut batch = Vec::with_capacity(batch_commands_max);
-        let findings = executor.findings();
+        let mut findings = executor.findings();
         loop {
             self.heartbeat.fetch_add(1, Ordering::Relaxed);
             self.run_task(executor.store());
             batch.clear();
             let taken = self.requests.take(&mut batch, batch_commands_max);
-            let decisions = self.take_decisions();
-            let finding = findings.try_recv().ok();
-            let before = executor.store().durable_lsn();
-            let mut answers = Vec::new();
-            match taken {
-                Taken::Some => {}
-                Taken::Nothing | Taken::Finished if finding.is_some() || !decisions.is_empty() => {}
-                Taken::Nothing => {
-                    let turn = if executor.has_jobs() { Self::JOB_TURN } else { Self::IDLE_TURN };
-                    if self.wait(&findings, turn) == Woken::ByTime {
-                        executor.store_mut().make_room()?;
-                    }
+            let decisions = take(&mut self.decisions, Self::DECISION_BATCHES_MAX);
+            let found = take(&mut findings, 1).pop();
+            if taken != Taken::Some && decisions.is_empty() && found.is_none() {
+                if taken == Taken::Finished {
+                    break;
                 }
-                Taken::Finished => break,
+                let turn = if executor.has_jobs() { Self::JOB_TURN } else { Self::IDLE_TURN };
+                if self.wait(&findings, turn) == Woken::ByTime {
+                    executor.store_mut().make_room()?;
+                    self.status.publish(executor.store().status());
+                }
+                if !executor.has_jobs() {
+                    continue;
+                }
             }
-            answers.extend(executor.run_with_decisions(&batch, decisions)?);
-            if let Some(finding) = finding {
+            let before = executor.store().durable_lsn();
+            let mut answers = executor.run_with_decisions(&batch, decisions)?;
+            if let Some(finding) = found {
                 answers.extend(executor.conclude(finding)?);
             }
             answers.extend(executor.turn()?);
@@ -87,22 +89,9 @@ impl<S: PlanStore> CommandLoop<S> {
                 (self.more_is_durable)();
             }
         }
+        // What workers have decided on their way to the end.
+        executor.run_with_decisions(&[], self.decisions.try_iter().collect())?;
         close(&mut executor)
-    }
-
-    fn take_decisions(&mut self) -> Vec<DecisionBatch> {
-        let mut decisions = Vec::new();
-        while decisions.len() < Self::DECISION_BATCHES_MAX {
-            match self.decisions.try_recv() {
-                Ok(batch) => decisions.push(batch),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => {
-                    self.decisions = never();
-                    break;
-                }
-            }
-        }
-        decisions
     }
 
     /// Does one thing that others want of the store, if there is one.
@@ -122,13 +111,36 @@ impl<S: PlanStore> CommandLoop<S> {
             select.recv(channel);
         }
         select.recv(&self.decisions);
-        select.recv(&self.tasks);
         select.recv(findings);
+        select.recv(&self.tasks);
         match select.ready_timeout(turn) {
             Ok(_) => Woken::BySomebody,
             Err(_) => Woken::ByTime,
         }
     }
+}
+
+/// Why the loop has woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    BySomebody,
+    ByTime,
+}
+
+/// At most `most` of what is in the channel. One whose other end is gone would be ready for ever; from now on it never is.
+fn take<T>(channel: &mut Receiver<T>, most: usize) -> Vec<T> {
+    let mut taken = Vec::new();
+    while taken.len() < most {
+        match channel.try_recv() {
+            Ok(one) => taken.push(one),
+            Err(TryRecvError::Empty) => break,
+            Err(TryRecvError::Disconnected) => {
+                *channel = never();
+                break;
+            }
+        }
+    }
+    taken
 }
 
 fn close<S: PlanStore>(executor: &mut Executor<S>) -> Result<(), CommitError> {
@@ -142,11 +154,4 @@ fn close<S: PlanStore>(executor: &mut Executor<S>) -> Result<(), CommitError> {
         // A write or a sync failed: that is never passed over, also where nobody waits for an answer.
         Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
     }
-}
-
-/// Why the loop has woken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Woken {
-    BySomebody,
-    ByTime,
 }

@@ -11,6 +11,7 @@ mod progress;
 pub mod scheduler;
 mod settings;
 pub mod sinks;
+pub mod subscription;
 #[cfg(test)]
 mod testing;
 mod worker;
