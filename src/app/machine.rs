@@ -84,7 +84,9 @@ impl Host for Machine<'_> {
                 let stdout = StdoutSink::stdout();
                 Ok(Box::new(stdout.map_err(|error| AppError::io(format!("standard output: {error}"), &error))?))
             }
-            None => Err(AppError::Internal(format!("sink {} is not configured", sink.name))),
+            Some(SinkKind::Subscription) | None => {
+                Err(AppError::Internal(format!("sink {} is not configured", sink.name)))
+            }
         }
     }
 

@@ -66,13 +66,14 @@ fn sink_options(sink: &SinkConfig, relay: &RelayConfig) -> SinkOptions {
         sink_type: match sink.kind {
             SinkKind::File { .. } => SinkType::File,
             SinkKind::Stdout => SinkType::Stdout,
+            SinkKind::Subscription => SinkType::Subscription,
         },
         batch_events_max: relay.batch_events_max,
         batch_bytes_max: relay.batch_bytes_max,
         cursor_events_max: relay.cursor_events_max,
         cursor_delay_max: relay.cursor_ms_max,
-        backoff_min: relay.backoff_ms_min,
-        backoff_max: relay.backoff_ms_max,
+        backoff_min: sink.delivery.backoff_ms_min,
+        backoff_max: sink.delivery.backoff_ms_max,
         backoff_seed: random(),
         drain_max: DRAIN_MAX,
     };
