@@ -24,7 +24,7 @@ use crate::executor::{CommandLoop, Inspector, Task};
 use crate::journal::SegmentMap;
 use crate::logging::LogHandle;
 use crate::repo::Store;
-use crate::server::{Server, ServerHandle, ServerPorts};
+use crate::server::{Server, ServerHandle, ServerPorts, ServerTelemetry};
 use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
@@ -52,7 +52,7 @@ pub fn serve(config: Config, log: &LogHandle) -> Result<(), AppError> {
     let service = ServiceManager::from_env();
     let starting = Arc::new(AtomicBool::new(true));
     let signals = listen_to_signals(&starting)?;
-    let daemon = Daemon::start(&config, &service)?;
+    let daemon = Daemon::start(&config, log, &service)?;
     starting.store(false, Ordering::SeqCst);
     service.ready("taking commands");
     tracing::info!(socket = %config.daemon.socket.display(), "ready");
@@ -88,6 +88,7 @@ fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<SignalRequests, AppEr
             }
             if starting.load(Ordering::SeqCst) {
                 tracing::info!("told to stop during the start");
+                crate::logging::flush();
                 std::process::exit(0);
             }
             stop_sender.try_send(()).ok();
@@ -119,7 +120,7 @@ struct Daemon {
 
 impl Daemon {
     /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
-    fn start(config: &Config, service: &ServiceManager) -> Result<Self, AppError> {
+    fn start(config: &Config, log: &LogHandle, service: &ServiceManager) -> Result<Self, AppError> {
         let server_options = server_options(config);
         let (inspector, inspector_handle) = Inspector::new();
         let mut machine = Machine::new(config, &server_options, inspector_handle);
@@ -147,6 +148,11 @@ impl Daemon {
                 .zip(&options.sinks)
                 .map(|(relay, sink)| relay.target(&sink.consumer_uids))
                 .collect(),
+            telemetry: ServerTelemetry {
+                journal: journal.index.metrics(),
+                checkpoint: maintenance.metrics(),
+                log: log.metrics(),
+            },
         };
         let (server, server_handle) = Server::new(listener, server_options, ports)?;
         let executor_heartbeat = Arc::new(AtomicU64::new(0));

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -49,7 +49,14 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
     drop(started);
 }
 
-const fn filter(level: LogLevel) -> LevelFilter {
+/// Libraries speak at the level `trace` alone: some of them print what they carry.
+fn filter(level: LogLevel) -> Targets {
+    let ours = level_filter(level);
+    let others = if level == LogLevel::Trace { LevelFilter::TRACE } else { LevelFilter::OFF };
+    Targets::new().with_default(others).with_target("orderd_sink", ours)
+}
+
+const fn level_filter(level: LogLevel) -> LevelFilter {
     match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,

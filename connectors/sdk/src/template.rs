@@ -3,8 +3,8 @@
 use crate::config::ConfigError;
 use crate::event::Event;
 
-/// A text with `{type}` and `{order_id}` in it, which each event fills in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A text with `{type}` and `{order_id}` in it, which each event fills in. The default is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::fake_daemon::FakeDaemon;
 use crate::program::Program;
-use crate::server::Server;
 use crate::wait::eventually;
 
 /// How often a test kills what it kills: `ORDERD_TEST_KILLS`, or `default`.
@@ -16,11 +15,12 @@ pub fn kills(default: usize) -> usize {
 }
 
 /// Publishes events and kills connector and server by turns while they are on their way, `kills` times each; then waits
-/// until everything is delivered. Returns the lines that were published.
+/// until everything is delivered. `kill_server` kills the server and starts it again. Returns the lines that were
+/// published.
 pub fn kill_under_load(
     daemon: &FakeDaemon,
     connector: impl Fn() -> Program,
-    server: &mut Server,
+    mut kill_server: impl FnMut(),
     kills: usize,
 ) -> Vec<String> {
     const ORDERS: u64 = 100;
@@ -40,8 +40,7 @@ pub fn kill_under_load(
             eventually("the connection to end", || (!daemon.is_attached()).then_some(()));
             running = connector();
         } else {
-            server.kill();
-            server.start_again();
+            kill_server();
         }
     }
     daemon.wait_delivered(published.len());

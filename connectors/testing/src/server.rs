@@ -32,7 +32,7 @@ impl Server {
         server
     }
 
-    /// Starts it again with the same command, and waits until it is ready.
+    /// Kills it if it runs, starts it again with the same command, and waits until it is ready.
     ///
     /// # Panics
     /// It is not installed, or does not become ready.

@@ -11,7 +11,7 @@ fn kills_of_connector_and_server_lose_nothing_and_store_nothing_twice_inside_the
     nats.create_stream();
     let keys = nats.keys();
     let connector = || orderd_sink_testing::Program::start(crate::setup::BINARY, &daemon, &keys);
-    let published = kill_under_load(&daemon, connector, &mut nats.server, kills(20));
+    let published = kill_under_load(&daemon, connector, || nats.server.start_again(), kills(20));
     let stored = nats.stored();
     let twice = check_arrivals(&published, stored.iter().map(|message| message.body.as_slice()));
     assert_eq!(twice, 0);

@@ -9,7 +9,8 @@ fn kills_of_connector_and_server_lose_nothing_and_add_nothing_twice() {
     let daemon = FakeDaemon::start();
     let mut redis = Redis::start(daemon.dir());
     let keys = redis.keys();
-    let published = kill_under_load(&daemon, || Program::start(BINARY, &daemon, &keys), &mut redis.server, kills(20));
+    let published =
+        kill_under_load(&daemon, || Program::start(BINARY, &daemon, &keys), || redis.server.start_again(), kills(20));
     let stored = redis.stored();
     assert_eq!(check_arrivals(&published, stored.iter().map(Vec::as_slice)), 0);
 }
