@@ -6,7 +6,7 @@ use tokio_postgres::config::SslMode;
 
 use crate::sql::Table;
 
-/// The keys as they stand in the file.
+/// The keys as written in the file.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresConfig {

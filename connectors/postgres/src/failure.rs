@@ -8,8 +8,8 @@ use orderd_sink::Unavailable;
 use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
 
-/// Why a batch was not stored. Nothing of it was, or (a broken connection, a time-out) nobody knows; then storing it
-/// again does no harm.
+/// Why a batch was not stored. None of it was, or (a broken connection, a time-out) the result is
+/// unknown; storing it again does no harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// The database as a whole.

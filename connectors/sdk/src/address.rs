@@ -24,7 +24,7 @@ pub fn refuse_password(key: &str, address: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// User and password of an address, as they stand there (percent-encoded); none if there is no `@`.
+/// User and password of an address, as written (percent-encoded); none if there is no `@`.
 #[must_use]
 pub fn user_info(address: &str) -> Option<(&str, Option<&str>)> {
     let (user_info, _) = authority(address).rsplit_once('@')?;
@@ -46,7 +46,7 @@ pub fn for_people(address: &str) -> String {
     }
 }
 
-/// What stands between `//` and the path. A password may hold any of `/?#` unencoded by mistake, so the last `@` counts.
+/// The part between `//` and the path. A password may hold any of `/?#` unencoded by mistake, so the last `@` counts.
 fn authority(address: &str) -> &str {
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
     let host_at = rest.rfind('@').map_or(0, |at| at + 1);

@@ -43,7 +43,7 @@ impl FakeDaemon {
     /// Starts it.
     ///
     /// # Panics
-    /// The system gives no socket.
+    /// The socket cannot be made.
     #[must_use]
     pub fn start() -> Self {
         let mut daemon = Self::away();
@@ -54,7 +54,7 @@ impl FakeDaemon {
     /// One that does not listen yet.
     ///
     /// # Panics
-    /// The system gives no folder.
+    /// The folder cannot be made.
     #[must_use]
     pub fn away() -> Self {
         let dir = tempfile::Builder::new().prefix("orderd-fake-").tempdir_in("/tmp").expect("a temporary folder");
@@ -146,11 +146,11 @@ impl FakeDaemon {
     /// Says why, and closes the connection of the attached program.
     ///
     /// # Panics
-    /// Nobody is connected.
+    /// No program is connected.
     pub fn close(&self, kind: &str, message: &str) {
         let listening = self.listening.as_ref().expect("the daemon listens");
         let connections = listening.connections.lock().expect("no thread has panicked");
-        let mut stream = connections.last().expect("somebody is connected");
+        let mut stream = connections.last().expect("a program is connected");
         stream.write_all(fake_wire::closing(kind, message).as_bytes()).ok();
         stream.shutdown(Shutdown::Both).ok();
     }
@@ -175,7 +175,7 @@ impl FakeDaemon {
     /// Listens again.
     ///
     /// # Panics
-    /// The system gives no socket.
+    /// The socket cannot be made.
     pub fn come_back(&mut self) {
         let listener = UnixListener::bind(self.socket()).expect("a socket");
         let stopped = Arc::new(AtomicBool::new(false));

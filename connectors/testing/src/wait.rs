@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// How long a test waits for what should happen soon. Generous: the machine may be busy.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// Polls until `condition` gives something.
+/// Polls until `condition` returns something.
 ///
 /// # Panics
 /// It did not within [`WAIT_MAX`].

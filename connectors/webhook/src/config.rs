@@ -6,7 +6,7 @@ use ureq::http::Uri;
 
 use crate::addresses::Network;
 
-/// The keys as they stand in the file.
+/// The keys as written in the file.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {

@@ -73,7 +73,7 @@ fn of_io(error: &io::Error) -> Outcome {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return of_tls(tls);
     }
-    let nobody_there = matches!(
+    let unreachable = matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused
             | io::ErrorKind::HostUnreachable
@@ -81,7 +81,7 @@ fn of_io(error: &io::Error) -> Outcome {
             | io::ErrorKind::NetworkDown
             | io::ErrorKind::AddrNotAvailable
     );
-    if nobody_there { Outcome::unavailable(error.to_string()) } else { Outcome::failed(error.to_string()) }
+    if unreachable { Outcome::unavailable(error.to_string()) } else { Outcome::failed(error.to_string()) }
 }
 
 /// A certificate that does not fit does not begin to fit by itself, neither theirs nor ours.

@@ -11,6 +11,8 @@ mod configuration;
 mod kills;
 mod mending;
 mod outcomes;
+mod real_daemon;
 mod rows;
 mod support;
+mod throughput;
 mod tls;

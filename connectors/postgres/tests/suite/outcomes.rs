@@ -4,7 +4,7 @@ use orderd_sink_testing::{Told, event, orders};
 
 use crate::support::{Server, start};
 
-/// A trigger that answers with the error code that stands in a table.
+/// A trigger that raises the error code found in a table.
 const FAULTS: &str = "\
 CREATE TABLE fault (code text, sequence bigint); \
 CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ \

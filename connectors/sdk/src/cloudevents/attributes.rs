@@ -17,7 +17,7 @@ pub struct Attribute {
     pub value: String,
 }
 
-/// All context attributes of an event, in the order of its line, and its data as it stands there.
+/// All context attributes of an event, in the order of its line, and its data as written there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attributes<'e> {
     /// Everything but `data`, `datacontenttype` among them.

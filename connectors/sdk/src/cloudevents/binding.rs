@@ -19,7 +19,7 @@ pub enum Binding {
 }
 
 /// A message. `headers` is complete for Kafka and NATS; for HTTP and RabbitMQ the content type has a place of its own
-/// (the header field, the property) and stands in `content_type` alone.
+/// (the header field, the property) and is in `content_type` alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message<'e> {
     /// The media type of the body.

@@ -28,6 +28,6 @@ pub enum ContentMode {
     /// The body is the whole CloudEvent, byte for byte the line of a `file` sink.
     #[default]
     Structured,
-    /// The body is the event's `data`; everything else stands in headers.
+    /// The body is the event's `data`; everything else is in headers.
     Binary,
 }

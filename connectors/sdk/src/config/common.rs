@@ -77,7 +77,7 @@ pub(crate) struct Limits {
     pub(crate) reason_chars_max: usize,
 }
 
-/// The common keys as they stand in the file.
+/// The common keys as written in the file.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CommonKeys {

@@ -1,4 +1,4 @@
-//! Secrets, which stand in files of their own and nowhere else.
+//! Secrets are read from files of their own and from nowhere else.
 
 use std::fmt;
 use std::fs::File;

@@ -104,7 +104,7 @@ fn a_reset_connection_is_failed() {
     assert!(matches!(told(Reply::Reset, ""), Told::Failed { .. }));
 }
 
-/// Nobody answers there: what the daemon hears of it.
+/// What the daemon hears of a first event for this address.
 fn told_by(url: &str, more: &str) -> Told {
     let daemon = FakeDaemon::start();
     let _program = Program::start(BINARY, &daemon, &config(&daemon, url, more));

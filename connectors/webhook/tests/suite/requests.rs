@@ -79,7 +79,7 @@ fn orders_keep_their_order_and_lanes_run_in_parallel_over_few_connections() {
 fn the_environment_s_proxy_is_not_used() {
     let daemon = orderd_sink_testing::FakeDaemon::start();
     let endpoint = Endpoint::start(|_| Reply::Status(200));
-    // Nobody is there: a request to it would fail.
+    // Nothing listens there: a request through it would fail.
     let proxy = "http://127.0.0.1:1";
     let variables = ["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"].map(|name| (name, proxy));
     let config = config(&daemon, &endpoint.url(), "");

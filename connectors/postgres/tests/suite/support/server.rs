@@ -87,7 +87,7 @@ impl Server {
     }
 
     fn shared_memory_is_free(&self, file: &Path) -> bool {
-        // The sixth line of postmaster.pid names the segment; nobody may be attached to it any more.
+        // The sixth line of postmaster.pid names the shared memory segment; no process may be attached to it.
         let pid_file = std::fs::read_to_string(file).unwrap_or_default();
         let Some(id) = pid_file.lines().nth(6).and_then(|line| line.split_whitespace().nth(1)) else { return true };
         let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
