@@ -10,6 +10,7 @@ use super::clock::{SystemClock, TimeOrderedIds};
 use super::host::Host;
 use crate::config::{Config, SinkKind};
 use crate::contracts::{Clock, OrderIds, Sink, Storage};
+use crate::executor::InspectorHandle;
 use crate::relay::WorkerSettings;
 use crate::relay::sinks::{FileSink, StdoutSink};
 use crate::server::{Listener, ServerOptions, probe_socket};
@@ -22,11 +23,13 @@ pub(super) struct Machine<'a> {
     clock: Arc<dyn Clock>,
     lock: Option<StoreLock>,
     listener: Option<Listener>,
+    inspector: Option<InspectorHandle>,
 }
 
 impl<'a> Machine<'a> {
-    pub(super) fn new(config: &'a Config, server: &'a ServerOptions) -> Self {
-        Self { config, server, clock: Arc::new(SystemClock::new()), lock: None, listener: None }
+    pub(super) fn new(config: &'a Config, server: &'a ServerOptions, inspector: InspectorHandle) -> Self {
+        let clock = Arc::new(SystemClock::new());
+        Self { config, server, clock, lock: None, listener: None, inspector: Some(inspector) }
     }
 
     /// The bound socket, once.
@@ -84,8 +87,14 @@ impl Host for Machine<'_> {
                 let stdout = StdoutSink::stdout();
                 Ok(Box::new(stdout.map_err(|error| AppError::io(format!("standard output: {error}"), &error))?))
             }
-            None => Err(AppError::Internal(format!("sink {} is not configured", sink.name))),
+            Some(SinkKind::Subscription) | None => {
+                Err(AppError::Internal(format!("sink {} has no target to open", sink.name)))
+            }
         }
+    }
+
+    fn inspector(&mut self) -> Option<InspectorHandle> {
+        self.inspector.take()
     }
 
     fn bind_socket(&mut self) -> Result<(), AppError> {
