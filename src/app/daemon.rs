@@ -24,7 +24,7 @@ use crate::executor::{CommandLoop, Inspector, Task};
 use crate::journal::SegmentMap;
 use crate::logging::LogHandle;
 use crate::repo::Store;
-use crate::server::{Server, ServerHandle, ServerPorts, ServerTelemetry};
+use crate::server::{Server, ServerHandle, ServerPorts, ServerTelemetry, provide_descriptors};
 use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
@@ -122,6 +122,7 @@ impl Daemon {
     /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
     fn start(config: &Config, log: &LogHandle, service: &ServiceManager) -> Result<Self, AppError> {
         let server_options = server_options(config);
+        provide_descriptors(&server_options)?;
         let mut machine = Machine::new(config, &server_options);
         let clock = machine.clock();
         let options = CoreOptions::of(config);
