@@ -131,7 +131,7 @@ impl Shared {
         }
     }
 
-    /// Whether a connection that holds so many answer bytes may ask for more.
+    /// Whether a connection that holds this many answer bytes may ask for more.
     ///
     /// Half of `answers_bytes_max` is divided evenly, so that clients that do not read cannot take everybody's room;
     /// the other half goes to whoever needs it first.
