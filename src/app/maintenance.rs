@@ -64,11 +64,11 @@ impl SharedState<'_> {
 
 impl CheckpointSource for SharedState<'_> {
     fn begin(&mut self) -> io::Result<CheckpointBegin> {
-        self.ask(|store| CheckpointBegin::of(store.state(), store.durable_lsn()))
+        self.ask(|store| CheckpointBegin::of(store))
     }
 
     fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
-        self.ask(move |store| store.state().orders.rows(from, count).copied().collect())
+        self.ask(move |store| store.state().orders.rows(from, count).collect())
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {

@@ -60,6 +60,7 @@ impl<S: PlanStore> CommandLoop<S> {
                 Taken::Nothing => {
                     if self.wait() == Woken::ByTime {
                         executor.store_mut().make_room()?;
+                        executor.store_mut().mark_idle()?;
                         self.status.publish(executor.store().status());
                     }
                     continue;
