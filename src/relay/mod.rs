@@ -1,4 +1,5 @@
-//! From the outbox to the sinks: one [`Worker`] and one cursor for each.
+//! From the outbox to the sinks: one worker and one cursor for each. A [`Worker`] writes to a file or a stream, a
+//! [`subscription::Subscription`] hands out to a program.
 
 mod backoff;
 mod batch;
@@ -7,14 +8,18 @@ mod control;
 pub mod cursor;
 pub mod cursor_format;
 mod heartbeat;
+mod inbox;
 mod progress;
 pub mod scheduler;
 mod settings;
 pub mod sinks;
+mod source;
 pub mod subscription;
 #[cfg(test)]
 mod testing;
 mod worker;
+mod worker_state;
+mod worker_view;
 
 pub use backoff::Backoff;
 pub use control::Control;

@@ -23,6 +23,8 @@ pub struct WorkerSettings {
     pub backoff_min: Duration,
     /// `relay.backoff_ms_max`
     pub backoff_max: Duration,
+    /// The store's epoch.
+    pub epoch: u32,
     /// Decides the jitter; another one for every sink and start.
     pub backoff_seed: u64,
     /// How long a worker that is told to stop goes on to deliver what is durable already, as long as the sink takes it.
