@@ -27,10 +27,10 @@ pub enum AppError {
     /// The system does not allow it.
     #[error("{0}")]
     Permission(String),
-    /// The configuration cannot work here, or the store is a later orderd's.
+    /// The configuration cannot work here, or the store was written by a newer version.
     #[error("{0}")]
     Config(String),
-    /// orderd itself is wrong.
+    /// Internal error (a bug).
     #[error("{0}")]
     Internal(String),
 }
@@ -139,7 +139,7 @@ impl From<WorkerError> for AppError {
         let message = error.to_string();
         match error {
             WorkerError::Damaged(_) => Self::Damaged(message),
-            WorkerError::Io(_) | WorkerError::Cursor(_) => Self::Io(message),
+            WorkerError::Io(_) | WorkerError::Cursor(_) | WorkerError::Target(_) => Self::Io(message),
         }
     }
 }

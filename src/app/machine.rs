@@ -10,6 +10,7 @@ use super::clock::{SystemClock, TimeOrderedIds};
 use super::host::Host;
 use crate::config::{Config, SinkKind};
 use crate::contracts::{Clock, OrderIds, Sink, Storage};
+use crate::executor::InspectorHandle;
 use crate::relay::WorkerSettings;
 use crate::relay::sinks::{FileSink, StdoutSink};
 use crate::server::{Listener, ServerOptions, probe_socket};
@@ -22,11 +23,13 @@ pub(super) struct Machine<'a> {
     clock: Arc<dyn Clock>,
     lock: Option<StoreLock>,
     listener: Option<Listener>,
+    inspector: Option<InspectorHandle>,
 }
 
 impl<'a> Machine<'a> {
-    pub(super) fn new(config: &'a Config, server: &'a ServerOptions) -> Self {
-        Self { config, server, clock: Arc::new(SystemClock::new()), lock: None, listener: None }
+    pub(super) fn new(config: &'a Config, server: &'a ServerOptions, inspector: InspectorHandle) -> Self {
+        let clock = Arc::new(SystemClock::new());
+        Self { config, server, clock, lock: None, listener: None, inspector: Some(inspector) }
     }
 
     /// The bound socket, once.
@@ -78,16 +81,20 @@ impl Host for Machine<'_> {
         let configured = self.config.sinks.iter().find(|configured| configured.name == sink.name);
         match configured.map(|configured| &configured.kind) {
             Some(SinkKind::File { path }) => {
-                Ok(Box::new(FileSink::open(path.clone(), self.config.relay.batch_bytes_max)))
+                Ok(Box::new(FileSink::new(path.clone(), self.config.relay.batch_bytes_max)))
             }
             Some(SinkKind::Stdout) => {
                 let stdout = StdoutSink::stdout();
                 Ok(Box::new(stdout.map_err(|error| AppError::io(format!("standard output: {error}"), &error))?))
             }
             Some(SinkKind::Subscription) | None => {
-                Err(AppError::Internal(format!("sink {} is not configured", sink.name)))
+                Err(AppError::Internal(format!("sink {} has no target to open", sink.name)))
             }
         }
+    }
+
+    fn inspector(&mut self) -> Option<InspectorHandle> {
+        self.inspector.take()
     }
 
     fn bind_socket(&mut self) -> Result<(), AppError> {

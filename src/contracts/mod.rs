@@ -8,6 +8,7 @@ mod decision_queue;
 mod decision_view;
 mod delivery;
 mod event_feed;
+mod journal_needs;
 mod lsn;
 mod operator;
 mod operator_result;
@@ -34,6 +35,7 @@ pub use delivery::{
     SinkStartPoint, SinkType,
 };
 pub use event_feed::{DecisionPage, EventFeed, EventHistory, FeedError, FeedPosition, OrderEvents, PublishedEvent};
+pub use journal_needs::{JournalNeeds, ReaderPosition};
 pub use lsn::{Lsn, Sequence};
 pub use operator::{LaneFilter, OperatorRefusal, OperatorRequest, ReplayBound, ReplayRequest, RequeueTarget, SkipTo};
 pub use operator_result::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
@@ -36,6 +36,8 @@ pub struct CommandLoop<S> {
 impl<S: PlanStore> CommandLoop<S> {
     /// An idle loop turns this often, to show that it lives and to look for room on a full disk.
     const IDLE_TURN: Duration = Duration::from_millis(250);
+    /// The same while a job goes on that takes many batches: a worker that has enough to do is left a moment.
+    const JOB_TURN: Duration = Duration::from_millis(1);
     /// Batches of decisions that are taken at once; each worker has at most one under way.
     const DECISION_BATCHES_MAX: usize = 64;
 
@@ -57,19 +59,26 @@ impl<S: PlanStore> CommandLoop<S> {
             let taken = self.requests.take(&mut batch, batch_commands_max);
             let decisions = take(&mut self.decisions, Self::DECISION_BATCHES_MAX);
             let found = take(&mut findings, 1).pop();
-            let has_work = taken == Taken::Some || !decisions.is_empty() || found.is_some() || executor.has_jobs();
-            if !has_work {
+            if taken != Taken::Some && decisions.is_empty() && found.is_none() {
                 if taken == Taken::Finished {
                     break;
                 }
-                if self.wait(&findings) == Woken::ByTime {
+                let turn = if executor.has_jobs() { Self::JOB_TURN } else { Self::IDLE_TURN };
+                if self.wait(&findings, turn) == Woken::ByTime {
                     executor.store_mut().make_room()?;
                     self.status.publish(executor.store().status());
                 }
-                continue;
+                if !executor.has_jobs() {
+                    continue;
+                }
             }
             let before = executor.store().durable_lsn();
+            let began = Instant::now();
             let mut answers = executor.run_with_decisions(&batch, decisions)?;
+            if !batch.is_empty() {
+                self.status.metrics().commit_duration.record_duration(began.elapsed());
+                self.status.metrics().batch_commands.record(batch.len() as u64);
+            }
             if let Some(finding) = found {
                 answers.extend(executor.conclude(finding)?);
             }
@@ -100,8 +109,8 @@ impl<S: PlanStore> CommandLoop<S> {
         }
     }
 
-    /// Waits until there is something to do, or for one turn of an idle loop.
-    fn wait(&self, findings: &Receiver<Finding>) -> Woken {
+    /// Waits until there is something to do, or for one turn.
+    fn wait(&self, findings: &Receiver<Finding>, turn: Duration) -> Woken {
         let mut select = Select::new();
         for channel in self.requests.channels() {
             select.recv(channel);
@@ -109,7 +118,7 @@ impl<S: PlanStore> CommandLoop<S> {
         select.recv(&self.decisions);
         select.recv(findings);
         select.recv(&self.tasks);
-        match select.ready_timeout(Self::IDLE_TURN) {
+        match select.ready_timeout(turn) {
             Ok(_) => Woken::BySomebody,
             Err(_) => Woken::ByTime,
         }

@@ -3,6 +3,8 @@
 mod command_loop;
 mod executor;
 mod inspector;
+#[cfg(test)]
+mod inspector_test;
 mod operate;
 mod operating;
 

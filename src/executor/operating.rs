@@ -25,11 +25,15 @@ pub(super) struct Operating {
 const JOBS_MAX: usize = 16;
 
 impl<S: PlanStore> Executor<S> {
-    /// Answers operators from now on. Without an inspector the executor itself reads what has to be read, as a
-    /// simulation without threads wants it.
-    pub fn operate_with(&mut self, operations: Operations, inspector: Option<InspectorHandle>) {
+    /// Answers operators from now on.
+    pub fn operate_with(&mut self, operations: Operations) {
         self.operating.operations = Some(operations);
-        self.operating.inspector = inspector;
+    }
+
+    /// Leaves long reads to an inspector. Without one the executor itself reads, as a simulation without threads wants
+    /// it.
+    pub fn inspect_with(&mut self, inspector: InspectorHandle) {
+        self.operating.inspector = Some(inspector);
     }
 
     /// What the inspector has found; never ready if there is no inspector.

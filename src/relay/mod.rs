@@ -25,5 +25,6 @@ pub use backoff::Backoff;
 pub use control::Control;
 pub use cursor::{CursorError, CursorFile, SaveError, SavedPosition};
 pub use heartbeat::Heartbeat;
-pub use settings::WorkerSettings;
+pub use settings::{WorkerPorts, WorkerSettings};
+pub use subscription::{Subscription, SubscriptionPorts, SubscriptionSettings};
 pub use worker::{Step, Worker, WorkerError};

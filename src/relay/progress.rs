@@ -25,11 +25,11 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(cursor: CursorFile, settings: &WorkerSettings) -> Self {
+    pub(super) fn new(cursor: CursorFile, settings: &WorkerSettings, epoch: u32) -> Self {
         Self {
             position: cursor.position(),
             mark: cursor.details().file,
-            epoch: settings.epoch,
+            epoch,
             cursor,
             unsaved_events: 0,
             due_at: None,

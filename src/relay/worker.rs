@@ -11,10 +11,10 @@ use super::inbox::Orders;
 use super::progress::Progress;
 use super::source::Source;
 use super::worker_view::Shared;
-use super::{Backoff, WorkerSettings};
+use super::{Backoff, WorkerPorts, WorkerSettings};
 use crate::contracts::{
-    Clock, DecisionInbox, EventHistory, FeedPosition, Opened, Sink, SinkError, SinkMonitor, SinkRecord, SinkState,
-    SinkStatus, SinkView,
+    Clock, DecisionInbox, FeedPosition, Opened, Sink, SinkError, SinkMonitor, SinkRecord, SinkState, SinkStatus,
+    SinkView,
 };
 
 /// Moves events from the outbox into one sink: at least once, in order, for as long as it takes.
@@ -84,12 +84,12 @@ impl Worker {
     #[must_use]
     pub fn new(
         settings: &WorkerSettings,
-        history: Arc<dyn EventHistory>,
+        ports: WorkerPorts,
         sink: Box<dyn Sink>,
         cursor: CursorFile,
-        clock: Arc<dyn Clock>,
         record: Option<&SinkRecord>,
     ) -> Self {
+        let WorkerPorts { history, clock, epoch } = ports;
         let position = cursor.position();
         let mut status = SinkStatus::new(settings.name.clone(), settings.sink_type, position.sequence);
         status.lag_events = history.last_sequence().since(position.sequence);
@@ -112,7 +112,7 @@ impl Worker {
             failures: 0,
             retry_at: None,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max, settings.backoff_seed),
-            progress: Progress::new(cursor, settings),
+            progress: Progress::new(cursor, settings, epoch),
             clock,
         }
     }

@@ -41,7 +41,7 @@ pub enum BindError {
         operation: &'static str,
         /// On what.
         path: PathBuf,
-        /// What came back.
+        /// The underlying error.
         source: io::Error,
     },
 }

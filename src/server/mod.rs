@@ -23,6 +23,7 @@ mod line_buffer;
 mod listener;
 mod metadata;
 mod methods;
+mod metrics;
 mod operator_calls;
 mod options;
 mod order_calls;
@@ -42,7 +43,7 @@ mod trace_context;
 pub use listener::{BindError, Listener, probe_socket};
 pub use options::ServerOptions;
 pub use response::write_order;
-pub use server::{Server, ServerHandle, ServerPorts};
+pub use server::{Server, ServerHandle, ServerPorts, ServerTelemetry};
 
 #[cfg(test)]
 mod limits_test;

@@ -1,4 +1,4 @@
-//! What operators ask for, decided on what the store and the workers show. Nothing but a pin is
+//! What operators ask for, decided on what the store and the workers show. Nothing but pins is
 //! changed here: a action says which decisions are to be made durable, and what is answered once they are.
 
 mod context;
@@ -9,6 +9,17 @@ mod replays;
 mod requeue;
 mod sinks;
 mod trace;
+
+#[cfg(test)]
+mod lanes_test;
+#[cfg(test)]
+mod replays_test;
+#[cfg(test)]
+mod sinks_test;
+#[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
+mod trace_test;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -140,14 +140,21 @@ impl Sink for FileSink {
 
     fn held(&mut self, delivery: &Delivery<'_>) -> Result<Held, SinkError> {
         let (Some(file), Some(offset)) = (&self.file, self.compared) else { return Ok(Held::default()) };
-        let wanted =
-            (delivery.lines.len() as u64).saturating_add(COMPARE_BYTES).min(self.end.len.saturating_sub(offset));
-        let mut bytes = vec![0; usize::try_from(wanted).unwrap_or(0)];
-        file.read_exact_at(&mut bytes, offset).map_err(self.failed("read"))?;
-        let found = file_tail::compare(&bytes, delivery.lines);
+        let left = self.end.len.saturating_sub(offset);
+        let mut wanted = (delivery.lines.len() as u64).saturating_add(COMPARE_BYTES);
+        let found = loop {
+            let mut bytes = vec![0; usize::try_from(wanted.min(left)).unwrap_or(0)];
+            file.read_exact_at(&mut bytes, offset).map_err(self.failed("read"))?;
+            let found = file_tail::compare(&bytes, delivery.lines);
+            // Lines of others may take more room than was thought.
+            if found.held.events >= delivery.events || found.ended || wanted >= left {
+                break found;
+            }
+            wanted = wanted.saturating_mul(4);
+        };
         let compared = offset.saturating_add(found.compared as u64);
         self.compared = Some(compared);
-        if found.differs {
+        if found.cut {
             tracing::warn!(path = %self.path.display(), compared, cut_bytes = self.end.len - compared,
                 "cut off lines that are not what follows; they come again");
             file.set_len(compared).map_err(self.failed("cut"))?;

@@ -80,8 +80,10 @@ pub(super) struct Compared {
     pub(super) held: Held,
     /// How far the file was compared: after the last of them, and after lines of others.
     pub(super) compared: usize,
-    /// Whether something of ours follows that is not the next line, and has to be cut off.
-    pub(super) differs: bool,
+    /// Whether something of ours follows that is not the next line.
+    pub(super) ended: bool,
+    /// Whether that has to be cut off.
+    pub(super) cut: bool,
 }
 
 /// Compares whole lines of a file, `found`, with the `lines` that follow what is acknowledged.
@@ -103,7 +105,7 @@ pub(super) fn compare(found: &[u8], lines: &[u8]) -> Compared {
                 result.held.bytes += line.len();
             }
             Some(other) => {
-                result.differs = epoch_of(other) >= epoch_of(line);
+                (result.ended, result.cut) = (true, epoch_of(other) >= epoch_of(line));
                 break;
             }
             None => break,
