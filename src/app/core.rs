@@ -108,9 +108,6 @@ impl Core {
         let mut executor = Executor::new(store, clock, host.order_ids(), options.executor);
         let (forget, forgotten) = bounded(FORGOTTEN_MAX);
         executor.operate_with(operations(&relays, &leftovers, needs, forget));
-        if let Some(inspector) = host.inspector() {
-            executor.inspect_with(inspector);
-        }
         host.bind_socket()?;
         Ok(Self { executor, relays, decisions, forgotten, maintenance, journal, report })
     }
