@@ -139,7 +139,7 @@ impl From<WorkerError> for AppError {
         let message = error.to_string();
         match error {
             WorkerError::Damaged(_) => Self::Damaged(message),
-            WorkerError::Io(_) | WorkerError::Cursor(_) => Self::Io(message),
+            WorkerError::Io(_) | WorkerError::Cursor(_) | WorkerError::Target(_) => Self::Io(message),
         }
     }
 }
