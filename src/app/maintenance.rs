@@ -57,7 +57,7 @@ fn remove_cursor(journal: &JournalHandle, sink: &str) {
     }
 }
 
-/// After each part of a checkpoint maintenance rests for so many times as long as the part took, but not longer than
+/// After each part of a checkpoint maintenance rests for that many times as long as the part took, but not longer than
 /// the most: the disk that it writes to is the one that commands wait for.
 const RESTS: u32 = 3;
 const REST_MAX: Duration = Duration::from_millis(100);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
@@ -73,7 +73,12 @@ impl<S: PlanStore> CommandLoop<S> {
                 }
             }
             let before = executor.store().durable_lsn();
+            let began = Instant::now();
             let mut answers = executor.run_with_decisions(&batch, decisions)?;
+            if !batch.is_empty() {
+                self.status.metrics().commit_duration.record_duration(began.elapsed());
+                self.status.metrics().batch_commands.record(batch.len() as u64);
+            }
             if let Some(finding) = found {
                 answers.extend(executor.conclude(finding)?);
             }

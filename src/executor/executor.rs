@@ -22,7 +22,7 @@ pub struct ExecutorOptions {
     pub batch_bytes_max: usize,
 }
 
-/// So many commands ahead their orders are fetched: few enough that they are still in the cache when their turn comes.
+/// This many commands ahead their orders are fetched: few enough that they are still in the cache when their turn comes.
 const PREFETCH: usize = 64;
 
 /// Decides and commits. It has no thread of its own, so that a simulation can drive it.

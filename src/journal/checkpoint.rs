@@ -72,7 +72,7 @@ pub enum CheckpointError {
     Io {
         /// The file.
         path: String,
-        /// What came back.
+        /// The underlying error.
         source: io::Error,
     },
 }
@@ -98,7 +98,7 @@ impl CheckpointWriter {
     /// Begins the checkpoint that covers everything up to `covered`.
     ///
     /// # Errors
-    /// As the system says.
+    /// Any I/O error from the OS.
     pub fn create(storage: &dyn Storage, store_id: StoreId, covered: Lsn) -> io::Result<Self> {
         let temporary = format!("{}{TEMPORARY_SUFFIX}", path_of(covered));
         let file = storage.create(&temporary)?;
@@ -110,7 +110,7 @@ impl CheckpointWriter {
     /// journal's own syncs do not wait behind a mountain of it.
     ///
     /// # Errors
-    /// As the system says, or the block is longer than any may be.
+    /// Any I/O error from the OS, or the block is longer than any may be.
     pub fn block(&mut self, bytes: &[u8]) -> io::Result<()> {
         let len = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= BLOCK_BYTES_MAX && !bytes.is_empty());
         let len = len.ok_or_else(|| io::Error::other("a block of a checkpoint is empty or too long"))?;
@@ -135,7 +135,7 @@ impl CheckpointWriter {
     /// journal was durable when the last block was made: with a shorter journal the checkpoint makes no sense.
     ///
     /// # Errors
-    /// As the system says; then there is no such checkpoint, or one that is whole.
+    /// Any I/O error from the OS; then there is no such checkpoint, or one that is whole.
     pub fn finish(self, storage: &dyn Storage, required: Lsn) -> io::Result<u64> {
         let mut end = Vec::new();
         end.extend_from_slice(&[0; 4]);

@@ -128,7 +128,7 @@ impl JournalReader {
             let header = self.advance()?;
             let (offset, start) = self.consume(&header);
             self.mark(FrameMark { lsn: header.lsn, offset });
-            // A reader that opened a segment anew finds its place by walking there.
+            // A reader that opened a segment again finds its place by walking there.
             if header.lsn == self.next_lsn {
                 self.next_lsn = self.next_lsn.next();
                 return Ok(self.frame(&header, offset, start));

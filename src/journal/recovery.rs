@@ -23,7 +23,7 @@ use super::{
 };
 use crate::contracts::{Clock, Lsn, Storage, StorageFile};
 
-/// So many at the most are replayed together: what they need can be fetched together.
+/// This many at the most are replayed together: what they need can be fetched together.
 const TOGETHER: usize = 64;
 
 /// Looks at a journal that was read and not yet changed, and may refuse it.
@@ -42,7 +42,7 @@ pub struct Recovered {
     pub sealed: bool,
 }
 
-/// The half-written end of a batch that nobody was told of.
+/// The torn tail of a batch that was never acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TornTail {
     /// The segment.

@@ -46,17 +46,17 @@ pub enum IdentityError {
     /// There is one, but it cannot be trusted.
     #[error("{IDENTITY_PATH}: {0}")]
     Damaged(&'static str),
-    /// It is a later orderd's.
+    /// It was written by a newer version.
     #[error("{IDENTITY_PATH}: the store has format version {0}, and this orderd reads version {FORMAT_VERSION}")]
     Version(u16),
     /// It cannot be read or written.
     #[error("{operation} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         operation: &'static str,
         /// On what.
         path: &'static str,
-        /// What came back.
+        /// The underlying error.
         source: io::Error,
     },
 }
@@ -95,7 +95,7 @@ pub fn open_store(storage: &dyn Storage) -> Result<StoreId, IdentityError> {
 /// Makes a new, empty store. A crash at any moment leaves none or a whole one.
 ///
 /// # Errors
-/// The system says no.
+/// Any I/O error from the OS.
 pub fn create_store(storage: &dyn Storage, id: StoreId) -> Result<StoreId, IdentityError> {
     // 1. Build it under another name, which a start never takes for a store: what an interrupted build left there is
     //    overwritten, the names being the same.

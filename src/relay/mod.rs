@@ -21,4 +21,5 @@ pub use control::Control;
 pub use cursor::{CursorError, CursorFile, SaveError, SavedPosition};
 pub use heartbeat::Heartbeat;
 pub use settings::WorkerSettings;
+pub use subscription::{Subscription, SubscriptionPorts, SubscriptionSettings};
 pub use worker::{Step, Worker, WorkerError};

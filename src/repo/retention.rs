@@ -10,6 +10,7 @@ use super::checkpoint::{
 use super::{DedupEntry, LaneName, OrderRow, PlanRecord};
 use crate::contracts::{Clock, JournalNeeds, Lsn, ParkedLane, Sequence};
 use crate::journal::{JOURNAL_DIR, JournalHandle, JournalReader, segment_path};
+use crate::telemetry::CheckpointMetrics;
 
 /// When to write a checkpoint, and how much of the journal to keep for replays.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +38,7 @@ pub struct Maintenance {
     /// Checkpoints that are known to read, newest first; at most two.
     checkpoints: Vec<Lsn>,
     checkpoint_bytes: u64,
+    metrics: Arc<CheckpointMetrics>,
     /// Nothing unfinished lies about.
     cleared: bool,
     written_before: u64,
@@ -66,11 +68,26 @@ impl Maintenance {
             needs,
             checkpoints,
             checkpoint_bytes: 0,
+            metrics: Arc::default(),
             cleared: false,
             written_before: 0,
             last_tried,
             next_try: last_tried,
         }
+    }
+
+    /// What is measured of checkpoints.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<CheckpointMetrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    fn note_success(&self, bytes: u64) {
+        let now = self.clock.monotonic();
+        self.metrics.duration.record_duration(now.saturating_sub(self.last_tried));
+        self.metrics.completed_at_s.set(now.as_secs());
+        self.metrics.bytes.set(bytes);
+        self.metrics.succeeded();
     }
 
     /// Does what is due. Failures are logged and tried again later: nothing depends on them but disk space and the time
@@ -82,6 +99,7 @@ impl Maintenance {
         if self.checkpoint_is_due()
             && let Err(error) = self.checkpoint(source)
         {
+            self.metrics.failed(&error);
             tracing::warn!(%error, "the checkpoint could not be written; the journal grows until one can");
         }
         if let Err(error) = self.make_room(source) {
@@ -148,6 +166,7 @@ impl Maintenance {
         self.next_try = self.last_tried;
         self.written_before = written_before;
         self.checkpoint_bytes = written.bytes;
+        self.note_success(written.bytes);
         self.checkpoints.retain(|lsn| *lsn != written.covered);
         self.checkpoints.insert(0, written.covered);
         self.checkpoints.truncate(2);
