@@ -99,7 +99,8 @@ fn a_connector_that_is_stopped_in_good_order_repeats_nothing() {
             let mut program = start(&daemon, &endpoint.url());
             let before = endpoint.requests().len();
             eventually("some progress", || {
-                (working.is_finished() || endpoint.requests().len() >= before + 20).then_some(())
+                let enough = working.is_finished() || endpoint.requests().len() >= before + 20;
+                (enough && !daemon.sink()["attached"].is_null()).then_some(())
             });
             assert_eq!(program.stop().code(), Some(0));
             stops += 1;
