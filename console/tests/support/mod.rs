@@ -2,9 +2,11 @@
 
 pub mod browser;
 pub mod console;
+pub mod consumer;
 pub mod fake_daemon;
 pub mod http;
 pub mod in_browser;
+pub mod real_daemon;
 pub mod world;
 pub mod world_metrics;
 
