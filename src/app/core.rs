@@ -109,7 +109,7 @@ impl Core {
             Maintenance::new(journal.clone(), Arc::clone(&clock), options.maintenance, covered, maintenance_needs);
         let mut executor = Executor::new(store, clock, host.order_ids(), options.executor);
         let (forget, forgotten) = bounded(FORGOTTEN_MAX);
-        executor.operate_with(operations(&relays, &leftovers, needs, forget), host.inspector());
+        executor.operate_with(operations(&relays, &leftovers, needs, forget));
         host.bind_socket()?;
         Ok(Self { executor, relays, decisions, forgotten, maintenance, journal, report })
     }

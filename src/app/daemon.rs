@@ -24,7 +24,7 @@ use crate::executor::{CommandLoop, Inspector, Task};
 use crate::journal::SegmentMap;
 use crate::logging::LogHandle;
 use crate::repo::Store;
-use crate::server::{Server, ServerHandle, ServerPorts, ServerTelemetry};
+use crate::server::{Server, ServerHandle, ServerPorts, ServerTelemetry, provide_descriptors};
 use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
@@ -122,8 +122,8 @@ impl Daemon {
     /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
     fn start(config: &Config, log: &LogHandle, service: &ServiceManager) -> Result<Self, AppError> {
         let server_options = server_options(config);
-        let (inspector, inspector_handle) = Inspector::new();
-        let mut machine = Machine::new(config, &server_options, inspector_handle);
+        provide_descriptors(&server_options)?;
+        let mut machine = Machine::new(config, &server_options);
         let clock = machine.clock();
         let options = CoreOptions::of(config);
         let watch = StartWatch::begin(service, &options.store.redone_plans)?;
@@ -131,8 +131,10 @@ impl Daemon {
         drop(watch);
         machine.note_holder();
         let listener = machine.take_listener()?;
-        let Core { executor, relays, decisions, forgotten, maintenance, journal, report: _ } = core;
+        let Core { mut executor, relays, decisions, forgotten, maintenance, journal, report: _ } = core;
 
+        let (inspector, inspector_handle) = Inspector::new();
+        executor.inspect_with(inspector_handle);
         let (submit, requests) = Server::request_queue(&server_options);
         let status = Arc::new(StatusModel::new(executor.store().status(), config.journal.bytes_max));
         let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);

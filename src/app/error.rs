@@ -149,7 +149,10 @@ impl From<BindError> for AppError {
         let message = error.to_string();
         match error {
             BindError::Io { source, .. } => Self::io(message, &source),
-            BindError::UnknownGroup(_) | BindError::PathTooLong { .. } => Self::Config(message),
+            BindError::UnknownGroup(_) | BindError::PathTooLong { .. } | BindError::TooFewDescriptors { .. } => {
+                Self::Config(message)
+            }
+            BindError::UnsafeFolder { .. } => Self::Permission(message),
             BindError::NotASocket(_) | BindError::InUse(_) => Self::Io(message),
         }
     }

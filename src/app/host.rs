@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::AppError;
 use crate::contracts::{Clock, OrderIds, Sink, Storage};
-use crate::executor::InspectorHandle;
 use crate::relay::WorkerSettings;
 
 /// What a start takes from its surroundings, in the order in which it takes it.
@@ -43,11 +42,6 @@ pub trait Host {
     /// # Errors
     /// The target can never be written.
     fn open_sink(&mut self, sink: &WorkerSettings) -> Result<Box<dyn Sink>, AppError>;
-
-    /// Where long reads of the journal are done for operators; without one the executor does them itself.
-    fn inspector(&mut self) -> Option<InspectorHandle> {
-        None
-    }
 
     /// Takes the socket's path. From here on clients can connect; they are heard once the server's thread runs.
     ///

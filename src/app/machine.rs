@@ -10,7 +10,6 @@ use super::clock::{SystemClock, TimeOrderedIds};
 use super::host::Host;
 use crate::config::{Config, SinkKind};
 use crate::contracts::{Clock, OrderIds, Sink, Storage};
-use crate::executor::InspectorHandle;
 use crate::relay::WorkerSettings;
 use crate::relay::sinks::{FileSink, StdoutSink};
 use crate::server::{Listener, ServerOptions, probe_socket};
@@ -23,13 +22,12 @@ pub(super) struct Machine<'a> {
     clock: Arc<dyn Clock>,
     lock: Option<StoreLock>,
     listener: Option<Listener>,
-    inspector: Option<InspectorHandle>,
 }
 
 impl<'a> Machine<'a> {
-    pub(super) fn new(config: &'a Config, server: &'a ServerOptions, inspector: InspectorHandle) -> Self {
+    pub(super) fn new(config: &'a Config, server: &'a ServerOptions) -> Self {
         let clock = Arc::new(SystemClock::new());
-        Self { config, server, clock, lock: None, listener: None, inspector: Some(inspector) }
+        Self { config, server, clock, lock: None, listener: None }
     }
 
     /// The bound socket, once.
@@ -91,10 +89,6 @@ impl Host for Machine<'_> {
                 Err(AppError::Internal(format!("sink {} has no target to open", sink.name)))
             }
         }
-    }
-
-    fn inspector(&mut self) -> Option<InspectorHandle> {
-        self.inspector.take()
     }
 
     fn bind_socket(&mut self) -> Result<(), AppError> {

@@ -9,7 +9,7 @@ pub trait Storage: Send + Sync {
     /// Opens a file for reading and writing.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotFound`] if there is none; others as the system says.
+    /// [`io::ErrorKind::NotFound`] if there is none; any other I/O error from the OS.
     fn open(&self, path: &str) -> io::Result<Box<dyn StorageFile>>;
 
     /// Opens a file for reading only.
@@ -79,7 +79,7 @@ pub trait StorageFile: Send + Sync {
     /// Reserves room for the first `len` bytes and makes the file that long; new bytes read as zeros.
     ///
     /// # Errors
-    /// [`io::ErrorKind::StorageFull`] if there is no room; others as the system says.
+    /// [`io::ErrorKind::StorageFull`] if there is no room; any other I/O error from the OS.
     fn allocate(&self, len: u64) -> io::Result<()>;
 
     /// Cuts or extends the file.

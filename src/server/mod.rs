@@ -14,6 +14,7 @@ mod call;
 mod connection;
 mod connections;
 mod counters;
+mod descriptors;
 mod dispatch;
 mod event_loop;
 #[cfg(any(test, fuzzing))]
@@ -40,6 +41,7 @@ mod status;
 mod throttle;
 mod trace_context;
 
+pub use descriptors::provide_descriptors;
 pub use listener::{BindError, Listener, probe_socket};
 pub use options::ServerOptions;
 pub use response::write_order;

@@ -13,7 +13,7 @@ mod real_daemon;
 mod server;
 mod wait;
 
-pub use arrivals::{check_arrivals, kill_under_load, kills};
+pub use arrivals::{check_arrivals, kill_all_under_load, kill_under_load, kills};
 pub use certificates::{Certificates, certificates};
 pub use cloudevents::{Received, check_cloudevents};
 pub use events::{event, event_with, order_id, orders};

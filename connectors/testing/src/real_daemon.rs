@@ -1,5 +1,6 @@
 //! The real daemon with one subscription sink, and beside it a file that shows what the sink has to get.
 
+use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -143,7 +144,7 @@ impl RealDaemon {
         sinks.iter().find(|sink| sink["name"] == Self::SINK).expect("the subscription is listed").clone()
     }
 
-    /// Waits until every event of the file is settled at the subscription, and returns the file's lines.
+    /// Waits until every event of the file is settled at the subscription, and returns the file's lines, each once.
     pub fn wait_settled(&self) -> Vec<String> {
         eventually("every event to be settled", || {
             let status = self.call("daemon.status", &json!({}));
@@ -152,7 +153,8 @@ impl RealDaemon {
             status["sinks"].as_array().is_some_and(|sinks| sinks.iter().all(acked)).then_some(())
         });
         let text = std::fs::read_to_string(self.dir().join("events.ndjson")).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
+        let mut seen = HashSet::new();
+        text.lines().filter(|line| seen.insert(*line)).map(str::to_owned).collect()
     }
 }
 
@@ -182,10 +184,10 @@ fn binary() -> &'static Path {
         // target/PROFILE/deps/TEST
         let test = std::env::current_exe().expect("the test knows its program");
         let folder = test.parent().and_then(Path::parent).expect("a target folder").to_owned();
-        let release = folder.file_name().is_some_and(|name| name == "release");
+        let profile = folder.file_name().filter(|name| *name != "debug").unwrap_or("dev".as_ref());
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--quiet", "--locked", "-p", "orderd", "--bin", "orderd"]);
-        cargo.args(release.then_some("--release")).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        cargo.arg("--profile").arg(profile).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         assert!(cargo.status().expect("cargo runs").success(), "the daemon cannot be built");
         folder.join("orderd")
     })
