@@ -15,6 +15,7 @@ mod access;
 mod architecture;
 mod backup;
 mod cli_bench;
+mod cli_delivery;
 mod cli_dump;
 mod cli_errors;
 mod cli_exit_codes;
