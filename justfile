@@ -107,3 +107,20 @@ compare-long *args:
 measure *args:
     cargo build --release
     cargo run --release -p orderd-compare -- {{args}}
+
+# The console, for the daemon of `just run`
+console *args:
+    cargo run --release -p orderd-console -- {{args}}
+
+# The console's Debian package (needs cargo-deb)
+deb-console:
+    cargo build --release -p orderd-console
+    cargo deb -p orderd-console --no-build
+
+# The console's tests (need Debian's chromium and prometheus)
+console-test *filter:
+    cargo test -p orderd-console {{filter}}
+
+# The pictures of docs/console.md (about ten minutes)
+console-pictures:
+    cargo test -p orderd-console pictures -- --ignored

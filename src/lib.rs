@@ -16,4 +16,5 @@ pub mod repo;
 pub mod server;
 pub mod storage;
 pub mod systemd;
+pub mod telemetry;
 pub mod usecases;

@@ -5,18 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each layer, and the layers that it may know. A layer may always know itself.
-const MAY_KNOW: [(&str, &[&str]); 12] = [
+const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("domain", &[]),
-    ("contracts", &["domain"]),
+    ("telemetry", &[]),
+    ("contracts", &["domain", "telemetry"]),
     ("usecases", &["contracts", "domain"]),
-    ("journal", &["contracts"]),
-    ("repo", &["journal", "contracts", "domain"]),
+    ("journal", &["contracts", "telemetry"]),
+    ("repo", &["journal", "contracts", "domain", "telemetry"]),
     ("executor", &["usecases", "contracts", "domain"]),
-    ("relay", &["contracts", "domain"]),
-    ("server", &["contracts", "domain"]),
+    ("relay", &["contracts", "domain", "telemetry"]),
+    ("server", &["contracts", "domain", "telemetry"]),
     ("storage", &["contracts"]),
     ("config", &[]),
-    ("logging", &["config"]),
+    ("logging", &["config", "telemetry"]),
     ("systemd", &[]),
 ];
 

@@ -33,10 +33,14 @@ fn each_plan_is_one_line_with_its_order_and_its_events() {
             daemon.stop();
         }
         let before = files(&store.data_dir());
-        let plans = plans(&store, &[]);
+        let mut plans = plans(&store, &[]);
         if !running {
             assert!(files(&store.data_dir()) == before, "dump changes nothing");
         }
+        let decision = plans.remove(0);
+        assert_eq!(keys(&decision), ["delivery", "lsn"]);
+        let delivery = &decision["delivery"];
+        assert_eq!((&delivery["kind"], &delivery["sink"]), (&json!("registered"), &json!("events")));
         assert_eq!(plans.len(), 3, "a refused command leaves nothing: {plans:?}");
         for (index, plan) in plans.iter().enumerate() {
             assert_eq!(keys(plan), ["events", "lsn", "order"]);
@@ -58,13 +62,14 @@ fn from_skips_what_came_before() {
         client.place(amount);
     }
     let all = plans(&store, &[]);
-    assert_eq!(all.len(), 10);
+    // The first plan registers the sink.
+    assert_eq!(all.len(), 11);
     for plan in &all {
         let lsn = plan["lsn"].as_u64().unwrap();
         let expected: Vec<&Value> = all.iter().filter(|other| other["lsn"].as_u64().unwrap() >= lsn).collect();
         assert_eq!(json!(plans(&store, &["--from", &lsn.to_string()])), json!(expected));
     }
-    let last = all[9]["lsn"].as_u64().unwrap();
+    let last = all[10]["lsn"].as_u64().unwrap();
     assert!(plans(&store, &["--from", &(last + 1).to_string()]).is_empty());
 }
 
@@ -73,13 +78,14 @@ fn a_dump_while_commands_run_is_whole_plans_in_order() {
     let store = Store::new();
     let _daemon = Daemon::start(&store);
     let data_dir = store.data_dir().display().to_string();
-    let mut answered = 0;
+    // The registration of the sink.
+    let mut expected = 1;
     let mut client = Client::connect(&store);
     for _ in 0..10 {
         for amount in 0..30 {
             client.place(amount);
         }
-        answered += 30;
+        expected += 30;
         // By its folder, without any configuration.
         let run = Cli::new(&["dump", "--data-dir", &data_dir]).dir(std::path::Path::new("/")).run().expect(0);
         let mut lsn = 0;
@@ -88,7 +94,7 @@ fn a_dump_while_commands_run_is_whole_plans_in_order() {
             assert!(plan["lsn"].as_u64().unwrap() > lsn);
             lsn = plan["lsn"].as_u64().unwrap();
         }
-        assert_eq!(run.stdout.lines().count(), answered);
+        assert_eq!(run.stdout.lines().count(), expected);
     }
 }
 

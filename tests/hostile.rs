@@ -23,7 +23,7 @@ write_ms_max = 500
 
 const HONEST: u64 = 3;
 
-/// 128 MiB of unread answers and 256 lines of 256 KiB are allowed by the configuration; the rest is the daemon's own.
+/// 128 MiB of unread answers and 256 buffers of 64 KiB are allowed by the configuration; the rest is the daemon's own.
 const RSS_KB_MAX: u64 = 256 * 1024;
 
 const REDELIVERED_MAX: u64 = 2000;

@@ -39,7 +39,7 @@ fn holds_the_limit(store: &Store, limit: usize) {
 
 #[test]
 fn a_line_of_the_default_limit_is_taken_and_one_byte_more_is_not() {
-    holds_the_limit(&Store::new(), 262_144);
+    holds_the_limit(&Store::new(), 32_768);
 }
 
 #[test]

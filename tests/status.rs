@@ -4,16 +4,46 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, DEADLINE, Daemon, Store, eventually, keys, uuid};
 
-const SINK_KEYS: [&str; 8] =
-    ["acked_sequence", "attempts", "lag_events", "lag_ms", "last_error", "name", "state", "type"];
+const KEYS: [&str; 12] = [
+    "commands_total",
+    "connections",
+    "connections_max",
+    "connections_refused_total",
+    "journal",
+    "orders",
+    "outbox",
+    "overloaded_total",
+    "sinks",
+    "state",
+    "uptime_ms",
+    "version",
+];
+const JOURNAL_KEYS: [&str; 6] = ["bytes", "bytes_max", "checkpoint_lsn", "durable_lsn", "pinned_by", "segments"];
+const SINK_KEYS: [&str; 15] = [
+    "acked_sequence",
+    "attached",
+    "attempts",
+    "delivered_total",
+    "eta_ms",
+    "in_flight",
+    "lag_events",
+    "lag_ms",
+    "last_error",
+    "name",
+    "parked_events",
+    "parked_lanes",
+    "rate_events_per_s",
+    "state",
+    "type",
+];
 
 #[test]
 fn status_has_the_documented_fields_and_no_others() {
     let store = Store::with("", "[[sinks]]\nname = \"out\"\ntype = \"stdout\"\n");
     let _daemon = Daemon::start(&store);
     let status = Client::connect(&store).status();
-    assert_eq!(keys(&status), ["connections", "journal", "orders", "outbox", "sinks", "state", "uptime_ms", "version"]);
-    assert_eq!(keys(&status["journal"]), ["bytes", "checkpoint_lsn", "durable_lsn", "segments"]);
+    assert_eq!(keys(&status), KEYS);
+    assert_eq!(keys(&status["journal"]), JOURNAL_KEYS);
     assert_eq!(keys(&status["orders"]), ["count"]);
     assert_eq!(keys(&status["outbox"]), ["last_sequence"]);
     let sinks = status["sinks"].as_array().unwrap();
@@ -22,7 +52,9 @@ fn status_has_the_documented_fields_and_no_others() {
         assert_eq!(keys(sink), SINK_KEYS);
         assert_eq!((&sink["name"], &sink["type"]), (&json!(name), &json!(kind)));
         assert_eq!(sink["state"], "idle");
-        for key in ["acked_sequence", "lag_events", "lag_ms", "attempts"] {
+        let counts =
+            ["acked_sequence", "lag_events", "lag_ms", "attempts", "in_flight", "parked_lanes", "parked_events"];
+        for key in counts.into_iter().chain(["delivered_total"]) {
             assert_eq!(sink[key].as_u64(), Some(0), "{key} of a sink with nothing to do: {sink}");
         }
         assert_eq!(sink["last_error"], Value::Null);
@@ -35,7 +67,11 @@ fn status_has_the_documented_fields_and_no_others() {
     }
     assert_eq!(status["orders"]["count"], 0);
     assert_eq!(status["outbox"]["last_sequence"], 0);
-    assert_eq!(status["connections"], 1);
+    assert_eq!((&status["connections"], &status["connections_max"]), (&json!(1), &json!(256)));
+    for key in ["connections_refused_total", "commands_total", "overloaded_total"] {
+        assert_eq!(status[key], 0, "{key}: {status}");
+    }
+    assert_eq!(status["journal"]["bytes_max"], 68_719_476_736_u64);
 }
 
 #[test]
@@ -57,6 +93,7 @@ fn status_counts_what_happened() {
         }
         let status = client.status();
         assert_eq!(status["orders"]["count"], 10);
+        assert_eq!(status["commands_total"], if restarted { 0 } else { 30 });
         assert_eq!(status["outbox"]["last_sequence"], 20);
         let durable = status["journal"]["durable_lsn"].as_u64().unwrap();
         assert!(durable >= lsn, "an answered plan is durable: {durable} < {lsn}");

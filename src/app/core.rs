@@ -3,16 +3,22 @@
 
 use std::sync::Arc;
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use uuid::Uuid;
 
 use super::AppError;
 use super::host::Host;
 use super::registration::register;
+use super::relays::Relay;
 use crate::config::SinkStart;
-use crate::contracts::{Clock, FeedPosition, Lsn, Storage};
-use crate::executor::{Executor, ExecutorOptions};
+use crate::contracts::{Clock, DecisionBatch, JournalNeeds, Lsn, PlanStore as _, Sequence, SinkType, Storage};
+use crate::executor::{Executor, ExecutorOptions, Operations};
 use crate::journal::{CURSORS_DIR, IdentityError, JournalHandle, StoreId, create_store, open_store as open_store_id};
-use crate::relay::{CursorFile, SavedPosition, Worker, WorkerSettings, cursor};
+use crate::relay::scheduler::Limits;
+use crate::relay::{
+    CursorFile, SavedPosition, Subscription, SubscriptionPorts, SubscriptionSettings, Worker, WorkerSettings,
+    cloud_event, cursor,
+};
 use crate::repo::{
     JournalOutbox, Maintenance, MaintenanceOptions, OpenReport, SinkPosition, Store, StoreOptions, open_store,
 };
@@ -28,6 +34,8 @@ pub struct CoreOptions {
     pub maintenance: MaintenanceOptions,
     /// The sinks, in the order of the configuration.
     pub sinks: Vec<SinkOptions>,
+    /// The longest line that an attached program may send.
+    pub line_bytes_max: usize,
 }
 
 /// One sink.
@@ -37,22 +45,28 @@ pub struct SinkOptions {
     pub worker: WorkerSettings,
     /// Where it starts if it was not seen before.
     pub start: SinkStart,
+    /// How a subscription's events are handed out.
+    pub limits: Limits,
+    /// The users beside the operators who may attach to it.
+    pub consumer_uids: Vec<u32>,
 }
 
 /// An opened store with everything that works on it.
 pub struct Core {
     /// Decides and makes durable.
     pub executor: Executor<Store>,
-    /// Publishes: one for each configured sink.
-    pub workers: Vec<Worker>,
+    /// Publish: one for each configured sink.
+    pub relays: Vec<Relay>,
+    /// What the relays decide, on its way to the executor.
+    pub decisions: Receiver<DecisionBatch>,
+    /// Sinks that are forgotten for good: their cursors are to be removed.
+    pub forgotten: Receiver<String>,
     /// Writes checkpoints and deletes.
     pub maintenance: Maintenance,
     /// What reading the journal takes.
     pub journal: JournalHandle,
     /// What the start found.
     pub report: OpenReport,
-    /// Where each worker goes on.
-    pub positions: Vec<FeedPosition>,
 }
 
 impl Core {
@@ -82,19 +96,45 @@ impl Core {
         log_report(&report, clock.as_ref());
         let journal = JournalHandle { storage, index: Arc::clone(store.journal().index()), store_id };
         let cursors = register(&mut store, &journal, clock.as_ref(), &options.sinks, cursors)?;
-        let relays = Relays::open(host, options, &store, &journal, cursors)?;
-        let positions = relays.workers.iter().map(Worker::position).collect();
-        let saved = relays.saved;
-        let maintenance = Maintenance::new(
-            journal.clone(),
-            Arc::clone(&clock),
-            options.maintenance,
-            report.checkpoint_lsn,
-            Box::new(move || saved.iter().map(|position| position.lsn()).collect()),
-        );
-        let executor = Executor::new(store, clock, host.order_ids(), options.executor);
+        let (decide, decisions) = bounded(options.sinks.len().max(1));
+        let parts = RelayParts { options, store: &store, journal: &journal, decide };
+        let (relays, leftovers) = open_relays(host, &parts, cursors)?;
+        let needs = Arc::new(JournalNeeds::default());
+        for (name, saved) in relays.iter().map(Relay::need).chain(leftovers.iter().map(Leftover::need)) {
+            needs.add(name, Box::new(move || saved.lsn()));
+        }
+        store.set_inboxes(relays.iter().map(Relay::inbox).collect());
+        let (maintenance_needs, covered) = (Arc::clone(&needs), report.checkpoint_lsn);
+        let maintenance =
+            Maintenance::new(journal.clone(), Arc::clone(&clock), options.maintenance, covered, maintenance_needs);
+        let mut executor = Executor::new(store, clock, host.order_ids(), options.executor);
+        let (forget, forgotten) = bounded(FORGOTTEN_MAX);
+        executor.operate_with(operations(&relays, &leftovers, needs, forget));
         host.bind_socket()?;
-        Ok(Self { executor, workers: relays.workers, maintenance, journal, report, positions })
+        Ok(Self { executor, relays, decisions, forgotten, maintenance, journal, report })
+    }
+}
+
+/// Forgotten sinks whose cursors wait to be removed; those of more are removed by the next start.
+const FORGOTTEN_MAX: usize = 64;
+
+fn operations(
+    relays: &[Relay],
+    leftovers: &[Leftover],
+    needs: Arc<JournalNeeds>,
+    forget: Sender<String>,
+) -> Operations {
+    Operations {
+        sinks: relays.iter().map(|relay| relay.handle.sink.clone()).collect(),
+        leftovers: leftovers.iter().map(|sink| (Arc::clone(&sink.name), sink.sequence)).collect(),
+        render: cloud_event::render,
+        pins: Arc::clone(needs.backups()),
+        on_forgotten: Box::new(move |sink| {
+            needs.remove(sink);
+            if forget.try_send(sink.to_owned()).is_err() {
+                tracing::warn!(sink, "its cursor is removed by the next start");
+            }
+        }),
     }
 }
 
@@ -136,41 +176,94 @@ fn position_of(sink: &str, cursor: &CursorFile) -> SinkPosition {
     SinkPosition { path: cursor::path_of(sink), position: cursor.position() }
 }
 
-/// The workers, and what retention must keep for all cursors.
-struct Relays {
-    workers: Vec<Worker>,
-    saved: Vec<Arc<SavedPosition>>,
+/// A sink that is recorded, with a cursor, and not configured.
+struct Leftover {
+    name: Arc<str>,
+    sequence: Sequence,
+    saved: Arc<SavedPosition>,
 }
 
-impl Relays {
-    fn open(
-        host: &mut dyn Host,
-        options: &CoreOptions,
-        store: &Store,
-        journal: &JournalHandle,
-        mut cursors: Vec<(String, CursorFile)>,
-    ) -> Result<Self, AppError> {
-        let mut workers = Vec::new();
-        for sink in &options.sinks {
-            let at = cursors.iter().position(|(name, _)| *name == sink.worker.name);
-            let Some((_, cursor)) = at.map(|at| cursors.swap_remove(at)) else {
-                return Err(AppError::Internal(format!("sink {} has no cursor", sink.worker.name)));
-            };
-            let durable_sequence = Arc::clone(store.durable_sequence());
-            let feed = JournalOutbox::open(journal.clone(), durable_sequence, cursor.position())
-                .map_err(AppError::behind_checkpoint)?;
-            let target = host.open_sink(&sink.worker)?;
-            workers.push(Worker::new(&sink.worker, Box::new(feed), target, cursor, host.clock())?);
-        }
-        let mut saved: Vec<_> = workers.iter().map(Worker::saved).collect();
-        for (sink, cursor) in cursors {
-            let lsn = cursor.position().lsn;
-            tracing::warn!(sink, %lsn, "a sink that is not configured keeps its cursor, and the journal from there on; \
-                `orderd sink forget` lets it go");
-            saved.push(cursor.saved());
-        }
-        Ok(Self { workers, saved })
+impl Leftover {
+    fn need(&self) -> (Arc<str>, Arc<SavedPosition>) {
+        (Arc::clone(&self.name), Arc::clone(&self.saved))
     }
+}
+
+/// What a worker is made of.
+struct RelayParts<'a> {
+    options: &'a CoreOptions,
+    store: &'a Store,
+    journal: &'a JournalHandle,
+    decide: Sender<DecisionBatch>,
+}
+
+fn open_relays(
+    host: &mut dyn Host,
+    parts: &RelayParts<'_>,
+    mut cursors: Vec<(String, CursorFile)>,
+) -> Result<(Vec<Relay>, Vec<Leftover>), AppError> {
+    let mut relays = Vec::new();
+    for sink in &parts.options.sinks {
+        let at = cursors.iter().position(|(name, _)| *name == sink.worker.name);
+        let Some((_, cursor)) = at.map(|at| cursors.swap_remove(at)) else {
+            return Err(AppError::Internal(format!("sink {} has no cursor", sink.worker.name)));
+        };
+        relays.push(match sink.worker.sink_type {
+            SinkType::File | SinkType::Stdout => open_lines(host, parts, sink, cursor)?,
+            SinkType::Subscription => open_subscription(host, parts, sink, cursor)?,
+        });
+    }
+    let leftovers = cursors.into_iter().map(|(name, cursor)| {
+        let position = cursor.position();
+        tracing::warn!(sink = name, lsn = %position.lsn, "a sink that is not configured keeps its cursor, and the \
+            journal from there on; `orderd sink forget` lets it go");
+        Leftover { name: name.into(), sequence: position.sequence, saved: cursor.saved() }
+    });
+    Ok((relays, leftovers.collect()))
+}
+
+fn open_lines(
+    host: &mut dyn Host,
+    parts: &RelayParts<'_>,
+    sink: &SinkOptions,
+    cursor: CursorFile,
+) -> Result<Relay, AppError> {
+    let durable_sequence = Arc::clone(parts.store.durable_sequence());
+    let feed = JournalOutbox::open(parts.journal.clone(), durable_sequence, cursor.position())
+        .map_err(AppError::behind_checkpoint)?;
+    let target = host.open_sink(&sink.worker)?;
+    let worker = Worker::new(&sink.worker, Box::new(feed), target, cursor, host.clock())?;
+    Ok(Relay::of_lines(worker, sink.worker.sink_type))
+}
+
+fn open_subscription(
+    host: &mut dyn Host,
+    parts: &RelayParts<'_>,
+    sink: &SinkOptions,
+    cursor: CursorFile,
+) -> Result<Relay, AppError> {
+    let name = sink.worker.name.as_str();
+    let Some(record) = parts.store.sink(name) else {
+        return Err(AppError::Internal(format!("sink {name} is not recorded")));
+    };
+    let settings = SubscriptionSettings {
+        name: name.into(),
+        limits: sink.limits.clone(),
+        cursor_events_max: sink.worker.cursor_events_max,
+        cursor_delay_max: sink.worker.cursor_delay_max,
+        drain_max: sink.worker.drain_max,
+        line_bytes_max: parts.options.line_bytes_max,
+        uid: rustix::process::geteuid().as_raw(),
+        epoch: parts.store.epoch(),
+    };
+    let ports = SubscriptionPorts {
+        history: parts.store.history(),
+        decide: parts.decide.clone(),
+        clock: host.clock(),
+        storage: Arc::clone(&parts.journal.storage),
+        store_id: uuid_of(parts.journal.store_id),
+    };
+    Ok(Relay::of_subscription(name, Subscription::new(settings, ports, record, cursor)?))
 }
 
 /// Tells what a start found, for people.

@@ -12,18 +12,19 @@ use signal_hook::iterator::Signals as SignalIterator;
 use super::core::{Core, CoreOptions};
 use super::host::Host as _;
 use super::machine::Machine;
+use super::maintenance::MaintenanceView;
 use super::options::server_options;
+use super::relays::RelayHandle;
 use super::start_watch::StartWatch;
 use super::watchdog::Watchdog;
 use super::{AppError, maintenance};
 use crate::config::Config;
-use crate::contracts::{Answer, DecisionBatch, PlanStore as _, StatusModel};
-use crate::executor::{CommandLoop, Task};
+use crate::contracts::{Answer, PlanStore as _, StatusModel};
+use crate::executor::{CommandLoop, Inspector, Task};
 use crate::journal::SegmentMap;
 use crate::logging::LogHandle;
-use crate::relay::{Control, Heartbeat};
 use crate::repo::Store;
-use crate::server::{Server, ServerHandle, ServerPorts};
+use crate::server::{Server, ServerHandle, ServerPorts, ServerTelemetry, provide_descriptors};
 use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
@@ -34,6 +35,8 @@ const STATUS_TURN: Duration = Duration::from_secs(5);
 const CAUSE_MAX: Duration = Duration::from_millis(500);
 /// Batches of answers on their way to the server, each of at most `executor.batch_commands_max`.
 const ANSWER_BATCHES_MAX: usize = 64;
+/// Executor, inspector, maintenance and server.
+const FIXED_THREADS: usize = 4;
 
 /// A thread has ended, and how.
 struct Ended {
@@ -49,7 +52,7 @@ pub fn serve(config: Config, log: &LogHandle) -> Result<(), AppError> {
     let service = ServiceManager::from_env();
     let starting = Arc::new(AtomicBool::new(true));
     let signals = listen_to_signals(&starting)?;
-    let daemon = Daemon::start(&config, &service)?;
+    let daemon = Daemon::start(&config, log, &service)?;
     starting.store(false, Ordering::SeqCst);
     service.ready("taking commands");
     tracing::info!(socket = %config.daemon.socket.display(), "ready");
@@ -85,6 +88,7 @@ fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<SignalRequests, AppEr
             }
             if starting.load(Ordering::SeqCst) {
                 tracing::info!("told to stop during the start");
+                crate::logging::flush();
                 std::process::exit(0);
             }
             stop_sender.try_send(()).ok();
@@ -114,17 +118,11 @@ struct Daemon {
     threads: usize,
 }
 
-/// Reaches a sink's worker.
-struct RelayHandle {
-    name: String,
-    control: Arc<Control>,
-    heartbeat: Arc<Heartbeat>,
-}
-
 impl Daemon {
     /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
-    fn start(config: &Config, service: &ServiceManager) -> Result<Self, AppError> {
+    fn start(config: &Config, log: &LogHandle, service: &ServiceManager) -> Result<Self, AppError> {
         let server_options = server_options(config);
+        provide_descriptors(&server_options)?;
         let mut machine = Machine::new(config, &server_options);
         let clock = machine.clock();
         let options = CoreOptions::of(config);
@@ -133,33 +131,33 @@ impl Daemon {
         drop(watch);
         machine.note_holder();
         let listener = machine.take_listener()?;
+        let Core { mut executor, relays, decisions, forgotten, maintenance, journal, report: _ } = core;
 
+        let (inspector, inspector_handle) = Inspector::new();
+        executor.inspect_with(inspector_handle);
         let (submit, requests) = Server::request_queue(&server_options);
-        let status = Arc::new(StatusModel::new(core.executor.store().status(), config.journal.bytes_max));
+        let status = Arc::new(StatusModel::new(executor.store().status(), config.journal.bytes_max));
         let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);
+        let handles: Vec<_> = relays.iter().map(|relay| relay.handle.clone()).collect();
         let ports = ServerPorts {
             requests: submit,
             answers,
             clock,
             store: Arc::clone(&status),
-            sinks: core.workers.iter().map(|worker| worker.monitor()).collect(),
-            targets: Vec::new(),
+            sinks: handles.iter().map(|relay| Arc::clone(&relay.sink.monitor)).collect(),
+            targets: handles
+                .iter()
+                .zip(&options.sinks)
+                .map(|(relay, sink)| relay.target(&sink.consumer_uids))
+                .collect(),
+            telemetry: ServerTelemetry {
+                journal: journal.index.metrics(),
+                checkpoint: maintenance.metrics(),
+                log: log.metrics(),
+            },
         };
-        let (server, handle) = Server::new(listener, server_options, ports)?;
-
-        let relays: Vec<_> = core
-            .workers
-            .iter()
-            .map(|worker| RelayHandle {
-                name: worker.name().to_owned(),
-                control: Arc::default(),
-                heartbeat: worker.heartbeat(),
-            })
-            .collect();
-        let threads = relays.len() + 3;
-        let (end, ended) = bounded(threads);
+        let (server, server_handle) = Server::new(listener, server_options, ports)?;
         let executor_heartbeat = Arc::new(AtomicU64::new(0));
-        let (_decide, decisions) = bounded::<DecisionBatch>(relays.len().max(1));
         let (tasks, tasks_heard) = bounded::<Task<Store>>(1);
         let (maintenance_goes_on, maintenance_stops) = bounded(0);
         let command_loop = CommandLoop {
@@ -167,36 +165,47 @@ impl Daemon {
             decisions,
             tasks: tasks_heard,
             answers: answer,
-            status,
+            status: Arc::clone(&status),
             answers_ready: {
-                let handle = handle.clone();
-                Box::new(move || handle.answers_ready())
+                let server = server_handle.clone();
+                Box::new(move || server.answers_ready())
             },
             more_is_durable: {
-                let controls: Vec<_> = relays.iter().map(|relay| Arc::clone(&relay.control)).collect();
+                let controls: Vec<_> = handles.iter().map(|relay| Arc::clone(&relay.control)).collect();
                 Box::new(move || controls.iter().for_each(|control| control.durable()))
             },
             heartbeat: Arc::clone(&executor_heartbeat),
         };
-        let Core { executor, workers, maintenance, journal, .. } = core;
-        for (worker, relay) in workers.into_iter().zip(&relays) {
-            let control = Arc::clone(&relay.control);
-            supervise(&format!("relay-{}", relay.name), &end, move || Ok(worker.run(&control)?))?;
+
+        let mut threads = Threads::new(relays.len() + FIXED_THREADS);
+        for relay in relays {
+            let control = Arc::clone(&relay.handle.control);
+            let name = format!("relay-{}", relay.handle.sink.name);
+            threads.start(&name, move || Ok(relay.worker.run(&control)?))?;
         }
-        supervise("executor", &end, move || Ok(command_loop.run(executor)?))?;
-        let segments = Arc::clone(&journal.index);
-        supervise("maintenance", &end, {
-            let segments = Arc::clone(&segments);
-            move || {
-                maintenance::run(maintenance, tasks, segments, &maintenance_stops);
-                Ok(())
-            }
+        threads.start("executor", move || Ok(command_loop.run(executor)?))?;
+        threads.start("inspector", move || {
+            inspector.run();
+            Ok(())
         })?;
-        supervise("server", &end, move || {
+        let segments = Arc::clone(&journal.index);
+        let shown = MaintenanceView { forgotten, status };
+        threads.start("maintenance", move || {
+            maintenance::run(maintenance, tasks, journal, &shown, &maintenance_stops);
+            Ok(())
+        })?;
+        threads.start("server", move || {
             server.run().map_err(|error| AppError::Internal(format!("serving the socket: {error}")))
         })?;
-        let maintenance_goes_on = Some(maintenance_goes_on);
-        Ok(Self { server: handle, relays, maintenance_goes_on, executor_heartbeat, journal: segments, ended, threads })
+        Ok(Self {
+            server: server_handle,
+            relays: handles,
+            maintenance_goes_on: Some(maintenance_goes_on),
+            executor_heartbeat,
+            journal: segments,
+            ended: threads.ended,
+            threads: threads.started,
+        })
     }
 
     /// After a fatal error, and before anything else: nobody is told anything any more, also not by threads that go on
@@ -213,7 +222,8 @@ impl Daemon {
         service: &ServiceManager,
         signals: &SignalRequests,
     ) -> Result<(), AppError> {
-        let heartbeats = self.relays.iter().map(|relay| (relay.name.clone(), Arc::clone(&relay.heartbeat))).collect();
+        let heartbeats =
+            self.relays.iter().map(|relay| (relay.sink.name.to_string(), Arc::clone(&relay.heartbeat))).collect();
         let mut watchdog = Watchdog::new(Arc::clone(&self.executor_heartbeat), self.server.clone(), heartbeats);
         let turn = tick(service.watchdog_interval().unwrap_or(STATUS_TURN));
         loop {
@@ -297,18 +307,33 @@ impl Daemon {
     }
 }
 
-/// Runs a thread and tells how it ended.
-fn supervise(
-    name: &str,
-    end: &Sender<Ended>,
-    run: impl FnOnce() -> Result<(), AppError> + Send + 'static,
-) -> Result<(), AppError> {
-    let (thread, end) = (name.to_owned(), end.clone());
-    spawn(name, move || {
-        let result = run();
-        // There is room for every thread's end.
-        drop(end.send(Ended { thread, result }));
-    })
+/// Threads whose ends are told.
+struct Threads {
+    end: Sender<Ended>,
+    ended: Receiver<Ended>,
+    started: usize,
+}
+
+impl Threads {
+    /// There is room for every thread's end.
+    fn new(most: usize) -> Self {
+        let (end, ended) = bounded(most);
+        Self { end, ended, started: 0 }
+    }
+
+    /// Runs a thread and tells how it ended.
+    fn start(
+        &mut self,
+        name: &str,
+        run: impl FnOnce() -> Result<(), AppError> + Send + 'static,
+    ) -> Result<(), AppError> {
+        let (thread, end) = (name.to_owned(), self.end.clone());
+        self.started = self.started.saturating_add(1);
+        spawn(name, move || {
+            let result = run();
+            drop(end.send(Ended { thread, result }));
+        })
+    }
 }
 
 /// Why a thread ended although nobody had asked it to.

@@ -27,10 +27,10 @@ pub enum AppError {
     /// The system does not allow it.
     #[error("{0}")]
     Permission(String),
-    /// The configuration cannot work here, or the store is a later orderd's.
+    /// The configuration cannot work here, or the store was written by a newer version.
     #[error("{0}")]
     Config(String),
-    /// orderd itself is wrong.
+    /// Internal error (a bug).
     #[error("{0}")]
     Internal(String),
 }
@@ -149,7 +149,10 @@ impl From<BindError> for AppError {
         let message = error.to_string();
         match error {
             BindError::Io { source, .. } => Self::io(message, &source),
-            BindError::UnknownGroup(_) | BindError::PathTooLong { .. } => Self::Config(message),
+            BindError::UnknownGroup(_) | BindError::PathTooLong { .. } | BindError::TooFewDescriptors { .. } => {
+                Self::Config(message)
+            }
+            BindError::UnsafeFolder { .. } => Self::Permission(message),
             BindError::NotASocket(_) | BindError::InUse(_) => Self::Io(message),
         }
     }

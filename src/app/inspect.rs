@@ -122,7 +122,7 @@ fn describe(
     lines.push(format!("journal: {plans} plans, LSN {oldest} to {}", report.journal.last_lsn));
     if let Some(tail) = &report.journal.torn_tail {
         let (path, offset, bytes) = (&tail.path, tail.offset, tail.bytes);
-        lines.push(format!("unfinished batch: {bytes} bytes of {path} from offset {offset}; nobody was told of it"));
+        lines.push(format!("unfinished batch: {bytes} bytes of {path} from offset {offset}; never acknowledged"));
     }
     let covered: Vec<_> = checkpoints.iter().map(ToString::to_string).collect();
     let covered = if covered.is_empty() { "none".to_owned() } else { format!("LSN {}", covered.join(", ")) };

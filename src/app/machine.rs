@@ -26,7 +26,8 @@ pub(super) struct Machine<'a> {
 
 impl<'a> Machine<'a> {
     pub(super) fn new(config: &'a Config, server: &'a ServerOptions) -> Self {
-        Self { config, server, clock: Arc::new(SystemClock::new()), lock: None, listener: None }
+        let clock = Arc::new(SystemClock::new());
+        Self { config, server, clock, lock: None, listener: None }
     }
 
     /// The bound socket, once.
@@ -84,7 +85,9 @@ impl Host for Machine<'_> {
                 let stdout = StdoutSink::stdout();
                 Ok(Box::new(stdout.map_err(|error| AppError::io(format!("standard output: {error}"), &error))?))
             }
-            None => Err(AppError::Internal(format!("sink {} is not configured", sink.name))),
+            Some(SinkKind::Subscription) | None => {
+                Err(AppError::Internal(format!("sink {} has no target to open", sink.name)))
+            }
         }
     }
 

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::contracts::{ParkedLane, PlanStore};
+use crate::contracts::{ParkedLane, StatusModel};
 use crate::executor::Task;
-use crate::journal::SegmentMap;
+use crate::journal::{CURSORS_DIR, JournalHandle, SegmentMap};
+use crate::relay::cursor;
 use crate::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow, Store};
 
 /// How often maintenance looks whether something is due.
@@ -19,23 +20,44 @@ const TURN: Duration = Duration::from_millis(200);
 pub(super) fn run(
     mut maintenance: Maintenance,
     tasks: Sender<Task<Store>>,
-    journal: Arc<SegmentMap>,
+    journal: JournalHandle,
+    shown: &MaintenanceView,
     stop: &Receiver<()>,
 ) {
     // Checkpoints can wait, commands cannot: on a busy machine this thread comes last.
     if let Err(error) = rustix::process::nice(10) {
         tracing::debug!(%error, "maintenance runs with the usual priority");
     }
-    let mut state = SharedState { tasks, journal, stop, at_work_since: Instant::now() };
+    let segments = Arc::clone(&journal.index);
+    let mut state = SharedState { tasks, journal: segments, stop, at_work_since: Instant::now() };
     loop {
+        shown.forgotten.try_iter().for_each(|sink| remove_cursor(&journal, &sink));
         maintenance.turn(&mut state);
+        shown.status.set_pinned_by(maintenance.pinned_by());
         if stop.recv_timeout(TURN) != Err(RecvTimeoutError::Timeout) {
             return;
         }
     }
 }
 
-/// After each part of a checkpoint maintenance rests for so many times as long as the part took, but not longer than
+/// What maintenance hears from the executor, and shows of itself.
+pub(super) struct MaintenanceView {
+    /// Sinks that are forgotten for good.
+    pub(super) forgotten: Receiver<String>,
+    /// Where it shows what keeps the journal.
+    pub(super) status: Arc<StatusModel>,
+}
+
+/// A cursor that stays all the same is a leftover that the next start removes.
+fn remove_cursor(journal: &JournalHandle, sink: &str) {
+    let removed = journal.storage.remove(&cursor::path_of(sink)).and_then(|()| journal.storage.sync_dir(CURSORS_DIR));
+    match removed {
+        Ok(()) => tracing::info!(sink, "forgot the sink"),
+        Err(error) => tracing::warn!(sink, %error, "the cursor of a forgotten sink could not be removed"),
+    }
+}
+
+/// After each part of a checkpoint maintenance rests for that many times as long as the part took, but not longer than
 /// the most: the disk that it writes to is the one that commands wait for.
 const RESTS: u32 = 3;
 const REST_MAX: Duration = Duration::from_millis(100);

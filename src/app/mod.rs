@@ -11,6 +11,7 @@ mod machine;
 mod maintenance;
 mod options;
 mod registration;
+mod relays;
 mod start_watch;
 mod watchdog;
 
@@ -19,3 +20,4 @@ pub use daemon::serve;
 pub use error::AppError;
 pub use host::Host;
 pub use inspect::{dump_store, verify_storage, verify_store};
+pub use relays::{Relay, RelayHandle, RelayWorker};

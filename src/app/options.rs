@@ -11,6 +11,7 @@ use crate::contracts::SinkType;
 use crate::executor::ExecutorOptions;
 use crate::journal::JournalOptions;
 use crate::relay::WorkerSettings;
+use crate::relay::scheduler::Limits;
 use crate::repo::{MaintenanceOptions, StoreOptions};
 use crate::server::ServerOptions;
 
@@ -36,10 +37,15 @@ impl CoreOptions {
                 retain_bytes: config.journal.retain_bytes,
                 journal_bytes_max: config.journal.bytes_max,
             },
+            line_bytes_max: config.server.line_bytes_max,
             sinks: config.sinks.iter().map(|sink| sink_options(sink, &config.relay)).collect(),
         }
     }
 }
+
+/// How long, and how many, delivered events of parked lanes may wait for the decision that records them.
+const DELIVERED_DELAY_MAX: Duration = Duration::from_millis(50);
+const DELIVERED_EVENTS_MAX: usize = 500;
 
 /// A command's metadata, its trace context, a reason of 500 characters of four bytes each, and the order's own fields.
 const PLAN_BYTES_MAX: u64 = 24 << 10;
@@ -67,17 +73,38 @@ fn sink_options(sink: &SinkConfig, relay: &RelayConfig) -> SinkOptions {
         sink_type: match sink.kind {
             SinkKind::File { .. } => SinkType::File,
             SinkKind::Stdout => SinkType::Stdout,
+            SinkKind::Subscription => SinkType::Subscription,
         },
         batch_events_max: relay.batch_events_max,
         batch_bytes_max: relay.batch_bytes_max,
         cursor_events_max: relay.cursor_events_max,
         cursor_delay_max: relay.cursor_ms_max,
-        backoff_min: relay.backoff_ms_min,
-        backoff_max: relay.backoff_ms_max,
+        backoff_min: sink.delivery.backoff_ms_min,
+        backoff_max: sink.delivery.backoff_ms_max,
         backoff_seed: random(),
         drain_max: DRAIN_MAX,
     };
-    SinkOptions { worker, start: sink.start }
+    SinkOptions { worker, start: sink.start, limits: limits(sink), consumer_uids: sink.consumer_uids.clone() }
+}
+
+fn limits(sink: &SinkConfig) -> Limits {
+    let delivery = &sink.delivery;
+    Limits {
+        in_flight_max: delivery.in_flight_max,
+        in_flight_bytes_max: delivery.in_flight_bytes_max,
+        window_events_max: delivery.window_events_max,
+        answer_max: delivery.answer_ms_max,
+        attempts_max: u32::try_from(delivery.attempts_max).unwrap_or(u32::MAX),
+        parked_events_max: delivery.parked_events_max,
+        parked_bytes_max: delivery.parked_bytes_max,
+        rejected_in_a_row_max: delivery.rejected_in_a_row_max,
+        rate_events_per_s_max: u32::try_from(delivery.rate_events_per_s_max).ok().filter(|rate| *rate > 0),
+        backoff_min: delivery.backoff_ms_min,
+        backoff_max: delivery.backoff_ms_max,
+        delivered_delay_max: DELIVERED_DELAY_MAX,
+        delivered_events_max: DELIVERED_EVENTS_MAX,
+        seed: random(),
+    }
 }
 
 pub(super) fn server_options(config: &Config) -> ServerOptions {

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use super::AppError;
 use super::core::{SinkOptions, uuid_of};
 use crate::config::SinkStart;
-use crate::contracts::{Clock, CommitError, Decision, DecisionKind, FeedPosition, PlanStore as _, SinkStartPoint};
+use crate::contracts::{
+    Clock, CommitError, Decision, DecisionKind, EventHistory as _, FeedPosition, PlanStore as _, Sequence,
+    SinkStartPoint,
+};
 use crate::journal::{CURSORS_DIR, JournalHandle};
 use crate::relay::{CursorFile, cursor};
-use crate::repo::{JournalOutbox, Store};
+use crate::repo::{JournalHistory, JournalOutbox, Store};
 
 /// The cursors of recorded sinks, by name.
 pub(super) type Cursors = Vec<(String, CursorFile)>;
@@ -92,7 +95,12 @@ fn start_position(sink: &SinkOptions, store: &Store, journal: &JournalHandle) ->
     let last_sequence = store.state().last_sequence;
     match sink.start {
         SinkStart::Beginning => Ok(JournalOutbox::beginning(journal.clone(), last_sequence)?),
-        SinkStart::Now => Ok(JournalOutbox::end(journal, last_sequence)),
+        SinkStart::Now | SinkStart::Snapshot => Ok(JournalOutbox::end(journal, last_sequence)),
+        SinkStart::Sequence(sequence) => {
+            let after = Sequence(sequence.saturating_sub(1));
+            let history = JournalHistory::new(journal.clone(), Arc::clone(store.durable_sequence()));
+            Ok(history.open_after(after)?.position())
+        }
     }
 }
 
@@ -100,7 +108,7 @@ fn registered(sink: &SinkOptions, position: FeedPosition, store: &Store, clock: 
     let start = SinkStartPoint {
         sink_type: sink.worker.sink_type,
         after: position.sequence,
-        snapshot: false,
+        snapshot: sink.start == SinkStart::Snapshot,
         source: store.event_source(),
     };
     Decision {

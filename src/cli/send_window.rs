@@ -39,7 +39,7 @@ impl Window {
         self.lock().outstanding < OUTSTANDING_MAX
     }
 
-    /// Notes a request of so many bytes; waits for room if it will be answered. The process ends, rather than this
+    /// Notes a request of this many bytes; waits for room if it will be answered. The process ends, rather than this
     /// wait, when the answers end.
     pub(super) fn take(&self, bytes: u64, answered: bool) {
         let mut state = self.lock();

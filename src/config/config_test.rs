@@ -205,6 +205,13 @@ fn keys_that_contradict_each_other_are_refused() {
     refused("[server]\nanswer_bytes_max = 20000", "server.answer_bytes_max", "line_bytes_max");
     refused("[server]\nanswers_bytes_max = 1000000", "server.answers_bytes_max", "answer_bytes_max");
     refused("[relay]\nbackoff_ms_max = 99", "relay.backoff_ms_max", "backoff_ms_min");
+    refused("[relay]\nwindow_events_max = 511", "relay.window_events_max", "in_flight_max");
+    let sink = |keys| format!("[[sinks]]\nname = \"bus\"\ntype = \"subscription\"\n{keys}\n");
+    refused(&sink("in_flight_max = 20000"), "sinks[0].window_events_max", "in_flight_max");
+    refused(&sink("path = \"x\""), "sinks[0].path", "leave it out");
+    refused(&sink("start = \"now\"\nstart_sequence = 2"), "sinks[0].start_sequence", "leave one of them out");
+    refused(&sink("start_sequence = 0"), "sinks[0].start_sequence", "an integer from 1");
+    refused(&format!("{SINK}consumer_uids = [1]\n"), "sinks[0].consumer_uids", "leave it out");
     let found = problems("[journal]\nbytes_max = 1000000\nretain_bytes = 0\n");
     assert_eq!(found.len(), 2, "segments and checkpoints: {found:#?}");
     parse(
@@ -229,7 +236,9 @@ fn nothing_else_writes_into_the_store() {
 
 #[test]
 fn a_printed_configuration_reads_back_as_itself() {
-    let least = format!("{SINK}[[sinks]]\nname = \"out\"\ntype = \"stdout\"\nstart = \"now\"\n");
+    let least = format!(
+        "{SINK}[[sinks]]\nname = \"out\"\ntype = \"stdout\"\nstart = \"now\"\n[[sinks]]\nname = \"bus\"\ntype = \"subscription\"\nstart_sequence = 7\nin_flight_max = 3\nconsumer_uids = [5]\n"
+    );
     let changed = concat!(
         "[daemon]\nsocket_mode = \"0600\"\nsocket_group = \"staff\"\nallowed_uids = [0, 1000]\noperator_uids = [33]\nobserver_uids = [34]\nshutdown_ms_max = 1\n",
         "data_dir = \"quote \\\" back \\\\ line \\n \u{fc}\"\nevent_source = \"https://shop.example/orders\"\n",
@@ -270,6 +279,8 @@ fn the_shipped_file_is_the_defaults_and_names_every_key() {
         name: "events".into(),
         kind: SinkKind::File { path: root.join("data/events.ndjson") },
         start: SinkStart::Beginning,
+        delivery: DeliveryConfig::default(),
+        consumer_uids: Vec::new(),
     };
     let defaults = Config { sinks: vec![sink], ..Config::parse("", Origin::File(root.join("config.toml"))).unwrap() };
     assert_eq!(config, defaults);

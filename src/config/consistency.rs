@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::section::{Number, Problems};
-use super::{Config, SinkKind};
+use super::{Config, DeliveryConfig, SinkKind};
 
 /// Segments that the journal's limit has to have room for: one in use, one ready, two behind a checkpoint.
 const SEGMENTS_MIN: u64 = 4;
@@ -20,7 +20,7 @@ pub(super) fn check(config: &Config, problems: &mut Problems<'_>, locate: impl F
             problems.add(locate(key), key, message);
         }
     };
-    let Config { server, executor, journal, checkpoint, relay, .. } = config;
+    let Config { server, executor, journal, checkpoint, .. } = config;
     at_least(
         "journal.segment_bytes",
         journal.segment_bytes,
@@ -52,13 +52,29 @@ pub(super) fn check(config: &Config, problems: &mut Problems<'_>, locate: impl F
         server.answer_bytes_max.to_u64(),
         "as much as server.answer_bytes_max",
     );
-    at_least(
-        "relay.backoff_ms_max",
-        relay.backoff_ms_max.to_u64(),
-        relay.backoff_ms_min.to_u64(),
-        "as much as relay.backoff_ms_min",
-    );
+    check_delivery("relay", &config.delivery, &mut at_least);
+    for (index, sink) in config.sinks.iter().enumerate() {
+        // What holds for all is told once.
+        if sink.delivery != config.delivery {
+            check_delivery(&format!("sinks[{index}]"), &sink.delivery, &mut at_least);
+        }
+    }
     check_paths(config, problems, locate);
+}
+
+fn check_delivery(section: &str, delivery: &DeliveryConfig, at_least: &mut impl FnMut(&str, u64, u64, &str)) {
+    at_least(
+        &format!("{section}.backoff_ms_max"),
+        delivery.backoff_ms_max.to_u64(),
+        delivery.backoff_ms_min.to_u64(),
+        &format!("as much as {section}.backoff_ms_min"),
+    );
+    at_least(
+        &format!("{section}.window_events_max"),
+        delivery.window_events_max.to_u64(),
+        delivery.in_flight_max.to_u64(),
+        &format!("as much as {section}.in_flight_max, because what is in flight is in the window"),
+    );
 }
 
 /// Nothing but the store may write into the store, and no two things may be one file.

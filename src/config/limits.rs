@@ -29,15 +29,21 @@ macro_rules! limits {
         }
 
         impl $name {
-            pub(super) fn read(mut section: Section<'_, '_>) -> Self {
-                let default = Self::default();
-                let read = Self { $($key: section.number(stringify!($key), default.$key, $range),)+ };
-                section.finish();
-                read
+            /// Reads its keys; those that are not there are as in `default`.
+            pub(super) fn read_keys(section: &mut Section<'_, '_>, default: &Self) -> Self {
+                Self { $($key: section.number(stringify!($key), default.$key, $range),)+ }
             }
 
             pub(super) fn render(&self, out: &mut Rendering) {
                 $(out.number(stringify!($key), self.$key);)+
+            }
+
+            /// The keys alone that differ from `base`.
+            #[allow(dead_code, reason = "for sections that stand in more than one place")]
+            pub(super) fn render_changed(&self, base: &Self, out: &mut Rendering) {
+                $(if self.$key != base.$key {
+                    out.number(stringify!($key), self.$key);
+                })+
             }
         }
     };
@@ -128,6 +134,30 @@ limits! {
         cursor_events_max: u64 = 1000, 1..=1_000_000;
         /// How long an acknowledgement may stay unrecorded.
         cursor_ms_max: Duration = 100, 1..=60_000;
+    }
+}
+
+limits! {
+    /// How a sink's events are handed out: in `[relay]` for all sinks, in a `[[sinks]]` entry for that one.
+    DeliveryConfig {
+        /// Events that a subscription hands out and that are not answered.
+        in_flight_max: usize = 512, 1..=30_000;
+        /// Their bytes (one event is always handed out).
+        in_flight_bytes_max: usize = 8 * MIB, KIB..=GIB;
+        /// Events after the last one up to which all are settled that may be settled out of order.
+        window_events_max: usize = 16_384, 1..=30_000;
+        /// How long an event may stay unanswered before its connection is closed.
+        answer_ms_max: Duration = 30_000, 1..=DAY_MS;
+        /// Failures of one event, while others get through, after which its lane is parked.
+        attempts_max: u64 = 8, 1..=1_000_000;
+        /// Parked events at which a sink halts.
+        parked_events_max: u64 = 100_000, 1..=10_000_000;
+        /// Bytes of parked events at which a sink halts.
+        parked_bytes_max: u64 = 64 * MIB, KIB..=4 * GIB;
+        /// Different orders rejected, with nothing delivered in between, at which a sink halts.
+        rejected_in_a_row_max: usize = 100, 1..=1_000_000;
+        /// Events handed out per second; 0 for no limit.
+        rate_events_per_s_max: u64 = 0, 0..=1_000_000;
         /// Wait after the first failed delivery; it doubles with each further one.
         backoff_ms_min: Duration = 100, 1..=DAY_MS;
         /// The longest such wait.

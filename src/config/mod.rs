@@ -22,7 +22,7 @@ use toml::de::{DeTable, DeValue};
 pub use daemon::{DaemonConfig, LogConfig, LogFormat, LogLevel, SOCKET_PATH_BYTES_MAX};
 pub use error::{ConfigError, InvalidConfig, Problem};
 pub use find::{CONFIG_VARIABLE, Origin};
-pub use limits::{CheckpointConfig, ExecutorConfig, JournalConfig, RelayConfig, ServerConfig};
+pub use limits::{CheckpointConfig, DeliveryConfig, ExecutorConfig, JournalConfig, RelayConfig, ServerConfig};
 pub use render::NotUtf8;
 pub use sinks::{SinkConfig, SinkKind, SinkStart};
 
@@ -52,6 +52,8 @@ pub struct Config {
     pub checkpoint: CheckpointConfig,
     /// `[relay]`
     pub relay: RelayConfig,
+    /// `[relay]`, too: what sinks may have for themselves.
+    pub delivery: DeliveryConfig,
     /// `[[sinks]]`
     pub sinks: Vec<SinkConfig>,
 }
@@ -106,15 +108,20 @@ impl Config {
                 problems.add(Some(key.span().start), key.get_ref().as_ref(), message);
             }
         }
+        let mut relay_section = section(root, "relay", problems);
+        let relay = RelayConfig::read_keys(&mut relay_section, &RelayConfig::default());
+        let delivery = DeliveryConfig::read_keys(&mut relay_section, &DeliveryConfig::default());
+        relay_section.finish();
         Self {
             daemon: DaemonConfig::read(section(root, "daemon", problems), folder),
             log: LogConfig::read(section(root, "log", problems)),
-            server: ServerConfig::read(section(root, "server", problems)),
-            executor: ExecutorConfig::read(section(root, "executor", problems)),
-            journal: JournalConfig::read(section(root, "journal", problems)),
-            checkpoint: CheckpointConfig::read(section(root, "checkpoint", problems)),
-            relay: RelayConfig::read(section(root, "relay", problems)),
-            sinks: sinks::read(root.get("sinks"), folder, problems),
+            server: keys(root, "server", problems, ServerConfig::read_keys),
+            executor: keys(root, "executor", problems, ExecutorConfig::read_keys),
+            journal: keys(root, "journal", problems, JournalConfig::read_keys),
+            checkpoint: keys(root, "checkpoint", problems, CheckpointConfig::read_keys),
+            sinks: sinks::read(root.get("sinks"), folder, &delivery, problems),
+            relay,
+            delivery,
             origin,
         }
     }
@@ -143,6 +150,19 @@ impl Config {
         }
         warnings
     }
+}
+
+/// The section `name`, read by `read`: a table of nothing but limits.
+fn keys<'t, T: Default>(
+    root: &DeTable<'t>,
+    name: &str,
+    problems: &mut Problems<'t>,
+    read: impl FnOnce(&mut Section<'_, 't>, &T) -> T,
+) -> T {
+    let mut section = section(root, name, problems);
+    let keys = read(&mut section, &T::default());
+    section.finish();
+    keys
 }
 
 /// The section `name`, to be read; what is there and is no table is a problem.

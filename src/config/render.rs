@@ -71,9 +71,10 @@ impl Config {
         self.checkpoint.render(&mut out);
         out.header("[relay]");
         self.relay.render(&mut out);
+        self.delivery.render(&mut out);
         for sink in &self.sinks {
             out.header("[[sinks]]");
-            sink.render(&mut out)?;
+            sink.render(&self.delivery, &mut out)?;
         }
         Ok(out.0)
     }

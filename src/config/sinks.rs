@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use toml::de::DeValue;
 
 use super::daemon::path;
+use super::limits::DeliveryConfig;
 use super::render::{NotUtf8, Rendering};
 use super::section::{Problems, Section, Value};
+use super::users::uids;
 
 const NAME_CHARS_MAX: usize = 64;
 /// More workers than this are a mistake in the file, not a wish.
@@ -22,6 +24,10 @@ pub struct SinkConfig {
     pub kind: SinkKind,
     /// Where it starts when it is new.
     pub start: SinkStart,
+    /// How its events are handed out.
+    pub delivery: DeliveryConfig,
+    /// Users who may attach to it beside the operators; of a subscription alone.
+    pub consumer_uids: Vec<u32>,
 }
 
 /// What a sink is.
@@ -34,6 +40,8 @@ pub enum SinkKind {
     },
     /// Lines on the daemon's standard output.
     Stdout,
+    /// Handed to whichever program is attached.
+    Subscription,
 }
 
 impl SinkKind {
@@ -43,6 +51,7 @@ impl SinkKind {
         match self {
             Self::File { .. } => "file",
             Self::Stdout => "stdout",
+            Self::Subscription => "subscription",
         }
     }
 }
@@ -55,10 +64,14 @@ pub enum SinkStart {
     Beginning,
     /// After the newest event.
     Now,
+    /// With every order as it is, and then every event after that.
+    Snapshot,
+    /// With this event.
+    Sequence(u64),
 }
 
 impl SinkStart {
-    const ALL: [Self; 2] = [Self::Beginning, Self::Now];
+    const ALL: [Self; 3] = [Self::Beginning, Self::Now, Self::Snapshot];
 
     /// The name in the file.
     #[must_use]
@@ -66,12 +79,19 @@ impl SinkStart {
         match self {
             Self::Beginning => "beginning",
             Self::Now => "now",
+            Self::Snapshot => "snapshot",
+            Self::Sequence(_) => "a sequence",
         }
     }
 }
 
 /// Reads the array; none there is none wanted.
-pub(super) fn read<'t>(value: Option<&Value<'t>>, folder: &Path, problems: &mut Problems<'t>) -> Vec<SinkConfig> {
+pub(super) fn read<'t>(
+    value: Option<&Value<'t>>,
+    folder: &Path,
+    delivery: &DeliveryConfig,
+    problems: &mut Problems<'t>,
+) -> Vec<SinkConfig> {
     const TAKES: &str = "takes an array of tables, each begun with a line [[sinks]]";
     let Some(value) = value else { return Vec::new() };
     let Some(entries) = value.get_ref().as_array() else {
@@ -90,7 +110,7 @@ pub(super) fn read<'t>(value: Option<&Value<'t>>, folder: &Path, problems: &mut 
         match entry.get_ref() {
             DeValue::Table(table) => {
                 let section = Section::new(name, Some(entry.span().start), Some(table), problems);
-                sinks.extend(read_entry(section, index, folder, &mut taken));
+                sinks.extend(read_entry(section, index, folder, delivery, &mut taken));
             }
             DeValue::String(_)
             | DeValue::Integer(_)
@@ -111,14 +131,36 @@ struct Taken {
     stdout: Option<usize>,
 }
 
-fn read_entry(mut section: Section<'_, '_>, index: usize, folder: &Path, taken: &mut Taken) -> Option<SinkConfig> {
+fn read_entry(
+    mut section: Section<'_, '_>,
+    index: usize,
+    folder: &Path,
+    delivery: &DeliveryConfig,
+    taken: &mut Taken,
+) -> Option<SinkConfig> {
     let name = read_name(&mut section, index, taken);
     let kind = read_kind(&mut section, index, folder, taken);
-    let start = section.text("start", "\"beginning\" or \"now\"", |text| {
+    let start = read_start(&mut section);
+    let delivery = DeliveryConfig::read_keys(&mut section, delivery);
+    let consumer_uids = uids(&mut section, "consumer_uids");
+    if !consumer_uids.is_empty() && !matches!(kind, Some(SinkKind::Subscription) | None) {
+        section.problem("consumer_uids", "only a sink of type \"subscription\" has consumers; leave it out");
+    }
+    section.finish();
+    Some(SinkConfig { name: name?, kind: kind?, start, delivery, consumer_uids })
+}
+
+fn read_start(section: &mut Section<'_, '_>) -> SinkStart {
+    let start = section.text("start", "\"beginning\", \"now\" or \"snapshot\"", |text| {
         SinkStart::ALL.into_iter().find(|start| start.as_str() == text)
     });
-    section.finish();
-    Some(SinkConfig { name: name?, kind: kind?, start: start.unwrap_or_default() })
+    if section.value("start_sequence").is_none() {
+        return start.unwrap_or_default();
+    }
+    if start.is_some() {
+        section.problem("start_sequence", "start says already where the sink starts; leave one of them out");
+    }
+    SinkStart::Sequence(section.number("start_sequence", 1, 1..=i64::MAX.unsigned_abs()))
 }
 
 fn read_name(section: &mut Section<'_, '_>, index: usize, taken: &mut Taken) -> Option<String> {
@@ -142,7 +184,7 @@ fn read_name(section: &mut Section<'_, '_>, index: usize, taken: &mut Taken) -> 
 }
 
 fn read_kind(section: &mut Section<'_, '_>, index: usize, folder: &Path, taken: &mut Taken) -> Option<SinkKind> {
-    const TAKES: &str = "\"file\" or \"stdout\"";
+    const TAKES: &str = "\"file\", \"stdout\" or \"subscription\"";
     const PATH_TAKES: &str = "the path of a file that no other sink writes";
     let kind = match section.value("type") {
         None => {
@@ -150,7 +192,7 @@ fn read_kind(section: &mut Section<'_, '_>, index: usize, folder: &Path, taken: 
             None
         }
         Some(value) => {
-            let kind = value.get_ref().as_str().filter(|text| ["file", "stdout"].contains(text));
+            let kind = value.get_ref().as_str().filter(|text| ["file", "stdout", "subscription"].contains(text));
             if kind.is_none() {
                 section.refuse("type", value, TAKES);
             }
@@ -168,6 +210,12 @@ fn read_kind(section: &mut Section<'_, '_>, index: usize, folder: &Path, taken: 
             }
             Some(SinkKind::Stdout)
         }
+        "subscription" => {
+            if has_path {
+                section.problem("path", "a sink of type \"subscription\" has no path; leave it out");
+            }
+            Some(SinkKind::Subscription)
+        }
         _ if !has_path => {
             section.missing("path", PATH_TAKES);
             None
@@ -183,13 +231,20 @@ fn read_kind(section: &mut Section<'_, '_>, index: usize, folder: &Path, taken: 
 }
 
 impl SinkConfig {
-    pub(super) fn render(&self, out: &mut Rendering) -> Result<(), NotUtf8> {
+    pub(super) fn render(&self, delivery: &DeliveryConfig, out: &mut Rendering) -> Result<(), NotUtf8> {
         out.text("name", &self.name);
         out.text("type", self.kind.as_str());
         if let SinkKind::File { path } = &self.kind {
             out.path("path", path)?;
         }
-        out.text("start", self.start.as_str());
+        match self.start {
+            SinkStart::Sequence(sequence) => out.number("start_sequence", sequence),
+            SinkStart::Beginning | SinkStart::Now | SinkStart::Snapshot => out.text("start", self.start.as_str()),
+        }
+        self.delivery.render_changed(delivery, out);
+        if self.kind == SinkKind::Subscription {
+            out.array("consumer_uids", &self.consumer_uids);
+        }
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A connection on its way to a sink's worker, which answers the request and then serves the connection.
@@ -30,6 +31,7 @@ pub struct AttachRequest {
 /// Where the server puts connections for one sink. Nothing here ever waits.
 pub struct AttachInbox {
     waiting: Mutex<VecDeque<AttachRequest>>,
+    attached: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -40,7 +42,7 @@ impl AttachInbox {
     /// An inbox that calls `wake` whenever a connection was put in.
     #[must_use]
     pub fn new(wake: Box<dyn Fn() + Send + Sync>) -> Self {
-        Self { waiting: Mutex::default(), wake }
+        Self { waiting: Mutex::default(), attached: AtomicBool::new(false), wake }
     }
 
     /// Hands a connection over.
@@ -62,6 +64,18 @@ impl AttachInbox {
     #[must_use]
     pub fn take(&self) -> Option<AttachRequest> {
         self.locked().pop_front()
+    }
+
+    /// Whether a program is attached. The server may then refuse another one that does not take over, and its connection
+    /// goes on; a connection that the worker has to refuse is closed.
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        self.attached.load(Ordering::Acquire)
+    }
+
+    /// Notes that a program is attached, or is gone.
+    pub fn set_attached(&self, attached: bool) {
+        self.attached.store(attached, Ordering::Release);
     }
 
     fn locked(&self) -> MutexGuard<'_, VecDeque<AttachRequest>> {

@@ -195,6 +195,13 @@ impl SinkRecord {
     pub fn runs_a_replay(&self) -> bool {
         self.replays.iter().any(|replay| replay.state == ReplayState::Running)
     }
+
+    /// Whether an event was passed over for good, by itself or in a range, as far as that is remembered.
+    #[must_use]
+    pub fn is_skipped(&self, sequence: Sequence) -> bool {
+        self.skipped_events.binary_search(&sequence).is_ok()
+            || self.skipped.iter().any(|(from, to)| (*from..=*to).contains(&sequence))
+    }
 }
 
 /// Events of one order that are out of the stream.

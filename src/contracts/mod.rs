@@ -8,8 +8,11 @@ mod decision_queue;
 mod decision_view;
 mod delivery;
 mod event_feed;
+mod journal_needs;
 mod lsn;
 mod operator;
+mod operator_result;
+mod pins;
 mod plan_store;
 mod repository;
 mod request_queue;
@@ -32,11 +35,13 @@ pub use delivery::{
     SinkStartPoint, SinkType,
 };
 pub use event_feed::{DecisionPage, EventFeed, EventHistory, FeedError, FeedPosition, OrderEvents, PublishedEvent};
+pub use journal_needs::{JournalNeeds, ReaderPosition};
 pub use lsn::{Lsn, Sequence};
-pub use operator::{
-    EventRange, LaneFilter, OperatorRefusal, OperatorRequest, OperatorResult, ReplayBound, ReplayRequest,
-    RequeueTarget, SkipTo,
+pub use operator::{LaneFilter, OperatorRefusal, OperatorRequest, ReplayBound, ReplayRequest, RequeueTarget, SkipTo};
+pub use operator_result::{
+    EventRange, Json, LaneSummary, ListedDecision, OperatorResult, ReplaySummary, TracedEvent, TracedSink, TracedState,
 };
+pub use pins::{Pins, TooManyPins};
 pub use plan_store::{CommitError, PlanStore, RememberedCommand, Room, Staged};
 pub use repository::{Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand};
 pub use request_queue::{NotSent, RequestClass, RequestReceiver, RequestSender, Taken, request_queue};

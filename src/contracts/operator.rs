@@ -1,6 +1,5 @@
-//! What operators ask of sinks, lanes, replays and the store, and what they are answered.
+//! What operators ask of sinks, lanes, replays and the store, and why they are refused.
 
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Lsn, Sequence};
@@ -110,29 +109,6 @@ pub enum ReplayBound {
     Time(Timestamp),
 }
 
-/// How many events a verb touches, and which. `None` where there are none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct EventRange {
-    /// How many.
-    pub events: u64,
-    /// The first of them.
-    pub first_sequence: Option<Sequence>,
-    /// The last of them.
-    pub last_sequence: Option<Sequence>,
-}
-
-/// What an operator is answered: one JSON object each.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum OperatorResult {
-    /// `{}`
-    Done {},
-    /// Which events a verb touched, or would touch.
-    Range(EventRange),
-    /// Anything else, as the verb's own page describes it.
-    Object(serde_json::Value),
-}
-
 /// Why an operator's request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
@@ -141,8 +117,8 @@ pub enum OperatorRefusal {
     #[error("there is no sink {0}; `sink.list` names them")]
     SinkNotFound(String),
     /// 1205
-    #[error("order {order_id} has no parked lane at sink {sink}: {problem}")]
-    LaneNotFound { sink: String, order_id: OrderId, problem: &'static str },
+    #[error("{0}")]
+    LaneNotFound(String),
     /// 1206
     #[error("{problem}; the oldest sequence held is {oldest}")]
     OutOfRange { problem: String, oldest: Sequence },
@@ -155,4 +131,7 @@ pub enum OperatorRefusal {
     /// -32602: the request cannot mean anything here.
     #[error("{0}")]
     Invalid(String),
+    /// -32603: what is stored cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
 }

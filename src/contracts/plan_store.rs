@@ -141,9 +141,9 @@ pub enum CommitError {
     /// never tried again, because the kernel may have dropped the pages and would report success.
     #[error("the journal cannot be trusted after a failed {operation}: {source}")]
     Failed {
-        /// What was tried.
+        /// The operation that failed.
         operation: &'static str,
-        /// What came back.
+        /// The underlying error.
         source: io::Error,
     },
 }

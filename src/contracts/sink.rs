@@ -16,7 +16,7 @@ pub trait Sink: Send {
     /// The batch is not known to be delivered.
     fn deliver(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError>;
 
-    /// Opens the target anew (SIGHUP, after a log rotation); failures show at the next delivery.
+    /// Opens the target again (SIGHUP, after a log rotation); failures show at the next delivery.
     fn reopen(&mut self);
 }
 
@@ -41,6 +41,6 @@ pub struct SinkError {
     pub operation: &'static str,
     /// On what: a path, or a name.
     pub target: String,
-    /// What came back.
+    /// The underlying error.
     pub source: io::Error,
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::throughput::{Sample, Throughput};
 use super::{Lsn, Sequence, SinkType};
 use crate::domain::Timestamp;
+use crate::telemetry::SinkMetrics;
 
 /// How the store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,35 @@ pub enum SinkState {
     Paused,
     /// The worker has ended.
     Stopped,
+}
+
+impl SinkState {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Idle,
+        Self::Delivering,
+        Self::Retrying,
+        Self::Waiting,
+        Self::Blocked,
+        Self::Halted,
+        Self::Paused,
+        Self::Stopped,
+    ];
+
+    /// As it is shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Delivering => "delivering",
+            Self::Retrying => "retrying",
+            Self::Waiting => "waiting",
+            Self::Blocked => "blocked",
+            Self::Halted => "halted",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+        }
+    }
 }
 
 /// How a sink is.
@@ -120,6 +150,7 @@ impl SinkStatus {
 #[derive(Debug)]
 pub struct SinkMonitor {
     shown: Mutex<Shown>,
+    metrics: SinkMetrics,
 }
 
 #[derive(Debug)]
@@ -144,7 +175,14 @@ impl SinkMonitor {
     #[must_use]
     pub fn new(status: SinkStatus) -> Self {
         let throughput = Throughput::default();
-        Self { shown: Mutex::new(Shown { status, oldest_pending: None, settled_ahead: 0, throughput }) }
+        let shown = Shown { status, oldest_pending: None, settled_ahead: 0, throughput };
+        Self { shown: Mutex::new(shown), metrics: SinkMetrics::default() }
+    }
+
+    /// What the worker counts and measures.
+    #[must_use]
+    pub const fn metrics(&self) -> &SinkMetrics {
+        &self.metrics
     }
 
     /// Changes what is shown.

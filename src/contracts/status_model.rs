@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::StoreStatus;
+use crate::telemetry::ExecutorMetrics;
 
 /// The published status of the store. Owners write it when something has changed; readers get what was written last, at
 /// once, however long the executor waits for the disk. Both hold the lock only to copy.
@@ -11,13 +12,21 @@ pub struct StatusModel {
     journal_bytes_max: u64,
     store: Mutex<StoreStatus>,
     pinned_by: Mutex<Option<Arc<str>>>,
+    metrics: ExecutorMetrics,
 }
 
 impl StatusModel {
     /// A model that shows `store` until something else is published.
     #[must_use]
-    pub const fn new(store: StoreStatus, journal_bytes_max: u64) -> Self {
-        Self { journal_bytes_max, store: Mutex::new(store), pinned_by: Mutex::new(None) }
+    pub fn new(store: StoreStatus, journal_bytes_max: u64) -> Self {
+        let metrics = ExecutorMetrics::default();
+        Self { journal_bytes_max, store: Mutex::new(store), pinned_by: Mutex::new(None), metrics }
+    }
+
+    /// What the executor measures.
+    #[must_use]
+    pub const fn metrics(&self) -> &ExecutorMetrics {
+        &self.metrics
     }
 
     /// Shows this from now on. The executor calls it after every batch, before the batch is answered: who has been told

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
 use super::Executor;
+use super::inspector::Finding;
 use crate::contracts::{Answer, CommitError, DecisionBatch, PlanStore, RequestReceiver, StatusModel, Taken};
 
 /// Work that wants to see the store between two batches.
@@ -35,6 +36,8 @@ pub struct CommandLoop<S> {
 impl<S: PlanStore> CommandLoop<S> {
     /// An idle loop turns this often, to show that it lives and to look for room on a full disk.
     const IDLE_TURN: Duration = Duration::from_millis(250);
+    /// The same while a job goes on that takes many batches: a worker that has enough to do is left a moment.
+    const JOB_TURN: Duration = Duration::from_millis(1);
     /// Batches of decisions that are taken at once; each worker has at most one under way.
     const DECISION_BATCHES_MAX: usize = 64;
 
@@ -48,61 +51,53 @@ impl<S: PlanStore> CommandLoop<S> {
     pub fn run(mut self, mut executor: Executor<S>) -> Result<(), CommitError> {
         let batch_commands_max = executor.options().batch_commands_max;
         let mut batch = Vec::with_capacity(batch_commands_max);
+        let mut findings = executor.findings();
         loop {
             self.heartbeat.fetch_add(1, Ordering::Relaxed);
             self.run_task(executor.store());
             batch.clear();
             let taken = self.requests.take(&mut batch, batch_commands_max);
-            let decisions = self.take_decisions();
-            match taken {
-                Taken::Some => {}
-                Taken::Nothing | Taken::Finished if !decisions.is_empty() => {}
-                Taken::Nothing => {
-                    if self.wait() == Woken::ByTime {
-                        executor.store_mut().make_room()?;
-                        executor.store_mut().mark_idle()?;
-                        self.status.publish(executor.store().status());
-                    }
+            let decisions = take(&mut self.decisions, Self::DECISION_BATCHES_MAX);
+            let found = take(&mut findings, 1).pop();
+            if taken != Taken::Some && decisions.is_empty() && found.is_none() {
+                if taken == Taken::Finished {
+                    break;
+                }
+                let turn = if executor.has_jobs() { Self::JOB_TURN } else { Self::IDLE_TURN };
+                if self.wait(&findings, turn) == Woken::ByTime {
+                    executor.store_mut().make_room()?;
+                    executor.store_mut().mark_idle()?;
+                    self.status.publish(executor.store().status());
+                }
+                if !executor.has_jobs() {
                     continue;
                 }
-                Taken::Finished => break,
             }
             let before = executor.store().durable_lsn();
-            let answers = executor.run_with_decisions(&batch, decisions)?;
-            self.status.publish(executor.store().status());
-            if self.answers.send(answers).is_err() {
-                break;
+            let began = Instant::now();
+            let mut answers = executor.run_with_decisions(&batch, decisions)?;
+            if !batch.is_empty() {
+                self.status.metrics().commit_duration.record_duration(began.elapsed());
+                self.status.metrics().batch_commands.record(batch.len() as u64);
             }
-            (self.answers_ready)();
+            if let Some(finding) = found {
+                answers.extend(executor.conclude(finding)?);
+            }
+            answers.extend(executor.turn()?);
+            self.status.publish(executor.store().status());
+            if !answers.is_empty() {
+                if self.answers.send(answers).is_err() {
+                    break;
+                }
+                (self.answers_ready)();
+            }
             if executor.store().durable_lsn() > before {
                 (self.more_is_durable)();
             }
         }
-        match executor.store_mut().close() {
-            Ok(()) => Ok(()),
-            // A full disk is a state, and all plans are durable: the next start finds a journal without a seal.
-            Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
-                tracing::warn!(%error, "the journal could not be sealed; nothing is missing from it");
-                Ok(())
-            }
-            // A write or a sync failed: that is never passed over, also where nobody waits for an answer.
-            Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
-        }
-    }
-
-    fn take_decisions(&mut self) -> Vec<DecisionBatch> {
-        let mut decisions = Vec::new();
-        while decisions.len() < Self::DECISION_BATCHES_MAX {
-            match self.decisions.try_recv() {
-                Ok(batch) => decisions.push(batch),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => {
-                    self.decisions = never();
-                    break;
-                }
-            }
-        }
-        decisions
+        // What workers have decided on their way to the end.
+        executor.run_with_decisions(&[], self.decisions.try_iter().collect())?;
+        close(&mut executor)
     }
 
     /// Does one thing that others want of the store, if there is one.
@@ -115,15 +110,16 @@ impl<S: PlanStore> CommandLoop<S> {
         }
     }
 
-    /// Waits until there is something to do, or for one turn of an idle loop.
-    fn wait(&self) -> Woken {
+    /// Waits until there is something to do, or for one turn.
+    fn wait(&self, findings: &Receiver<Finding>, turn: Duration) -> Woken {
         let mut select = Select::new();
         for channel in self.requests.channels() {
             select.recv(channel);
         }
         select.recv(&self.decisions);
+        select.recv(findings);
         select.recv(&self.tasks);
-        match select.ready_timeout(Self::IDLE_TURN) {
+        match select.ready_timeout(turn) {
             Ok(_) => Woken::BySomebody,
             Err(_) => Woken::ByTime,
         }
@@ -135,4 +131,33 @@ impl<S: PlanStore> CommandLoop<S> {
 enum Woken {
     BySomebody,
     ByTime,
+}
+
+/// At most `most` of what is in the channel. One whose other end is gone would be ready for ever; from now on it never is.
+fn take<T>(channel: &mut Receiver<T>, most: usize) -> Vec<T> {
+    let mut taken = Vec::new();
+    while taken.len() < most {
+        match channel.try_recv() {
+            Ok(one) => taken.push(one),
+            Err(TryRecvError::Empty) => break,
+            Err(TryRecvError::Disconnected) => {
+                *channel = never();
+                break;
+            }
+        }
+    }
+    taken
+}
+
+fn close<S: PlanStore>(executor: &mut Executor<S>) -> Result<(), CommitError> {
+    match executor.store_mut().close() {
+        Ok(()) => Ok(()),
+        // A full disk is a state, and all plans are durable: the next start finds a journal without a seal.
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            tracing::warn!(%error, "the journal could not be sealed; nothing is missing from it");
+            Ok(())
+        }
+        // A write or a sync failed: that is never passed over, also where nobody waits for an answer.
+        Err(source) => Err(CommitError::Failed { operation: "sealing of the journal", source }),
+    }
 }

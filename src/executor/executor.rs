@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
+use super::inspector::Caller;
+use super::operating::{Operating, Stored};
 use crate::contracts::{
-    Answer, ChangeRequest, Clock, Command, CommitError, DecisionBatch, Envelope, OperatorRefusal, OrderIds, Outcome,
-    Plan, PlanStore, ProcessedCommand, Refusal, Request, Room,
+    Answer, ChangeRequest, Clock, Command, CommitError, DecisionBatch, Envelope, OrderIds, Outcome, Plan, PlanStore,
+    ProcessedCommand, Refusal, Request, Room,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, OrderId};
 use crate::usecases::{cancel_order, complete_order, place_order};
@@ -20,21 +24,22 @@ pub struct ExecutorOptions {
     pub orders_max: u64,
 }
 
-/// So many commands ahead their orders are fetched: few enough that they are still in the cache when their turn comes.
+/// This many commands ahead their orders are fetched: few enough that they are still in the cache when their turn comes.
 const PREFETCH: usize = 64;
 
 /// Decides and commits. It has no thread of its own, so that a simulation can drive it.
 pub struct Executor<S> {
-    store: S,
-    clock: Arc<dyn Clock>,
+    pub(super) store: S,
+    pub(super) clock: Arc<dyn Clock>,
     order_ids: Box<dyn OrderIds>,
     options: ExecutorOptions,
+    pub(super) operating: Operating,
 }
 
 impl<S: PlanStore> Executor<S> {
     /// An executor over `store`.
     pub fn new(store: S, clock: Arc<dyn Clock>, order_ids: Box<dyn OrderIds>, options: ExecutorOptions) -> Self {
-        Self { store, clock, order_ids, options }
+        Self { store, clock, order_ids, options, operating: Operating::default() }
     }
 
     /// Its limits.
@@ -52,7 +57,8 @@ impl<S: PlanStore> Executor<S> {
         &mut self.store
     }
 
-    /// Runs `requests` in their order and gives their answers in the same order.
+    /// Runs `requests` in their order and gives their answers in the same order; what takes longer is answered by
+    /// [`Executor::turn`] or [`Executor::conclude`].
     ///
     /// Everything an answer says is durable: results, and also refusals, duplicates and reads, which may rest on a plan
     /// of the same batch. So no answer leaves before the batch is committed.
@@ -76,19 +82,19 @@ impl<S: PlanStore> Executor<S> {
         let mut answers = Vec::with_capacity(requests.len());
         let (mut rest, mut decisions) = (requests, decisions);
         while !rest.is_empty() || !decisions.is_empty() {
-            let has_room = self.store.make_room()? == Room::ForAll;
+            let room = self.store.make_room()?;
             self.stage_decisions(std::mem::take(&mut decisions))?;
-            let decided = self.decide_batch(rest, has_room, &mut answers)?;
+            let before = answers.len();
+            let decided = self.decide_batch(rest, room, &mut answers)?;
             let (batch, behind) = rest.split_at_checked(decided).unwrap_or((rest, &[]));
-            match self.store.commit() {
-                Ok(()) => {}
-                Err(CommitError::Full(_)) => {
-                    // The store is back where it was before the batch; so are the answers, decided anew on what is
+            match self.commit()? {
+                Stored::Durable => {}
+                Stored::NoRoom => {
+                    // The store is back where it was before the batch; so are the answers, decided again on what is
                     // durable. What would need room is now refused.
-                    answers.truncate(answers.len().saturating_sub(batch.len()));
-                    self.decide_batch(batch, false, &mut answers)?;
+                    answers.truncate(before);
+                    self.decide_batch(batch, Room::None, &mut answers)?;
                 }
-                Err(error @ CommitError::Failed { .. }) => return Err(error),
             }
             rest = behind;
         }
@@ -106,11 +112,12 @@ impl<S: PlanStore> Executor<S> {
         Ok(())
     }
 
-    /// Decides until a batch is full; gives how many were decided.
+    /// Decides until a batch is full; gives how many were decided. An operator's request is a batch of its own: it is
+    /// decided on what is durable.
     fn decide_batch(
         &mut self,
         requests: &[Envelope],
-        has_room: bool,
+        room: Room,
         answers: &mut Vec<Answer>,
     ) -> Result<usize, CommitError> {
         let mut order_ids = Vec::with_capacity(PREFETCH);
@@ -118,27 +125,38 @@ impl<S: PlanStore> Executor<S> {
             if index >= self.options.batch_commands_max || self.store.staged_bytes() >= self.options.batch_bytes_max {
                 return Ok(index);
             }
-            if index.is_multiple_of(PREFETCH) {
-                let next = requests.iter().skip(index).take(PREFETCH);
-                order_ids.clear();
-                order_ids.extend(next.filter_map(|envelope| envelope.request.order_id()));
-                self.store.prefetch(&order_ids);
-            }
-            let outcome = self.decide(&envelope.request, has_room)?;
-            answers.push(Answer { connection: envelope.connection, ticket: envelope.ticket, outcome });
+            self.prefetch(index, requests, &mut order_ids);
+            let Envelope { connection, ticket, uid, .. } = *envelope;
+            let outcome = match &envelope.request {
+                Request::Operate(request) => {
+                    if self.store.staged_bytes() > 0 {
+                        return Ok(index);
+                    }
+                    let outcome = self.operate(Caller { connection, ticket, uid }, request, room)?;
+                    answers.extend(outcome.map(|outcome| Answer { connection, ticket, outcome }));
+                    return Ok(index.saturating_add(1));
+                }
+                Request::Change(change) => self.change(change, room == Room::ForAll)?,
+                Request::Get { order_id } => self.show(*order_id),
+            };
+            answers.push(Answer { connection, ticket, outcome });
         }
         Ok(requests.len())
     }
 
-    fn decide(&mut self, request: &Request, has_room: bool) -> Result<Outcome, CommitError> {
-        match request {
-            Request::Change(change) => self.change(change, has_room),
-            Request::Get { order_id } => Ok(self.show(*order_id)),
-            Request::Operate(_) => {
-                let refusal = OperatorRefusal::Invalid("delivery cannot be operated yet".to_owned());
-                Ok(Outcome::Refused(refusal.into()))
-            }
+    /// Fetches the orders of the next requests together.
+    fn prefetch(&self, index: usize, requests: &[Envelope], order_ids: &mut Vec<OrderId>) {
+        if index.is_multiple_of(PREFETCH) {
+            let next = requests.iter().skip(index).take(PREFETCH);
+            order_ids.clear();
+            order_ids.extend(next.filter_map(|envelope| envelope.request.order_id()));
+            self.store.prefetch(order_ids);
         }
+    }
+
+    /// An id that was never given out before.
+    pub(super) fn new_id(&mut self) -> Uuid {
+        self.order_ids.next(self.clock.now()).uuid()
     }
 
     fn change(&mut self, change: &ChangeRequest, has_room: bool) -> Result<Outcome, CommitError> {

@@ -2,6 +2,13 @@
 
 mod command_loop;
 mod executor;
+mod inspector;
+#[cfg(test)]
+mod inspector_test;
+mod operate;
+mod operating;
 
 pub use command_loop::{CommandLoop, Task};
 pub use executor::{Executor, ExecutorOptions};
+pub use inspector::{Finding, Inspector, InspectorHandle};
+pub use operate::{EventRenderer, Operations};

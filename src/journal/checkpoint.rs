@@ -85,7 +85,7 @@ pub enum CheckpointError {
     Io {
         /// The file.
         path: String,
-        /// What came back.
+        /// The underlying error.
         source: io::Error,
     },
 }
@@ -132,7 +132,7 @@ impl CheckpointWriter {
     /// journal's own syncs do not wait behind a mountain of it.
     ///
     /// # Errors
-    /// As the system says, or the block is longer than any may be.
+    /// Any I/O error from the OS, or the block is longer than any may be.
     pub fn block(&mut self, bytes: &[u8]) -> io::Result<()> {
         let len = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= BLOCK_BYTES_MAX && !bytes.is_empty());
         let len = len.ok_or_else(|| io::Error::other("a block of a checkpoint is empty or too long"))?;

@@ -44,7 +44,7 @@ pub enum Step<'a> {
 pub enum Tail {
     /// Only zeros: room that was never written.
     Unwritten,
-    /// Bytes of a batch whose sync never returned: nobody was told of it.
+    /// Bytes of a batch whose sync never returned: it was never acknowledged.
     Torn,
     /// A frame further on, at this offset, says that the unreadable one had been durable.
     Damaged { proof_offset: usize },
@@ -116,7 +116,7 @@ impl<'a> Scan<'a> {
     ///
     /// A batch is written only after the sync of the one before returned, and says so (`durable_lsn`). So a frame
     /// further on that claims the unreadable one durable proves damage; where nothing claims it, the frame belongs to
-    /// the last batch, which nobody was told of.
+    /// the last batch, never acknowledged.
     pub fn tail(&self) -> Tail {
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
         if is_all_zeros(rest) {

@@ -8,6 +8,7 @@ use super::StoreId;
 use super::recovery::{RecoveryError, io_error};
 use super::segment::{parse_segment_name, segment_path};
 use crate::contracts::{Lsn, Storage};
+use crate::telemetry::JournalMetrics;
 
 /// What is known of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub struct SegmentMap {
     checkpoint_lsn: AtomicU64,
     written_bytes: AtomicU64,
     full: AtomicBool,
+    metrics: Arc<JournalMetrics>,
     /// By first LSN.
     segments: Mutex<BTreeMap<Lsn, Segment>>,
 }
@@ -82,6 +84,12 @@ impl MarkPace {
 }
 
 impl SegmentMap {
+    /// What the writer measures.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<JournalMetrics> {
+        Arc::clone(&self.metrics)
+    }
+
     /// The last plan that is durable. Readers never pass it: what lies behind may never have happened.
     #[must_use]
     pub fn durable_lsn(&self) -> Lsn {

@@ -55,11 +55,11 @@ pub enum IdentityError {
     /// It cannot be read or written.
     #[error("{operation} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         operation: &'static str,
         /// On what.
         path: &'static str,
-        /// What came back.
+        /// The underlying error.
         source: io::Error,
     },
 }
@@ -105,7 +105,7 @@ pub fn open_store(storage: &dyn Storage) -> Result<StoreId, IdentityError> {
 /// Makes a new, empty store. A crash at any moment leaves none or a whole one.
 ///
 /// # Errors
-/// The system says no.
+/// Any I/O error from the OS.
 pub fn create_store(storage: &dyn Storage, id: StoreId) -> Result<StoreId, IdentityError> {
     // 1. Build it under another name, which a start never takes for a store: what an interrupted build left there is
     //    overwritten, the names being the same.

@@ -249,6 +249,7 @@ impl Journal {
         }
         // 2. One sync. Its failure is final: the kernel may have marked the pages clean without writing them, and a
         //    second call would report success for bytes that are not there.
+        let before_sync = self.clock.monotonic();
         if let Err(error) = active.segment.file.sync_data() {
             return Err(self.poison("sync", error));
         }
@@ -267,6 +268,8 @@ impl Journal {
             self.index.mark(active.segment.header.base_lsn, &self.batch_marks);
             self.batch_marks.clear();
         }
+        self.index.metrics().sync_duration.record_duration(self.clock.monotonic().saturating_sub(before_sync));
+        self.index.metrics().appended_bytes.add(self.batch.len() as u64);
         self.index.add_written(self.batch.len() as u64);
         self.batch.clear();
         self.durable_chain = self.chain;

@@ -11,9 +11,9 @@ use crate::domain::{Cents, CustomerId, OrderEvent, Timestamp};
 /// How every event begins; a file whose last line begins otherwise was not written by us.
 pub const PREFIX: &str = r#"{"specversion":"1.0","id":""#;
 
-/// More bytes than any event takes, as long as its source is a path or URL of ordinary length: a reason of 500
-/// characters, all of them escaped as `\u00XX`, is 3,000.
-pub const BYTES_MAX: usize = 4096;
+/// More bytes than any event takes, as long as its source is a path or URL of ordinary length: metadata of 16 KiB, a
+/// reason of 500 characters, all of them escaped as `\u00XX`, which is 3,000, and a trace context.
+pub const BYTES_MAX: usize = 24 * 1024;
 
 /// Appends `event` to `out` as one JSON object, without an end of line.
 ///
@@ -30,10 +30,41 @@ pub fn render(event: &PublishedEvent, out: &mut Vec<u8>) -> Result<()> {
     put(out, &[br#"","time":""#, &occurrence.time, br#"","datacontenttype":"application/json","partitionkey":""#]);
     put(out, &[order_id, br#"","sequence":""#, &twenty_digits(event.sequence.0), br#"","orderversion":"#]);
     serde_json::to_writer(&mut *out, &entry.order_version)?;
+    put(out, &[br#","storeepoch":"#]);
+    serde_json::to_writer(&mut *out, &event.epoch)?;
+    let context = entry.context.as_deref();
+    if let Some(traceparent) = context.and_then(|context| context.traceparent.as_deref()) {
+        put(out, &[br#","traceparent":"#]);
+        serde_json::to_writer(&mut *out, traceparent)?;
+    }
+    if let Some(tracestate) = context.and_then(|context| context.tracestate.as_deref()) {
+        put(out, &[br#","tracestate":"#]);
+        serde_json::to_writer(&mut *out, tracestate)?;
+    }
     put(out, &[br#","data":"#]);
     render_data(&entry.event, &occurrence, out)?;
-    out.push(b'}');
+    if let Some(metadata) = context.and_then(|context| context.metadata.as_deref()) {
+        // It is the text of a JSON object, checked when the command came in.
+        put(out, &[br#","metadata":"#, metadata.as_bytes()]);
+    }
+    out.extend_from_slice(b"}}");
     Ok(())
+}
+
+/// About how many bytes an event takes; never much too few.
+#[must_use]
+pub fn size_of(event: &PublishedEvent) -> usize {
+    const ENVELOPE: usize = 700;
+    let context = event.entry.context.as_deref();
+    let texts = context.map_or(0, |context| {
+        let texts = [&context.metadata, &context.traceparent, &context.tracestate];
+        texts.into_iter().flatten().map(|text| text.len() + 20).sum()
+    });
+    let reason = match &event.entry.event {
+        OrderEvent::Cancelled(cancelled) => cancelled.reason.as_ref().map_or(0, |reason| reason.as_str().len()),
+        OrderEvent::Placed(_) | OrderEvent::Completed(_) => 0,
+    };
+    ENVELOPE + event.source.len() + texts + reason
 }
 
 /// What occurs more than once in an event, written out once.
@@ -48,22 +79,22 @@ impl Occurrence {
     }
 }
 
+/// The object's beginning; it is left open for what is added to it.
 fn render_data(event: &OrderEvent, occurrence: &Occurrence, out: &mut Vec<u8>) -> Result<()> {
     match event {
         OrderEvent::Placed(placed) => {
             render_common(occurrence, placed.customer_id, placed.total_amount, out)?;
-            put(out, &[br#","placed_at":""#, &occurrence.time, br#""}"#]);
+            put(out, &[br#","placed_at":""#, &occurrence.time, br#"""#]);
         }
         OrderEvent::Completed(completed) => {
             render_common(occurrence, completed.customer_id, completed.total_amount, out)?;
-            put(out, &[br#","completed_at":""#, &occurrence.time, br#""}"#]);
+            put(out, &[br#","completed_at":""#, &occurrence.time, br#"""#]);
         }
         OrderEvent::Cancelled(cancelled) => {
             render_common(occurrence, cancelled.customer_id, cancelled.total_amount, out)?;
             let from = cancelled.cancelled_from.as_str().as_bytes();
             put(out, &[br#","cancelled_at":""#, &occurrence.time, br#"","cancelled_from":""#, from, br#"","reason":"#]);
             serde_json::to_writer(&mut *out, &cancelled.reason.as_ref().map(|reason| reason.as_str()))?;
-            out.push(b'}');
         }
     }
     Ok(())

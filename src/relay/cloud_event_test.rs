@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::contracts::{OutboxEntry, Sequence};
-use crate::domain::{CancelReason, Order, OrderId};
+use crate::domain::{CancelReason, EventContext, Order, OrderId};
 
 const GOLDEN: &str = include_str!("cloud_event_golden.ndjson");
 
@@ -42,6 +42,13 @@ fn history() -> Vec<PublishedEvent> {
     cancelled_after.cancel(at(2_000_000), Some(CancelReason::new("too late: \"nöt\" today\n").unwrap())).unwrap();
     let mut cancelled = order();
     cancelled.cancel(Timestamp::MAX, None).unwrap();
+    let mut with_context = published(&completed, 2, "/orderd");
+    with_context.epoch = 3;
+    with_context.entry.context = Some(Box::new(EventContext {
+        metadata: Some(r#"{"tenant":"nöt","n":[1,2.50]}"#.into()),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+        tracestate: Some("vendor=a\"b".into()),
+    }));
     let [least, most] = [Uuid::nil(), Uuid::max()].map(|id| (OrderId::new(id), CustomerId::new(id)));
     vec![
         published(&order(), 1, "/orderd"),
@@ -50,6 +57,7 @@ fn history() -> Vec<PublishedEvent> {
         published(&cancelled, u64::MAX, "/orderd"),
         published(&Order::place(least.0, least.1, Cents::new(0).unwrap(), Timestamp::MIN), 0, "a\\b\"c"),
         published(&Order::place(most.0, most.1, Cents::MAX, Timestamp::MAX), 10, "/orderd"),
+        with_context,
     ]
 }
 
@@ -76,6 +84,7 @@ fn an_event_has_the_members_of_cloud_events_and_their_meaning() {
             "partitionkey": "01890a5d-ac96-774b-bcce-b302099a8057",
             "sequence": "00000000000000000003",
             "orderversion": 3,
+            "storeepoch": 1,
             "data": {
                 "order_id": "01890a5d-ac96-774b-bcce-b302099a8057",
                 "customer_id": "7d444840-9dc0-11d1-b245-5ffdce74fad2",

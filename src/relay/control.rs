@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use mio::Waker;
 
 /// Held by those who wake a worker. Nothing here ever waits, and control that were not heard yet become one.
 #[derive(Debug)]
@@ -14,14 +15,18 @@ pub struct Control {
     control_heard: Receiver<()>,
     stop: AtomicBool,
     reopen: AtomicBool,
+    /// Of a worker that waits for sockets, too: it is woken in this way alone.
+    waker: Option<Waker>,
+    /// Whether it was woken and has not begun its turn.
+    woken: AtomicBool,
 }
 
 impl Default for Control {
     fn default() -> Self {
         let (durable, durable_heard) = bounded(1);
         let (control, control_heard) = bounded(1);
-        let [stop, reopen] = [AtomicBool::new(false), AtomicBool::new(false)];
-        Self { durable, durable_heard, control, control_heard, stop, reopen }
+        let [stop, reopen, woken] = [AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false)];
+        Self { durable, durable_heard, control, control_heard, stop, reopen, waker: None, woken }
     }
 }
 
@@ -37,21 +42,51 @@ pub(super) enum Wait {
 }
 
 impl Control {
+    /// For a worker that waits for sockets, too.
+    pub(super) fn with_waker(waker: Waker) -> Self {
+        Self { waker: Some(waker), ..Self::default() }
+    }
+
     /// There are new durable events.
     pub fn durable(&self) {
-        notify(&self.durable);
+        if !self.wake_poll() {
+            notify(&self.durable);
+        }
+    }
+
+    /// There is something else to look at: a decision, or a connection.
+    pub fn wake(&self) {
+        if !self.wake_poll() {
+            notify(&self.control);
+        }
+    }
+
+    /// A worker that waits for sockets begins a turn: whatever comes from here on wakes it again.
+    pub(super) fn begin_turn(&self) {
+        self.woken.store(false, Ordering::SeqCst);
+    }
+
+    /// Wakes a worker that waits for sockets; whether it is one.
+    fn wake_poll(&self) -> bool {
+        let Some(waker) = &self.waker else { return false };
+        if !self.woken.swap(true, Ordering::SeqCst)
+            && let Err(error) = waker.wake()
+        {
+            tracing::error!(%error, "a sink's worker cannot be woken");
+        }
+        true
     }
 
     /// Open the target anew.
     pub fn reopen(&self) {
         self.reopen.store(true, Ordering::SeqCst);
-        notify(&self.control);
+        self.wake();
     }
 
     /// Come to an end.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
-        notify(&self.control);
+        self.wake();
     }
 
     pub(super) fn stop_requested(&self) -> bool {

@@ -11,6 +11,7 @@ mod progress;
 pub mod scheduler;
 mod settings;
 pub mod sinks;
+pub mod subscription;
 #[cfg(test)]
 mod testing;
 mod worker;
@@ -20,4 +21,5 @@ pub use control::Control;
 pub use cursor::{CursorError, CursorFile, SaveError, SavedPosition};
 pub use heartbeat::Heartbeat;
 pub use settings::WorkerSettings;
+pub use subscription::{Subscription, SubscriptionPorts, SubscriptionSettings};
 pub use worker::{Step, Worker, WorkerError};

@@ -25,7 +25,7 @@ pub struct DedupEntry {
     pub lsn: Lsn,
 }
 
-/// The last so many commands that had an id, oldest first.
+/// The last N commands that had an id, oldest first.
 #[derive(Debug)]
 pub struct DedupTable {
     commands: VecDeque<DedupEntry>,

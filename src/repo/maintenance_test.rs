@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Maintenance, MaintenanceOptions, Store, StoreOptions, open_store};
-use crate::contracts::{Lsn, Outcome, PlanStore, Storage};
+use crate::contracts::{JournalNeeds, Lsn, Outcome, PlanStore, Storage};
 use crate::executor::Executor;
 use crate::fuzzing::base::{STORE_ID, executor, open, source, state_of, submission};
 use crate::fuzzing::memory::Memory;
@@ -56,8 +56,11 @@ impl House {
         let shared: Arc<dyn Storage> = Arc::new(storage.clone());
         let (store, _) = open_store(&shared, Arc::new(clock.clone()), STORE_ID, &store, &[]).unwrap();
         let files = JournalHandle { storage: shared, index: Arc::clone(store.journal().index()), store_id: STORE_ID };
-        let cursors = Box::new(move || cursors.clone());
-        let keeper = Maintenance::new(files, Arc::new(clock.clone()), options, loaded, cursors);
+        let needs = Arc::new(JournalNeeds::default());
+        for (number, lsn) in cursors.into_iter().enumerate() {
+            needs.add(format!("sink-{number}").into(), Box::new(move || lsn));
+        }
+        let keeper = Maintenance::new(files, Arc::new(clock.clone()), options, loaded, needs);
         Self { storage, clock, executor: executor(store), keeper, plans: 0 }
     }
 

@@ -8,8 +8,9 @@ use super::PlanRecord;
 use super::checkpoint::{
     CheckpointSource, delete_checkpoints_but, delete_unfinished, write_checkpoint, write_earlier_checkpoint,
 };
-use crate::contracts::{Clock, Lsn, Sequence};
+use crate::contracts::{Clock, JournalNeeds, Lsn, Sequence};
 use crate::journal::{ChainEnd, JOURNAL_DIR, JournalHandle, JournalReader, segment_path};
+use crate::telemetry::CheckpointMetrics;
 
 /// When to write a checkpoint, and how much of the journal to keep for replays.
 #[derive(Debug, Clone, Copy)]
@@ -32,11 +33,12 @@ pub struct Maintenance {
     files: JournalHandle,
     clock: Arc<dyn Clock>,
     options: MaintenanceOptions,
-    /// The positions of all cursors; what they point to is needed.
-    cursors: Box<dyn Fn() -> Vec<Lsn> + Send>,
+    /// Who still reads the journal.
+    needs: Arc<JournalNeeds>,
     /// Checkpoints that are known to read, newest first; at most two.
     checkpoints: Vec<Lsn>,
     checkpoint_bytes: u64,
+    metrics: Arc<CheckpointMetrics>,
     /// Nothing unfinished lies about.
     cleared: bool,
     written_before: u64,
@@ -55,7 +57,7 @@ impl Maintenance {
         clock: Arc<dyn Clock>,
         options: MaintenanceOptions,
         loaded: Lsn,
-        cursors: Box<dyn Fn() -> Vec<Lsn> + Send>,
+        needs: Arc<JournalNeeds>,
     ) -> Self {
         let checkpoints = if loaded > Lsn::ZERO { vec![loaded] } else { Vec::new() };
         let last_tried = clock.monotonic();
@@ -63,14 +65,29 @@ impl Maintenance {
             files,
             clock,
             options,
-            cursors,
+            needs,
             checkpoints,
             checkpoint_bytes: 0,
+            metrics: Arc::default(),
             cleared: false,
             written_before: 0,
             last_tried,
             next_try: last_tried,
         }
+    }
+
+    /// What is measured of checkpoints.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<CheckpointMetrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    fn note_success(&self, bytes: u64) {
+        let now = self.clock.monotonic();
+        self.metrics.duration.record_duration(now.saturating_sub(self.last_tried));
+        self.metrics.completed_at_s.set(now.as_secs());
+        self.metrics.bytes.set(bytes);
+        self.metrics.succeeded();
     }
 
     /// Does what is due. Failures are logged and tried again later: nothing depends on them but disk space and the time
@@ -82,6 +99,7 @@ impl Maintenance {
         if self.checkpoint_is_due()
             && let Err(error) = self.checkpoint(source)
         {
+            self.metrics.failed(&error);
             tracing::warn!(%error, "the checkpoint could not be written; the journal grows until one can");
         }
         if let Err(error) = self.make_room(source) {
@@ -99,7 +117,7 @@ impl Maintenance {
 
     fn make_room(&mut self, source: &mut dyn CheckpointSource) -> io::Result<()> {
         let deleted = self.delete_segments()?;
-        if deleted == 0 && self.is_stuck() {
+        if deleted == 0 && self.is_stuck() && !self.needs.backups().any() {
             self.checkpoint_one_behind(source)?;
             self.delete_segments()?;
         }
@@ -148,13 +166,14 @@ impl Maintenance {
         self.next_try = self.last_tried;
         self.written_before = written_before;
         self.checkpoint_bytes = written.bytes;
+        self.note_success(written.bytes);
         self.checkpoints.retain(|lsn| *lsn != written.covered);
         self.checkpoints.insert(0, written.covered);
         self.checkpoints.truncate(2);
         self.files.index.set_checkpoint_lsn(written.covered);
         tracing::info!(lsn = %written.covered, bytes = written.bytes, "wrote a checkpoint");
-        // 2. Only then may older ones go, and only behind two that read.
-        if self.checkpoints.len() == 2 {
+        // 2. Only then may older ones go, and only behind two that read; a backup may still be copying one.
+        if self.checkpoints.len() == 2 && !self.needs.backups().any() {
             delete_checkpoints_but(self.files.storage.as_ref(), &self.checkpoints)?;
         }
         Ok(())
@@ -183,13 +202,33 @@ impl Maintenance {
     fn watermark(&self) -> Lsn {
         // With one checkpoint nothing may go: should it turn out unreadable, the journal is all there is.
         let checkpoint = self.checkpoints.get(1).copied().unwrap_or_default();
-        // A cursor's own plan stays, so that the cursor can be checked against it.
-        let cursors = (self.cursors)().into_iter().map(|lsn| Lsn(lsn.0.saturating_sub(1))).min();
-        cursors.map_or(checkpoint, |cursor| cursor.min(checkpoint))
+        let readers = self.needs.readers().into_iter().map(|(_, lsn)| before(lsn)).min();
+        readers.map_or(checkpoint, |reader| reader.min(checkpoint))
+    }
+
+    /// What keeps the oldest segment, by the name that `journal.pinned_by` shows: of several, the one that needs most.
+    /// `None` if it goes with the next turn, or is the only one.
+    #[must_use]
+    pub fn pinned_by(&self) -> Option<Arc<str>> {
+        let segments = self.files.index.list();
+        let (first_kept, _) = segments.get(1)?;
+        let last_lsn = before(*first_kept);
+        if self.needs.backups().any() {
+            return Some("backup".into());
+        }
+        let readers = self.needs.readers().into_iter().map(|(reader, lsn)| (before(lsn), reader));
+        if let Some((_, reader)) = readers.filter(|(lsn, _)| *lsn < last_lsn).min() {
+            return Some(reader);
+        }
+        let is_checkpointed = self.checkpoints.get(1).is_some_and(|older| *older >= last_lsn);
+        Some(if is_checkpointed { "retain".into() } else { "checkpoint".into() })
     }
 
     /// Deletes segments below the watermark, oldest first, as long as more than enough is left; gives how many.
     fn delete_segments(&self) -> io::Result<usize> {
+        if self.needs.backups().any() {
+            return Ok(0);
+        }
         let (index, storage) = (&self.files.index, &self.files.storage);
         let (_, mut bytes) = index.totals();
         // Where room is short, what is kept only for replays goes first.
@@ -217,6 +256,11 @@ impl Maintenance {
         }
         Ok(deleted)
     }
+}
+
+/// The plan before: a reader's own plan stays, so that its position can be checked against it.
+const fn before(lsn: Lsn) -> Lsn {
+    Lsn(lsn.0.saturating_sub(1))
 }
 
 #[cfg(test)]

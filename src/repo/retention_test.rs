@@ -105,7 +105,7 @@ fn maintenance(storage: Arc<dyn Storage>, store: &Store) -> Maintenance {
         retain_bytes: 0,
         journal_bytes_max: u64::MAX,
     };
-    Maintenance::new(files, Arc::new(StillClock), options, Lsn::ZERO, Box::new(Vec::new))
+    Maintenance::new(files, Arc::new(StillClock), options, Lsn::ZERO, Arc::default())
 }
 
 fn run(executor: &mut Executor<Store>, numbers: std::ops::Range<u64>) {

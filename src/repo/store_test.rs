@@ -16,6 +16,7 @@ use crate::fuzzing::base::{STORE_ID, source, store_options};
 use crate::fuzzing::memory::Memory;
 use crate::journal::JournalOptions;
 use crate::journal::testing::{SteppedClock, Watched};
+use crate::usecases::complete_order;
 
 /// A store, what it is on, and the inbox of its one sink.
 pub(super) struct Bench {
@@ -149,6 +150,20 @@ fn two_verbs_on_one_order_are_one_plan_that_survives_a_restart() {
         let by = |at: usize| events.events[at].entry.context.as_ref().and_then(|context| context.metadata.as_deref());
         assert_eq!((by(0), by(1), by(2)), (None, Some(r#"{"by":"me"}"#), Some(r#"{"by":"me"}"#)));
     }
+}
+
+/// A use case decides; what it decided is stored by whoever stages its plan.
+#[test]
+fn planning_changes_neither_the_store_nor_what_it_would_write() {
+    let mut bench = Bench::new();
+    assert!(bench.place(1));
+    let before = *bench.store.retrieve(order_id(1)).unwrap().state();
+    let request = complete_order::Request { order_id: order_id(1), now: at(2000) };
+    let plan = complete_order::Interactor::new(&bench.store).execute(&request).unwrap();
+    assert_eq!((bench.store.staged_bytes(), *bench.store.retrieve(order_id(1)).unwrap().state()), (0, before));
+    bench.store.stage(&plan).unwrap();
+    assert!(bench.store.staged_bytes() > 0, "the plan itself is stored when it is staged");
+    assert_ne!(*bench.store.retrieve(order_id(1)).unwrap().state(), before);
 }
 
 #[test]

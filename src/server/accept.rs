@@ -120,8 +120,11 @@ impl Acceptor {
     fn place_for(&mut self, caller: &Caller, context: &StatusContext, now: Instant) -> Result<Place, RpcError> {
         if caller.has_no_rights() {
             if let Some(unsaid) = self.warn_denied.pass(now) {
-                let uid = caller.uid;
-                tracing::warn!(?uid, unsaid, "refused a client whose user is not among daemon.allowed_uids");
+                tracing::warn!(
+                    uid = caller.uid,
+                    unsaid,
+                    "refused a client whose user is not among daemon.allowed_uids"
+                );
             }
             let message = "this user is not among daemon.allowed_uids";
             return Err(RpcError::new(ErrorKind::PermissionDenied, message));

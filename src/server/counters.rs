@@ -65,6 +65,12 @@ impl Results {
             .filter(|(_, _, count)| *count > 0)
     }
 
+    /// How often this came of this method.
+    pub(super) fn count(&self, method: Method, refused: Option<ErrorKind>) -> u64 {
+        let row = self.by_method.get(method as usize);
+        row.and_then(|row| row.get(place_of(refused))).copied().unwrap_or_default()
+    }
+
     /// Requests about orders, whatever came of them.
     pub(super) fn commands(&self) -> u64 {
         let orders = |method: &Option<Method>| method.is_some_and(Method::is_order_traffic);

@@ -146,7 +146,7 @@ fn attach(id: &str, call: AttachCall, peer: &Peer, shared: &Shared) -> Result<At
         return Err(RpcError::new(ErrorKind::PermissionDenied, "this is for operators and the sink's consumer_uids"));
     }
     let Some((target, sink)) = found else {
-        let message = format!("there is no sink {}; sink.list names them", call.sink);
+        let message = format!("there is no sink {:?}; sink.list names them", call.sink);
         return Err(RpcError::new(ErrorKind::SinkNotFound, message));
     };
     if sink.inbox.is_none() {

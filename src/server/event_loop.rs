@@ -87,11 +87,8 @@ impl EventLoop {
             }
             self.accept(now);
             if self.take_answers(now) == AnswersChannel::Closed {
-                // Its last batch is neither durable nor answered, and the process is about to end. Whatever were said
-                // now would leave that batch's requests out: the close says it all.
-                break;
-            }
-            if self.signals.halted.load(Ordering::SeqCst) {
+                // The process is about to end, and its last batch is neither durable nor answered. Whatever were said now
+                // would leave that batch's requests out: the close says it all.
                 break;
             }
             self.run_ready(now);
@@ -158,6 +155,9 @@ impl EventLoop {
                 Err(TryRecvError::Disconnected) => break AnswersChannel::Closed,
             }
         };
+        if self.signals.halted.load(Ordering::SeqCst) {
+            return AnswersChannel::Closed;
+        }
         let mut answered = std::mem::take(&mut self.answered);
         for id in answered.drain(..) {
             let Some(entry) = self.connections.get_mut(id) else { continue };
@@ -276,7 +276,7 @@ impl EventLoop {
     }
 }
 
-/// Whether answers can still come.
+/// Whether answers can still come, and be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AnswersChannel {
     Open,

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Gid, Mode};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags};
 
 use super::ServerOptions;
 
@@ -31,8 +32,32 @@ pub enum BindError {
     /// Somebody answers at the path.
     #[error("another process answers at {0}; choose another socket path")]
     InUse(PathBuf),
+    /// The system allows too few open files.
+    #[error(
+        "server.connections_max = {connections_max} takes {needed} open files with what the store needs, and this process \
+         may have {limit}; lower it, or raise the limit (LimitNOFILE=, ulimit -n)"
+    )]
+    TooFewDescriptors {
+        /// The key's value.
+        connections_max: usize,
+        /// Open files that it takes.
+        needed: u64,
+        /// Open files that there may be.
+        limit: u64,
+    },
+    /// Others could put something else in the socket's place.
+    #[error(
+        "others may write to {folder} (mode {mode:04o}), and so replace the socket; take that from them, or choose \
+        another socket path"
+    )]
+    UnsafeFolder {
+        /// Where the socket would be.
+        folder: PathBuf,
+        /// The folder's permission bits.
+        mode: u32,
+    },
     /// There is no such group.
-    #[error("there is no group {0:?} in /etc/group; daemon.socket_group takes a name from there, or a number")]
+    #[error("this machine knows no group {0:?}; daemon.socket_group takes the name of one, or a number")]
     UnknownGroup(String),
     /// The system refused.
     #[error("{operation} {path}: {source}")]
@@ -41,7 +66,7 @@ pub enum BindError {
         operation: &'static str,
         /// On what.
         path: PathBuf,
-        /// What came back.
+        /// The underlying error.
         source: io::Error,
     },
 }
@@ -62,18 +87,50 @@ impl Listener {
     pub fn bind(options: &ServerOptions) -> Result<Self, BindError> {
         let path = options.socket.as_path();
         let group = options.socket_group.as_deref().map(group_id).transpose()?;
+        check_folder(path)?;
         remove_stale(path)?;
         let socket = bind_private(path)?;
         let listener =
             Self { inode: inode_of(path)?, socket: mio::net::UnixListener::from_std(socket), path: path.to_owned() };
-        // Group first, then mode: at no moment may more people connect than in the end.
-        if group.is_some() {
-            rustix::fs::chown(path, None, group).map_err(|error| failed("set the group of", path, error))?;
-        }
-        rustix::fs::chmod(path, Mode::from_raw_mode(options.socket_mode))
-            .map_err(|error| failed("set the mode of", path, error))?;
+        set_access(path, group, options.socket_mode)?;
         Ok(listener)
     }
+}
+
+/// Sets group and mode of the socket at `path` through a descriptor of it: a link that was put in its place is not
+/// followed.
+fn set_access(path: &Path, group: Option<Gid>, mode: u32) -> Result<(), BindError> {
+    let socket = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|error| failed("open", path, error))?;
+    let kind = rustix::fs::fstat(&socket).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    if kind.map_err(|error| failed("look at", path, error))? != FileType::Socket {
+        return Err(BindError::NotASocket(path.to_owned()));
+    }
+    // Group first, then mode: at no moment may more people connect than in the end.
+    if group.is_some() {
+        rustix::fs::chownat(&socket, "", None, group, AtFlags::EMPTY_PATH)
+            .map_err(|error| failed("set the group of", path, error))?;
+    }
+    // A descriptor that only names a file takes no fchmod; its place in /proc does.
+    let name = format!("/proc/self/fd/{}", socket.as_raw_fd());
+    rustix::fs::chmod(name, Mode::from_raw_mode(mode)).map_err(|error| failed("set the mode of", path, error))
+}
+
+/// Refuses a folder in which others may replace what is ours. In one with the sticky bit, such as /tmp, they may not; our
+/// own group is our own choice.
+fn check_folder(path: &Path) -> Result<(), BindError> {
+    const OTHERS_WRITE: u32 = 0o002;
+    const GROUP_WRITES: u32 = 0o020;
+    const STICKY: u32 = 0o1000;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let metadata = fs::metadata(folder).map_err(|error| failed("look at", folder, error))?;
+    let mode = metadata.mode() & 0o7777;
+    let own_group = metadata.gid() == rustix::process::getegid().as_raw();
+    let writable = mode & OTHERS_WRITE != 0 || (mode & GROUP_WRITES != 0 && !own_group);
+    if writable && mode & STICKY == 0 {
+        return Err(BindError::UnsafeFolder { folder: folder.to_owned(), mode });
+    }
+    Ok(())
 }
 
 impl Drop for Listener {
@@ -164,24 +221,20 @@ fn inode_of(path: &Path) -> Result<(u64, u64), BindError> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// The number of a group, from its name or its digits.
+/// The number of a group, from its digits or its name, looked up where the machine looks up its groups.
 fn group_id(group: &str) -> Result<Gid, BindError> {
-    let unknown = || BindError::UnknownGroup(group.to_owned());
     if let Ok(number) = group.parse::<u32>() {
         return Ok(Gid::from_raw(number));
     }
-    let path = Path::new("/etc/group");
-    let groups = fs::read_to_string(path).map_err(|error| failed("read", path, error))?;
-    groups.lines().find_map(|line| gid_in(line, group)).map(Gid::from_raw).ok_or_else(unknown)
-}
-
-/// `name:password:gid:members`
-fn gid_in(line: &str, group: &str) -> Option<u32> {
-    let mut fields = line.split(':');
-    if fields.next() != Some(group) {
-        return None;
+    match nix::unistd::Group::from_name(group) {
+        Ok(Some(found)) => Ok(Gid::from_raw(found.gid.as_raw())),
+        Ok(None) => Err(BindError::UnknownGroup(group.to_owned())),
+        Err(error) => Err(BindError::Io {
+            operation: "look up the group of",
+            path: PathBuf::from(group),
+            source: io::Error::from_raw_os_error(error as i32),
+        }),
     }
-    fields.nth(1)?.parse().ok()
 }
 
 fn failed(operation: &'static str, path: &Path, error: impl Into<io::Error>) -> BindError {

@@ -77,12 +77,33 @@ fn a_group_is_found_by_name_and_by_number() {
 }
 
 #[test]
-fn lines_of_the_group_file_are_read_by_their_fields() {
-    assert_eq!(gid_in("adm:x:4:root,daemon", "adm"), Some(4));
-    assert_eq!(gid_in("adm:x:4:", "ad"), None);
-    assert_eq!(gid_in("adm:x", "adm"), None);
-    assert_eq!(gid_in("adm:x:many:", "adm"), None);
-    assert_eq!(gid_in("", "adm"), None);
+fn a_folder_in_which_others_may_replace_the_socket_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let folder = dir.path().join("f");
+    fs::create_dir(&folder).unwrap();
+    let bound_at = |mode: u32| {
+        fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+        Listener::bind(&options(folder.join("s")))
+    };
+    for mode in [0o700, 0o755, 0o1777, 0o775] {
+        assert!(bound_at(mode).is_ok(), "{mode:o}");
+    }
+    for mode in [0o777, 0o757] {
+        let refused = bound_at(mode).unwrap_err();
+        assert!(matches!(refused, BindError::UnsafeFolder { .. }), "{refused}");
+        assert!(!folder.join("s").exists());
+    }
+}
+
+#[test]
+fn a_link_in_the_sockets_place_is_not_followed() {
+    let dir = TempDir::new().unwrap();
+    let (precious, path) = (dir.path().join("precious"), dir.path().join("s"));
+    fs::write(&precious, "").unwrap();
+    let before = mode_of(&precious);
+    std::os::unix::fs::symlink(&precious, &path).unwrap();
+    assert!(matches!(set_access(&path, None, 0o666), Err(BindError::NotASocket(_))));
+    assert_eq!(mode_of(&precious), before);
 }
 
 #[test]

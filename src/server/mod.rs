@@ -14,6 +14,7 @@ mod call;
 mod connection;
 mod connections;
 mod counters;
+mod descriptors;
 mod dispatch;
 mod event_loop;
 #[cfg(any(test, fuzzing))]
@@ -23,6 +24,7 @@ mod line_buffer;
 mod listener;
 mod metadata;
 mod methods;
+mod metrics;
 mod operator_calls;
 mod options;
 mod order_calls;
@@ -39,10 +41,11 @@ mod status;
 mod throttle;
 mod trace_context;
 
+pub use descriptors::provide_descriptors;
 pub use listener::{BindError, Listener, probe_socket};
 pub use options::ServerOptions;
 pub use response::write_order;
-pub use server::{Server, ServerHandle, ServerPorts};
+pub use server::{Server, ServerHandle, ServerPorts, ServerTelemetry};
 
 #[cfg(test)]
 mod limits_test;

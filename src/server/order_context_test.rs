@@ -28,7 +28,7 @@ fn context(method: &str, more: &str) -> Result<Option<EventContext>, String> {
             assert_eq!(error.kind, ErrorKind::InvalidParams, "{line}");
             Err(error.message.into_owned())
         }
-        other @ (Incoming::Call { .. } | Incoming::Refused { .. }) => panic!("{line} is {other:?}"),
+        other @ Incoming::Call { .. } => panic!("{line} is {other:?}"),
     }
 }
 

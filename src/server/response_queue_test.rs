@@ -1,6 +1,6 @@
 use super::*;
 
-/// Takes so many bytes, then blocks.
+/// Takes this many bytes, then blocks.
 struct Narrow(Vec<u8>, usize);
 
 impl Write for Narrow {

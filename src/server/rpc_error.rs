@@ -137,6 +137,7 @@ impl ErrorKind {
             OperatorRefusal::ReplayNotFound(_) => Self::ReplayNotFound,
             OperatorRefusal::SinkConfigured(_) => Self::SinkConfigured,
             OperatorRefusal::Invalid(_) => Self::InvalidParams,
+            OperatorRefusal::Unreadable(_) => Self::InternalError,
         }
     }
 }
@@ -169,12 +170,17 @@ pub(super) fn excerpt(value: Value<'_>) -> String {
         Kind::Escaped => value.as_str().map_or(Cow::Borrowed(value.text), |text| Cow::Owned(format!("\"{text}\""))),
         Kind::Plain | Kind::Number | Kind::Boolean | Kind::Null | Kind::Array | Kind::Object => value.text.into(),
     };
-    let shown = text.chars().take(CHARS_MAX).map(|shown| if shown.is_control() { '\u{fffd}' } else { shown });
-    let mut shown: String = shown.collect();
+    let mut shown: String = text.chars().take(CHARS_MAX).map(harmless).collect();
     if text.chars().nth(CHARS_MAX).is_some() {
         shown.push('…');
     }
     shown
+}
+
+/// A character, unless it could play tricks on a terminal: control characters, and marks that break or reorder lines.
+fn harmless(c: char) -> char {
+    let deceiving = matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if c.is_control() || deceiving { '\u{fffd}' } else { c }
 }
 
 #[cfg(test)]
@@ -187,6 +193,7 @@ mod tests {
         assert_eq!(excerpt(r#""a\tb\u009b31m\u0063""#, Kind::Escaped), "\"a\u{fffd}b\u{fffd}31mc\"");
         assert_eq!(excerpt(r#""\ud800""#, Kind::Escaped), r#""\ud800""#);
         assert_eq!(excerpt("[\r]", Kind::Array), "[\u{fffd}]");
+        assert_eq!(excerpt("\"a\u{202e}b\"", Kind::Plain), "\"a\u{fffd}b\"");
         assert_eq!(excerpt(&format!("\"{}\"", "ü".repeat(1000)), Kind::Plain).chars().count(), 41);
     }
 }

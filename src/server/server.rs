@@ -15,6 +15,7 @@ use super::{ServerOptions, shared::Shared, status::StatusContext};
 use crate::contracts::{
     Answer, AttachTarget, Clock, RequestReceiver, RequestSender, SinkMonitor, StatusModel, request_queue,
 };
+use crate::telemetry::{CheckpointMetrics, JournalMetrics, LogMetrics};
 
 /// Serves the socket in the thread that runs it.
 #[derive(Debug)]
@@ -42,6 +43,19 @@ pub struct ServerPorts {
     pub sinks: Vec<Arc<SinkMonitor>>,
     /// The sinks as far as programs attach to them.
     pub targets: Vec<AttachTarget>,
+    /// What other parts have measured.
+    pub telemetry: ServerTelemetry,
+}
+
+/// What the server shows of what other parts measure, beside what the store and the sinks show of themselves.
+#[derive(Debug, Clone, Default)]
+pub struct ServerTelemetry {
+    /// The journal writer's.
+    pub journal: Arc<JournalMetrics>,
+    /// Maintenance's.
+    pub checkpoint: Arc<CheckpointMetrics>,
+    /// The log's.
+    pub log: Arc<LogMetrics>,
 }
 
 impl Server {
@@ -63,14 +77,14 @@ impl Server {
         options: ServerOptions,
         ports: ServerPorts,
     ) -> Result<(Self, ServerHandle), BindError> {
-        let ServerPorts { requests, answers, clock, store, sinks, targets } = ports;
+        let ServerPorts { requests, answers, clock, store, sinks, targets, telemetry } = ports;
         let failed = |source| BindError::Io { operation: "watch", path: options.socket.clone(), source };
         let poll = Poll::new().map_err(failed)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(failed)?;
         let signals = Arc::new(Signals::new(waker));
         let admission = Admission::new(requests, options.queue_commands_max, options.queue_bytes_max);
         let context = StatusContext::new(clock, store, sinks);
-        let shared = Shared::new(options.clone(), context, admission, targets);
+        let shared = Shared::new(options.clone(), context, telemetry, admission, targets);
         let event_loop = EventLoop::new(poll, listener, shared, answers, Arc::clone(&signals)).map_err(failed)?;
         Ok((Self { event_loop }, ServerHandle { signals }))
     }

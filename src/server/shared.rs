@@ -2,15 +2,16 @@
 
 use std::collections::VecDeque;
 
-use super::ServerOptions;
 use super::admission::{Admission, Standing};
 use super::call::{Limits, Shown};
 use super::counters::Counters;
 use super::methods::Method;
+use super::metrics::MetricsReport;
 use super::response::{write_changed, write_error, write_found, write_result};
 use super::response_queue::Awaited;
 use super::rpc_error::{ErrorKind, RpcError};
 use super::status::{DaemonStatus, StatusContext};
+use super::{ServerOptions, ServerTelemetry};
 use crate::contracts::{AttachTarget, ConnectionId, Envelope, OperatorRequest, Outcome, Refusal, Request, Ticket};
 
 /// Shared by the connections of one server; one thread, so no locks.
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) context: StatusContext,
     pub(super) counters: Counters,
+    pub(super) telemetry: ServerTelemetry,
     pub(super) admission: Admission,
     /// The sinks, as far as programs attach to them.
     pub(super) targets: Targets,
@@ -52,6 +54,7 @@ impl Shared {
     pub(super) fn new(
         options: ServerOptions,
         context: StatusContext,
+        telemetry: ServerTelemetry,
         admission: Admission,
         targets: Vec<AttachTarget>,
     ) -> Self {
@@ -61,6 +64,7 @@ impl Shared {
             limits,
             context,
             counters: Counters::default(),
+            telemetry,
             admission,
             targets: Targets(targets),
             held_bytes: 0,
@@ -123,11 +127,11 @@ impl Shared {
     pub(super) fn show(&self, out: &mut Vec<u8>, id: &str, shown: Shown) {
         match shown {
             Shown::Status => write_result(out, id, &DaemonStatus::of(self)),
-            Shown::Metrics => write_result(out, id, &serde_json::json!({"metrics": []})),
+            Shown::Metrics => write_result(out, id, &MetricsReport::of(self)),
         }
     }
 
-    /// Whether a connection that holds so many answer bytes may ask for more.
+    /// Whether a connection that holds this many answer bytes may ask for more.
     ///
     /// Half of `answers_bytes_max` is divided evenly, so that clients that do not read cannot take everybody's room;
     /// the other half goes to whoever needs it first.

@@ -9,10 +9,13 @@ use serde::Serialize;
 
 use super::shared::Shared;
 use crate::contracts::{Clock, Lsn, Sequence, SinkMonitor, SinkStatus, StatusModel, StoreStatus};
+use crate::domain::Timestamp;
 
 /// What the server knows about the daemon's parts.
 pub(super) struct StatusContext {
     pub(super) started: Instant,
+    /// The same by the wall clock.
+    pub(super) started_at: Timestamp,
     /// For the age of what sinks have not taken yet.
     pub(super) clock: Arc<dyn Clock>,
     pub(super) store: Arc<StatusModel>,
@@ -26,9 +29,10 @@ pub(super) struct StatusContext {
 
 impl fmt::Debug for StatusContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { started, clock: _, store, sinks, connections, attached, draining } = self;
+        let Self { started, started_at, clock: _, store, sinks, connections, attached, draining } = self;
         f.debug_struct("StatusContext")
             .field("started", started)
+            .field("started_at", started_at)
             .field("store", store)
             .field("sinks", sinks)
             .field("connections", connections)
@@ -40,8 +44,8 @@ impl fmt::Debug for StatusContext {
 
 impl StatusContext {
     pub(super) fn new(clock: Arc<dyn Clock>, store: Arc<StatusModel>, sinks: Vec<Arc<SinkMonitor>>) -> Self {
-        let (started, attached) = (Instant::now(), Arc::default());
-        Self { started, clock, store, sinks, connections: 0, attached, draining: false }
+        let (started, started_at, attached) = (Instant::now(), clock.now(), Arc::default());
+        Self { started, started_at, clock, store, sinks, connections: 0, attached, draining: false }
     }
 
     /// All connections, those that sinks have included.
@@ -55,7 +59,7 @@ impl StatusContext {
 pub(super) struct DaemonStatus {
     version: &'static str,
     uptime_ms: u64,
-    state: DaemonState,
+    state: &'static str,
     journal: Journal,
     orders: Orders,
     outbox: Outbox,
@@ -67,12 +71,32 @@ pub(super) struct DaemonStatus {
     sinks: Vec<SinkStatus>,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum DaemonState {
+/// What the daemon as a whole does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DaemonState {
     Ready,
     StorageFull,
     Draining,
+}
+
+impl DaemonState {
+    pub(super) const ALL: [Self; 3] = [Self::Ready, Self::StorageFull, Self::Draining];
+
+    pub(super) const fn of(draining: bool, full: bool) -> Self {
+        match (draining, full) {
+            (true, _) => Self::Draining,
+            (false, true) => Self::StorageFull,
+            (false, false) => Self::Ready,
+        }
+    }
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::StorageFull => "storage_full",
+            Self::Draining => "draining",
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -103,11 +127,7 @@ impl DaemonStatus {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_ms: u64::try_from(context.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            state: match (context.draining, full) {
-                (true, _) => DaemonState::Draining,
-                (false, true) => DaemonState::StorageFull,
-                (false, false) => DaemonState::Ready,
-            },
+            state: DaemonState::of(context.draining, full).as_str(),
             journal: Journal {
                 durable_lsn: journal.durable_lsn,
                 checkpoint_lsn: journal.checkpoint_lsn,

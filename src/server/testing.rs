@@ -12,10 +12,10 @@ use crossbeam_channel::{Sender, unbounded};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Listener, Server, ServerHandle, ServerOptions, ServerPorts};
+use super::{Listener, Server, ServerHandle, ServerOptions, ServerPorts, ServerTelemetry};
 use crate::contracts::{
     Answer, AttachTarget, ChangeRequest, Clock, Command, Envelope, JournalStatus, Lsn, OperatorResult, Outcome,
-    Refusal, Request, RequestReceiver, Sequence, StatusModel, StoreStatus,
+    Refusal, Request, RequestReceiver, Sequence, SinkMonitor, SinkStatus, SinkType, StatusModel, StoreStatus,
 };
 use crate::domain::{Cents, CustomerId, OrderId, OrderState, OrderStatus, Timestamp};
 
@@ -86,8 +86,9 @@ impl Served {
             answers: answers_heard,
             clock: Arc::new(StillClock),
             store: Arc::clone(&store),
-            sinks: Vec::new(),
+            sinks: vec![Arc::new(SinkMonitor::new(sink_status()))],
             targets,
+            telemetry: ServerTelemetry::default(),
         };
         let listener = Listener::bind(&options).unwrap();
         let (server, handle) = Server::new(listener, options, ports).unwrap();
@@ -157,6 +158,10 @@ pub(super) fn outcome(request: &Request) -> Outcome {
         }
         Request::Operate(_) => Outcome::Operated(Box::new(OperatorResult::Done {})),
     }
+}
+
+pub(super) fn sink_status() -> SinkStatus {
+    SinkStatus::new("events".to_owned(), SinkType::File, Sequence(5))
 }
 
 pub(super) fn store_status() -> StoreStatus {

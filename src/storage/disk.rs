@@ -26,7 +26,7 @@ impl DiskStorage {
     /// Opens the directory, which must exist.
     ///
     /// # Errors
-    /// As the system says.
+    /// Any I/O error from the OS.
     pub fn open(root: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self { root: fs::open(root, flags, Mode::empty())? })

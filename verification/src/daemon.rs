@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use orderd::app::{AppError, Core};
+use orderd::app::{AppError, Core, Relay as CoreRelay, RelayWorker};
 use orderd::contracts::{Clock, FeedPosition, PlanStore};
 use orderd::executor::Executor;
 use orderd::journal::JournalHandle;
@@ -66,7 +66,9 @@ impl Daemon {
     pub fn start(around: &Environment) -> Result<Self, StartError> {
         let mut host = SimHost::new(around);
         let core = Core::open(&mut host, &around.core_options())?;
-        for (sink, position) in around.sinks.iter().zip(&core.positions) {
+        let workers: Vec<Worker> = core.relays.into_iter().filter_map(lines).collect();
+        let positions: Vec<_> = workers.iter().map(Worker::position).collect();
+        for (sink, position) in around.sinks.iter().zip(&positions) {
             let mut consumer = look(&sink.consumer);
             // The first start says where a sink begins.
             if consumer.seen.is_empty() && consumer.base == 0 {
@@ -74,14 +76,14 @@ impl Daemon {
             }
         }
         let relay = |worker| Relay { worker: Some(worker), failed: None, delivered_while_syncing: 0 };
-        let relays = Rc::new(RefCell::new(core.workers.into_iter().map(relay).collect()));
+        let relays = Rc::new(RefCell::new(workers.into_iter().map(relay).collect()));
         Ok(Self {
             executor: core.executor,
             relays,
             maintenance: Some(core.maintenance),
             files: core.journal,
             report: core.report,
-            positions: core.positions,
+            positions,
         })
     }
 
@@ -165,6 +167,13 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         hook::clear();
+    }
+}
+
+fn lines(relay: CoreRelay) -> Option<Worker> {
+    match relay.worker {
+        RelayWorker::Lines(worker) => Some(*worker),
+        RelayWorker::Subscription(_) => None,
     }
 }
 

@@ -9,6 +9,7 @@ use orderd::contracts::{SinkType, Storage};
 use orderd::executor::ExecutorOptions;
 use orderd::journal::JournalOptions;
 use orderd::relay::WorkerSettings;
+use orderd::relay::scheduler::Limits;
 use orderd::repo::{MaintenanceOptions, StoreOptions};
 
 use crate::bugs::{Bug, BuggyDisk};
@@ -129,11 +130,14 @@ impl Environment {
         let sink = |(number, sink): (usize, &SinkSetup)| SinkOptions {
             worker: self.worker_settings(&sink.name, number as u64),
             start: if sink.from_beginning { SinkStart::Beginning } else { SinkStart::Now },
+            limits: limits(self.run_seed ^ number as u64),
+            consumer_uids: Vec::new(),
         };
         CoreOptions {
             store: self.store_options(),
             executor,
             maintenance: self.options.maintenance,
+            line_bytes_max: 32 << 10,
             sinks: self.sinks.iter().enumerate().map(sink).collect(),
         }
     }
@@ -161,5 +165,25 @@ impl Environment {
             disk: self.disk.clone(),
             clock: self.clock.clone(),
         })
+    }
+}
+
+/// As the configuration has them by default.
+fn limits(seed: u64) -> Limits {
+    Limits {
+        in_flight_max: 512,
+        in_flight_bytes_max: 8 << 20,
+        window_events_max: 16_384,
+        answer_max: Duration::from_secs(30),
+        attempts_max: 8,
+        parked_events_max: 100_000,
+        parked_bytes_max: 64 << 20,
+        rejected_in_a_row_max: 100,
+        rate_events_per_s_max: None,
+        backoff_min: Duration::from_millis(1),
+        backoff_max: Duration::from_millis(50),
+        delivered_delay_max: Duration::from_millis(50),
+        delivered_events_max: 500,
+        seed,
     }
 }

@@ -55,7 +55,7 @@ pub enum LoadError {
     /// A socket call failed.
     #[error("cannot {verb} the connection: {source}")]
     Socket {
-        /// What was tried.
+        /// The operation that failed.
         verb: &'static str,
         /// Why not.
         source: io::Error,

@@ -28,11 +28,11 @@ pub enum RecoveryError {
     /// It cannot be read or written.
     #[error("{operation} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         operation: &'static str,
         /// On what.
         path: String,
-        /// What came back.
+        /// The underlying error.
         source: io::Error,
     },
     /// A new segment could not be begun.

@@ -15,7 +15,7 @@ use crate::journal::segment_map::{FrameMark, MarkPace, map_segments};
 use crate::journal::writer::SegmentEnd;
 use crate::journal::{JOURNAL_DIR, SegmentMap, StoreId};
 
-/// So many at the most are replayed together: what they need can be fetched together.
+/// This many at the most are replayed together: what they need can be fetched together.
 const TOGETHER: usize = 64;
 
 /// How the journal is read.

@@ -105,6 +105,8 @@ pub struct Scheduler {
     settled: HashSet<Sequence, foldhash::fast::RandomState>,
     /// Live events delivered since the start: the evidence that the sink takes events.
     delivered: u64,
+    /// Events delivered since the start, replays among them.
+    delivered_total: u64,
     failures_in_a_row: u64,
     last_error: Option<Arc<str>>,
     failures: Vec<FailureNote>,
@@ -173,6 +175,7 @@ impl Scheduler {
             skips: stored.skips.into_iter().filter(|(_, to)| *to > stored.prefix).collect(),
             settled: stored.settled.into_iter().filter(|sequence| *sequence > stored.prefix).collect(),
             delivered: 0,
+            delivered_total: 0,
             failures_in_a_row: 0,
             last_error: None,
             failures: Vec::new(),
@@ -244,6 +247,12 @@ impl Scheduler {
     #[must_use]
     pub const fn prefix(&self) -> Sequence {
         self.live.window.prefix()
+    }
+
+    /// Grows with every event that is settled.
+    #[must_use]
+    pub fn settled_count(&self) -> u64 {
+        self.prefix().0 + (self.live.window.settled() + self.settled.len()) as u64
     }
 
     /// Of each event after the prefix, in order, whether it is settled. Those that were not read yet since the start,

@@ -39,6 +39,7 @@ impl Scheduler {
             self.slow_start = SlowStart::new();
         }
         (self.failures_in_a_row, self.last_error, self.fresh_at) = (0, None, Duration::ZERO);
+        self.delivered_total += 1;
         match flight.stream {
             StreamId::Live => self.live_delivered(&flight, now),
             StreamId::Replay(replay_id) => self.replay_delivered(replay_id, &flight),

@@ -70,6 +70,12 @@ impl Scheduler {
         }
     }
 
+    /// Events delivered since the start, replays among them.
+    #[must_use]
+    pub const fn delivered_total(&self) -> u64 {
+        self.delivered_total
+    }
+
     fn state(&self) -> SinkState {
         let open = self.live.window.len() > self.live.window.settled();
         match () {

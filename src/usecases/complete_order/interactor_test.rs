@@ -43,14 +43,6 @@ fn planning_twice_gives_the_same_plan() {
 }
 
 #[test]
-fn planning_writes_nothing() {
-    let repository = with_placed_order();
-    let before = repository.orders.clone();
-    Interactor::new(&repository).execute(&Request { order_id: order_id(), now: at(200) }).unwrap();
-    assert_eq!(repository.orders, before);
-}
-
-#[test]
 fn an_unknown_order_and_a_refused_transition_give_no_plan() {
     let mut repository = with_placed_order();
     let unknown = OrderId::new(uuid::Uuid::from_u128(9));

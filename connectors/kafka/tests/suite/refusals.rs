@@ -1,0 +1,71 @@
+//! Answers that waiting does not change.
+
+use orderd_sink_testing::{FakeDaemon, Told, check_arrivals, event, event_with};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use crate::setup::Kafka;
+
+fn is_blocked(told: &Told) -> bool {
+    matches!(told, Told::Unavailable { blocked: true, .. })
+}
+
+#[test]
+fn a_missing_topic_blocks_until_it_is_there() {
+    let daemon = FakeDaemon::start();
+    let kafka = Kafka::start();
+    let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    kafka.cluster.topic_error("orders", unknown).unwrap();
+    let _connector = kafka.connector(&daemon, "");
+    daemon.publish([event(1, 1, 1), event(2, 2, 1)]);
+    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    assert!(reason.to_lowercase().contains("unknown topic"), "{reason}");
+    kafka.cluster.topic_error("orders", RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).unwrap();
+    daemon.wait_delivered(2);
+    assert!(!daemon.told().iter().any(|told| matches!(told, Told::Rejected { .. } | Told::Failed { .. })));
+}
+
+#[test]
+fn a_topic_that_may_not_be_written_blocks() {
+    let daemon = FakeDaemon::start();
+    let kafka = Kafka::start();
+    let denied = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED];
+    kafka.cluster.request_errors(RDKafkaApiKey::Produce, &denied);
+    let _connector = kafka.connector(&daemon, "");
+    daemon.publish([event(1, 1, 1)]);
+    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    assert!(reason.to_lowercase().contains("authorization"), "{reason}");
+    daemon.wait_delivered(1);
+}
+
+#[test]
+fn an_event_that_is_too_large_is_rejected_and_others_go_on() {
+    let metadata = format!(r#","metadata":{{"note":"{}"}}"#, "x".repeat(3_000));
+    let large = event_with(2, 1, 1, "", &metadata);
+    let daemon = FakeDaemon::start();
+    let kafka = Kafka::start();
+    let _connector = kafka.connector(&daemon, "[options]\n\"message.max.bytes\" = 2000\n\"batch.size\" = 2000\n");
+    daemon.publish([event(1, 2, 1), large, event(3, 3, 1), event(4, 1, 2), event(5, 2, 2)]);
+    daemon.wait_delivered(3);
+    let told = daemon.wait_told("rejected", |told| matches!(told, Told::Rejected { .. }));
+    assert!(matches!(told, Told::Rejected { sequence: 2, .. }), "{told:?}");
+    let published = [event(1, 2, 1), event(3, 3, 1), event(5, 2, 2)];
+    assert_eq!(check_arrivals(&published, kafka.stored().iter().map(|message| message.body.as_slice())), 0);
+}
+
+#[test]
+fn a_batch_that_is_too_large_rejects_no_event_that_is_not() {
+    let daemon = FakeDaemon::start();
+    let kafka = Kafka::start();
+    let large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    // The first answer is to a batch; the next ones are to batches of one, of which the first is too large.
+    kafka.cluster.request_errors(RDKafkaApiKey::Produce, &[large]);
+    let _connector = kafka.connector(&daemon, "[options]\nlinger.ms = 100\n");
+    daemon.publish((1..=40).map(|n| event(n, n, 1)));
+    daemon.wait_delivered(40);
+    assert!(daemon.told().iter().any(|told| matches!(told, Told::Failed { .. })));
+    assert!(!daemon.told().iter().any(|told| matches!(told, Told::Rejected { .. })));
+    kafka.cluster.request_errors(RDKafkaApiKey::Produce, &[large]);
+    daemon.publish([event(41, 41, 1)]);
+    let told = daemon.wait_told("rejected", |told| matches!(told, Told::Rejected { .. }));
+    assert!(matches!(told, Told::Rejected { sequence: 41, .. }), "{told:?}");
+}

@@ -1,0 +1,80 @@
+//! Brokers inside the test, and what only a consumer does with them.
+
+use std::time::Duration;
+
+use orderd_sink_testing::{FakeDaemon, Program, eventually};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_orderd-sink-kafka");
+pub const PARTITIONS: i32 = 4;
+
+/// librdkafka's own mock of a cluster: three brokers that listen on the loopback and keep messages in memory.
+pub struct Kafka {
+    pub cluster: MockCluster<'static, DefaultProducerContext>,
+}
+
+/// A message as a consumer gets it.
+pub struct Stored {
+    pub partition: i32,
+    pub key: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Kafka {
+    pub fn start() -> Self {
+        let cluster = MockCluster::new(3).unwrap();
+        cluster.create_topic("orders", PARTITIONS, 3).unwrap();
+        Self { cluster }
+    }
+
+    pub fn keys(&self) -> String {
+        format!("bootstrap_servers = \"{}\"\ntopic = \"orders\"\n", self.cluster.bootstrap_servers())
+    }
+
+    pub fn connector(&self, daemon: &FakeDaemon, more: &str) -> Program {
+        Program::start(BINARY, daemon, &format!("{}{more}", self.keys()))
+    }
+
+    pub fn stored(&self) -> Vec<Stored> {
+        stored(&self.cluster.bootstrap_servers(), PARTITIONS, 0)
+    }
+}
+
+/// Everything in the topic, partition by partition; `at_least` for a broker whose watermarks are behind.
+pub fn stored(servers: &str, partitions: i32, at_least: usize) -> Vec<Stored> {
+    let mut client = ClientConfig::new();
+    let consumer: BaseConsumer = client.set("bootstrap.servers", servers).set("group.id", "test").create().unwrap();
+    let (mut list, mut expected) = (TopicPartitionList::new(), 0);
+    for partition in 0..partitions {
+        let wait = Duration::from_secs(2);
+        let (first, last) = eventually("the watermarks", || consumer.fetch_watermarks("orders", partition, wait).ok());
+        expected += usize::try_from(last - first).unwrap();
+        list.add_partition_offset("orders", partition, Offset::Beginning).unwrap();
+    }
+    consumer.assign(&list).unwrap();
+    let mut stored = Vec::new();
+    while stored.len() < expected.max(at_least) {
+        stored.push(eventually("a message", || match consumer.poll(Duration::from_secs(1))? {
+            Ok(message) => Some(Stored {
+                partition: message.partition(),
+                key: String::from_utf8(message.key().unwrap().to_vec()).unwrap(),
+                headers: message.headers().map(headers).unwrap_or_default(),
+                body: message.payload().unwrap().to_vec(),
+            }),
+            Err(_) => None,
+        }));
+    }
+    stored.sort_by_key(|message| message.partition);
+    stored
+}
+
+fn headers(headers: &rdkafka::message::BorrowedHeaders) -> Vec<(String, String)> {
+    let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+    headers.iter().map(|header| (header.key.to_owned(), text(header.value.unwrap()))).collect()
+}

@@ -1,0 +1,109 @@
+//! Credentials and TLS.
+
+use async_nats::ConnectOptions;
+use async_nats::jetstream::stream::Config;
+use orderd_sink_testing::{Certificates, FakeDaemon, Program, Signal, Told, certificates, event};
+
+use crate::setup::{Nats, orders};
+
+fn is_blocked(told: &Told) -> bool {
+    matches!(told, Told::Unavailable { blocked: true, .. })
+}
+
+fn admin() -> ConnectOptions {
+    ConnectOptions::new().user_and_password("admin".to_owned(), "admin".to_owned())
+}
+
+#[test]
+fn a_wrong_password_blocks_parks_nothing_and_goes_on_by_itself_when_mended() {
+    let daemon = FakeDaemon::start();
+    let users = "authorization { users: [ { user: orderd, password: right }, { user: admin, password: admin } ] }";
+    let nats = Nats::with(daemon.dir(), users);
+    nats.create_stream_as(&nats.context_as(admin()), orders());
+    let password = daemon.dir().join("password");
+    std::fs::write(&password, "wrong\n").unwrap();
+    let connector = nats.connector(&daemon, "user = \"orderd\"\npassword_file = \"password\"\n");
+    daemon.publish([event(1, 1, 1), event(2, 2, 1)]);
+    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    assert!(reason.contains("authorization violation"), "{reason}");
+    std::fs::write(&password, "right\n").unwrap();
+    connector.signal(Signal::HUP);
+    daemon.wait_delivered(2);
+    assert!(!daemon.told().iter().any(|told| matches!(told, Told::Rejected { .. } | Told::Failed { .. })));
+    assert!(!connector.log().contains("wrong") && !connector.log().contains("right"));
+}
+
+#[test]
+fn a_user_that_may_not_publish_blocks_and_one_that_may_only_publish_delivers() {
+    let daemon = FakeDaemon::start();
+    let users = |subject: &str| {
+        format!(
+            "authorization {{ users: [ {{ user: admin, password: admin }}, {{ user: orderd, password: x, permissions: \
+             {{ publish: [\"{subject}\"], subscribe: [\"_INBOX.>\"] }} }} ] }}"
+        )
+    };
+    let mut nats = Nats::with(daemon.dir(), &users("elsewhere"));
+    nats.create_stream_as(&nats.context_as(admin()), orders());
+    std::fs::write(daemon.dir().join("password"), "x").unwrap();
+    let connector = nats.connector(&daemon, "user = \"orderd\"\npassword_file = \"password\"\n");
+    daemon.publish([event(1, 1, 1)]);
+    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    assert!(reason.contains("orders.OrderPlaced"), "{reason}");
+    nats.server.stop();
+    let nats = Nats::on(daemon.dir(), nats.port, &users("orders.>"));
+    daemon.wait_delivered(1);
+    assert_eq!(nats.stored_as(&nats.context_as(admin())).len(), 1);
+    assert!(connector.log().contains("its duplicate window is not checked"));
+}
+
+#[test]
+fn a_token_and_an_nkey_are_shown() {
+    let key = nkeys::KeyPair::new_user();
+    let nkey = format!("authorization {{ users: [ {{ nkey: {} }} ] }}", key.public_key());
+    let seed = key.seed().unwrap();
+    for (server, file, secret) in
+        [("authorization { token: t0ken }", "token_file", "t0ken"), (nkey.as_str(), "nkey_file", seed.as_str())]
+    {
+        let daemon = FakeDaemon::start();
+        let nats = Nats::with(daemon.dir(), server);
+        let options = match file {
+            "token_file" => ConnectOptions::new().token(secret.to_owned()),
+            _ => ConnectOptions::new().nkey(secret.to_owned()),
+        };
+        nats.create_stream_as(&nats.context_as(options), orders());
+        std::fs::write(daemon.dir().join("secret"), format!("{secret}\n")).unwrap();
+        let connector = nats.connector(&daemon, &format!("{file} = \"secret\"\n"));
+        daemon.publish([event(1, 1, 1)]);
+        daemon.wait_delivered(1);
+        assert!(!connector.log().contains(secret));
+    }
+}
+
+#[test]
+fn tls_with_a_client_certificate_delivers_and_a_server_of_a_strange_authority_blocks() {
+    let daemon = FakeDaemon::start();
+    let Certificates { ca, server_cert, server_key, client_cert, client_key, stranger } = certificates(daemon.dir());
+    let tls = format!("tls {{ cert_file: {server_cert:?}, key_file: {server_key:?}, ca_file: {ca:?}, verify: true }}");
+    let nats = Nats::with(daemon.dir(), &tls);
+    async_nats::rustls::crypto::ring::default_provider().install_default().ok();
+    let options = ConnectOptions::new()
+        .add_root_certificates(ca.clone())
+        .add_client_certificate(client_cert.clone(), client_key.clone())
+        .require_tls(true);
+    let context = nats.context_as(options);
+    nats.create_stream_as(&context, Config { ..orders() });
+    let keys = |ca: &std::path::Path| {
+        format!(
+            "{}ca_file = {ca:?}\nclient_cert_file = {client_cert:?}\nclient_key_file = {client_key:?}\n",
+            nats.keys().replace("nats://", "tls://")
+        )
+    };
+    let mut connector = Program::start(crate::setup::BINARY, &daemon, &keys(&stranger));
+    daemon.publish([event(1, 1, 1)]);
+    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    assert!(reason.contains("certificate"), "{reason}");
+    connector.stop();
+    let _connector = Program::start(crate::setup::BINARY, &daemon, &keys(&ca));
+    daemon.wait_delivered(1);
+    assert_eq!(nats.stored_as(&context).len(), 1);
+}

@@ -1,0 +1,58 @@
+//! How fast it is beside a program that does nothing but insert.
+
+use std::time::{Duration, Instant};
+
+use orderd_sink_testing::{Program, RealDaemon};
+
+use crate::support::{BINARY, Server, schema};
+
+const ORDERS: u64 = 20_000;
+const BATCH: usize = 500;
+
+/// The same rows in the same batches, each committed, without daemon and outcomes.
+fn insert_plainly(server: &Server, lines: &[String]) -> Duration {
+    let parameters: tokio_postgres::Config = server.url().parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut parameters = parameters;
+        parameters.password(Server::PASSWORD);
+        let (client, connection) = parameters.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let insert = "INSERT INTO plain SELECT (e->>'id')::uuid, (e->>'sequence')::bigint, (e->>'subject')::uuid, \
+                      (e->>'orderversion')::integer, e->>'type', (e->>'time')::timestamptz, e \
+                      FROM (SELECT t::json AS e FROM unnest($1::text[]) AS t) AS events";
+        let insert = client.prepare(insert).await.unwrap();
+        let began = Instant::now();
+        for batch in lines.chunks(BATCH) {
+            client.execute(&insert, &[&batch]).await.unwrap();
+        }
+        began.elapsed()
+    })
+}
+
+#[test]
+#[ignore = "wants a quiet machine and --release"]
+fn at_least_half_of_what_a_plain_client_inserts() {
+    let daemon = RealDaemon::start("");
+    daemon.work(ORDERS);
+    let server = Server::start(&["fsync=on"]);
+    server.sql(&schema());
+    server.sql("CREATE TABLE plain (LIKE orderd_inbox INCLUDING ALL)");
+    std::fs::write(daemon.dir().join("password"), Server::PASSWORD).unwrap();
+    let config = format!("url = \"{}\"\npassword_file = \"password\"\ntable = \"orderd_inbox\"\n", server.url());
+    let began = Instant::now();
+    let program = Program::start_on(BINARY, daemon.dir(), &daemon.socket(), RealDaemon::SINK, &config, &[]);
+    let lines = daemon.wait_settled();
+    let ours = began.elapsed();
+    let plain = insert_plainly(&server, &lines);
+    let ratio = plain.as_secs_f64() / ours.as_secs_f64();
+    let rate = |time: Duration| lines.len() as f64 / time.as_secs_f64();
+    println!(
+        "connector {:.0}/s, plain client {:.0}/s: {ratio:.2}; {} KiB",
+        rate(ours),
+        rate(plain),
+        program.resident_kib_max()
+    );
+    assert_eq!(server.count(), lines.len());
+    assert!(ratio >= 0.5, "{ratio}");
+}

@@ -1,0 +1,143 @@
+//! The workers of all sinks, of whatever type, as the daemon starts, stops and reaches them.
+
+use std::sync::Arc;
+
+use crate::contracts::{
+    AttachInbox, AttachTarget, DecisionInbox, EventState, EventView, Failure, LaneView, ReplayView, Sequence,
+    SinkHandle, SinkMonitor, SinkType, SinkView,
+};
+use crate::domain::OrderId;
+use crate::relay::{Control, Heartbeat, SavedPosition, Subscription, Worker, WorkerError};
+use uuid::Uuid;
+
+/// One sink's worker, before it runs, and how to reach it then.
+pub struct Relay {
+    /// Reaches it.
+    pub handle: RelayHandle,
+    /// What runs.
+    pub worker: RelayWorker,
+}
+
+/// A worker by the type of its sink.
+pub enum RelayWorker {
+    /// Delivers lines to a target of the daemon's own: all or nothing.
+    Lines(Box<Worker>),
+    /// Hands events to whichever program is attached.
+    Subscription(Box<Subscription>),
+}
+
+/// Reaches a worker.
+#[derive(Clone)]
+pub struct RelayHandle {
+    /// As the server and the executor reach it.
+    pub sink: SinkHandle,
+    /// Wakes and stops it.
+    pub control: Arc<Control>,
+    /// What a watchdog looks at.
+    pub heartbeat: Arc<Heartbeat>,
+    /// What retention must keep for it.
+    pub saved: Arc<SavedPosition>,
+    /// Where connections go; `None` for a sink that no program can attach to.
+    pub attaches: Option<Arc<AttachInbox>>,
+}
+
+impl Relay {
+    /// A worker of lines.
+    #[must_use]
+    pub fn of_lines(worker: Worker, sink_type: SinkType) -> Self {
+        let control = Arc::new(Control::default());
+        let wake = Arc::clone(&control);
+        let monitor = worker.monitor();
+        let sink = SinkHandle {
+            name: worker.name().into(),
+            sink_type,
+            inbox: Arc::new(DecisionInbox::new(Box::new(move || wake.wake()))),
+            view: Arc::new(LinesView { monitor: Arc::clone(&monitor) }),
+            monitor,
+        };
+        let (heartbeat, saved) = (worker.heartbeat(), worker.saved());
+        let handle = RelayHandle { sink, control, heartbeat, saved, attaches: None };
+        Self { handle, worker: RelayWorker::Lines(Box::new(worker)) }
+    }
+
+    /// What retention must keep for it.
+    #[must_use]
+    pub fn need(&self) -> (Arc<str>, Arc<SavedPosition>) {
+        (Arc::clone(&self.handle.sink.name), Arc::clone(&self.handle.saved))
+    }
+
+    /// Where it hears of decisions.
+    #[must_use]
+    pub fn inbox(&self) -> (Arc<str>, Arc<DecisionInbox>) {
+        (Arc::clone(&self.handle.sink.name), Arc::clone(&self.handle.sink.inbox))
+    }
+
+    /// A subscription's worker.
+    #[must_use]
+    pub fn of_subscription(name: &str, worker: Subscription) -> Self {
+        let sink = SinkHandle {
+            name: name.into(),
+            sink_type: SinkType::Subscription,
+            inbox: worker.inbox(),
+            view: worker.view(),
+            monitor: worker.monitor(),
+        };
+        let (control, heartbeat, saved) = (worker.control(), worker.heartbeat(), worker.saved());
+        let handle = RelayHandle { sink, control, heartbeat, saved, attaches: Some(worker.attaches()) };
+        Self { handle, worker: RelayWorker::Subscription(Box::new(worker)) }
+    }
+}
+
+impl RelayHandle {
+    /// The sink as programs attach to it.
+    #[must_use]
+    pub fn target(&self, consumer_uids: &[u32]) -> AttachTarget {
+        AttachTarget {
+            name: Arc::clone(&self.sink.name),
+            inbox: self.attaches.clone(),
+            consumer_uids: consumer_uids.into(),
+        }
+    }
+}
+
+impl RelayWorker {
+    /// Works until it is told to stop. This is all that the worker's thread does.
+    ///
+    /// # Errors
+    /// The daemon must end: see [`WorkerError`].
+    pub fn run(self, control: &Control) -> Result<(), WorkerError> {
+        match self {
+            Self::Lines(worker) => worker.run(control),
+            Self::Subscription(subscription) => subscription.run(),
+        }
+    }
+}
+
+/// A worker of lines has no lanes: what it knows is how far it is.
+struct LinesView {
+    monitor: Arc<SinkMonitor>,
+}
+
+impl SinkView for LinesView {
+    fn acked_sequence(&self) -> Sequence {
+        self.monitor.read().acked_sequence
+    }
+
+    fn events(&self, events: &[Sequence]) -> Vec<EventView> {
+        let acked = self.acked_sequence();
+        let state = |sequence: &Sequence| if *sequence <= acked { EventState::Settled } else { EventState::Pending };
+        events.iter().map(|sequence| EventView { state: state(sequence), attempts: 0, reason: None }).collect()
+    }
+
+    fn lane(&self, _order_id: OrderId) -> Option<LaneView> {
+        None
+    }
+
+    fn failures(&self) -> Vec<Failure> {
+        Vec::new()
+    }
+
+    fn replay(&self, _replay_id: Uuid) -> Option<ReplayView> {
+        None
+    }
+}

@@ -1,0 +1,204 @@
+//! The executor's dealings with operators: rulings made durable like commands, and what takes longer than a batch.
+
+use std::collections::VecDeque;
+
+use crossbeam_channel::Receiver;
+
+use super::Executor;
+use super::inspector::{Caller, Finding, Found, Inquiry, InspectorHandle};
+use super::operate::{Action, Context, FollowUp, Operations, RequeueJob, decide, start_replay};
+use crate::contracts::{
+    Answer, CommitError, DecisionNews, OperatorRefusal, OperatorRequest, Outcome, PlanStore, Refusal, Room,
+};
+
+/// What the executor keeps for operators.
+#[derive(Default)]
+pub(super) struct Operating {
+    operations: Option<Operations>,
+    inspector: Option<InspectorHandle>,
+    jobs: VecDeque<RequeueJob>,
+    /// To be done once what is staged is durable.
+    follow_ups: Vec<FollowUp>,
+}
+
+/// Requests that touch many lanes and are under way at once; more are refused as `overloaded`.
+const JOBS_MAX: usize = 16;
+
+impl<S: PlanStore> Executor<S> {
+    /// Answers operators from now on.
+    pub fn operate_with(&mut self, operations: Operations) {
+        self.operating.operations = Some(operations);
+    }
+
+    /// Leaves long reads to an inspector. Without one the executor itself reads, as a simulation without threads wants
+    /// it.
+    pub fn inspect_with(&mut self, inspector: InspectorHandle) {
+        self.operating.inspector = Some(inspector);
+    }
+
+    /// What the inspector has found; never ready if there is no inspector.
+    #[must_use]
+    pub fn findings(&self) -> Receiver<Finding> {
+        self.operating.inspector.as_ref().map_or_else(crossbeam_channel::never, |handle| handle.findings().clone())
+    }
+
+    /// Whether there is something that only [`Executor::turn`] brings forward.
+    #[must_use]
+    pub fn has_jobs(&self) -> bool {
+        !self.operating.jobs.is_empty()
+    }
+
+    /// Brings what takes longer than a batch one step forward; at most one answer comes of it.
+    ///
+    /// # Errors
+    /// As [`Executor::run`].
+    pub fn turn(&mut self) -> Result<Option<Answer>, CommitError> {
+        let Some(mut job) = self.operating.jobs.pop_front() else { return Ok(None) };
+        let context = self.context(job.connection, 0);
+        let decisions = context.as_ref().map(|context| job.next_batch(context)).unwrap_or_default();
+        let outcome = match self.commit_decisions(None, decisions)? {
+            Stored::Durable if !job.is_done() => {
+                self.operating.jobs.push_back(job);
+                return Ok(None);
+            }
+            Stored::Durable => Outcome::Operated(Box::new(job.result())),
+            Stored::NoRoom => Outcome::Refused(Refusal::StorageFull),
+        };
+        Ok(Some(Answer { connection: job.connection, ticket: job.ticket, outcome }))
+    }
+
+    /// Decides on what the inspector has found.
+    ///
+    /// # Errors
+    /// As [`Executor::run`].
+    pub fn conclude(&mut self, finding: Finding) -> Result<Option<Answer>, CommitError> {
+        let Caller { connection, ticket, .. } = finding.caller;
+        let outcome = match finding.found {
+            Ok(Found::Answer(result)) => Some(Outcome::Operated(Box::new(result))),
+            Ok(Found::Replay { request, range }) => {
+                let replay_id = self.new_id();
+                let action = self
+                    .context(connection, finding.caller.uid)
+                    .and_then(|context| start_replay(&context, &request, &range, replay_id));
+                let room = self.store.make_room()?;
+                self.carry_out(finding.caller, action, room)?
+            }
+            Err(refusal) => Some(Outcome::Refused(refusal)),
+        };
+        let outcome = match self.commit()? {
+            Stored::Durable => outcome,
+            Stored::NoRoom => Some(Outcome::Refused(Refusal::StorageFull)),
+        };
+        Ok(outcome.map(|outcome| Answer { connection, ticket, outcome }))
+    }
+
+    /// Decides one request of an operator, and stages what was decided; `None` if the answer comes later. Nothing else
+    /// may be staged: what the store and its history show is durable.
+    pub(super) fn operate(
+        &mut self,
+        caller: Caller,
+        request: &OperatorRequest,
+        room: Room,
+    ) -> Result<Option<Outcome>, CommitError> {
+        let action = self.context(caller.connection, caller.uid).and_then(|context| decide(&context, request));
+        self.carry_out(caller, action, room)
+    }
+
+    fn carry_out(
+        &mut self,
+        caller: Caller,
+        action: Result<Action, Refusal>,
+        room: Room,
+    ) -> Result<Option<Outcome>, CommitError> {
+        match action {
+            Ok(Action::Decide { decisions, result, follow_up }) => {
+                if !decisions.is_empty() {
+                    if room == Room::None {
+                        return Ok(Some(Outcome::Refused(Refusal::StorageFull)));
+                    }
+                    match self.store.stage_decisions(None, decisions) {
+                        Ok(_) => {}
+                        Err(CommitError::Full(_)) => return Ok(Some(Outcome::Refused(Refusal::StorageFull))),
+                        Err(error @ CommitError::Failed { .. }) => return Err(error),
+                    }
+                }
+                self.operating.follow_ups.extend(follow_up);
+                Ok(Some(Outcome::Operated(Box::new(result))))
+            }
+            Ok(Action::Read(query)) => {
+                let inquiry = Inquiry { caller, query, history: self.store.history() };
+                match &self.operating.inspector {
+                    Some(inspector) => Ok(inspector.ask(inquiry).err().map(Outcome::Refused)),
+                    None => Ok(self.conclude(inquiry.answer())?.map(|answer| answer.outcome)),
+                }
+            }
+            Ok(Action::Requeue(_)) if self.operating.jobs.len() >= JOBS_MAX => {
+                Ok(Some(Outcome::Refused(Refusal::Overloaded)))
+            }
+            Ok(Action::Requeue(mut job)) => {
+                job.ticket = caller.ticket;
+                self.operating.jobs.push_back(job);
+                Ok(None)
+            }
+            Err(refusal) => Ok(Some(Outcome::Refused(refusal))),
+        }
+    }
+
+    /// Stages decisions and makes them durable.
+    fn commit_decisions(
+        &mut self,
+        ticket: Option<u64>,
+        decisions: Vec<crate::contracts::Decision>,
+    ) -> Result<Stored, CommitError> {
+        if decisions.is_empty() {
+            return Ok(Stored::Durable);
+        }
+        if self.store.make_room()? == Room::None {
+            return Ok(Stored::NoRoom);
+        }
+        match self.store.stage_decisions(ticket, decisions) {
+            Ok(_) => self.commit(),
+            Err(CommitError::Full(_)) => Ok(Stored::NoRoom),
+            Err(error @ CommitError::Failed { .. }) => Err(error),
+        }
+    }
+
+    /// Makes what is staged durable, and does what was waiting for it.
+    pub(super) fn commit(&mut self) -> Result<Stored, CommitError> {
+        match self.store.commit() {
+            Ok(()) => {}
+            Err(CommitError::Full(_)) => {
+                self.operating.follow_ups.clear();
+                return Ok(Stored::NoRoom);
+            }
+            Err(error @ CommitError::Failed { .. }) => return Err(error),
+        }
+        for follow_up in std::mem::take(&mut self.operating.follow_ups) {
+            match (follow_up, &self.operating.operations) {
+                (FollowUp::Retry(sink), _) => {
+                    if let Some(inbox) = self.store.inbox(&sink) {
+                        inbox.put([DecisionNews::Retry]);
+                    }
+                }
+                (FollowUp::Forget(sink), Some(operations)) => (operations.on_forgotten)(&sink),
+                (FollowUp::Forget(_), None) => {}
+            }
+        }
+        Ok(Stored::Durable)
+    }
+
+    fn context(&self, connection: crate::contracts::ConnectionId, uid: u32) -> Result<Context<'_>, Refusal> {
+        let not_here = || OperatorRefusal::Invalid("delivery cannot be operated here".to_owned());
+        let operations = self.operating.operations.as_ref().ok_or_else(not_here)?;
+        Ok(Context { store: &self.store, operations, connection, uid, now: self.clock.now() })
+    }
+}
+
+/// What became of what was staged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// It is durable.
+    Durable,
+    /// There was no room; all of it was taken back.
+    NoRoom,
+}

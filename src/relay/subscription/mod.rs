@@ -1,0 +1,242 @@
+//! A sink whose events go to whichever program is attached: one thread with the connection, the feed and the cursor.
+//!
+//! ```text
+//!   feed ─▶ content ─▶ scheduler ─▶ connection ─▶ program
+//!                        │    ▲         │
+//!              wishes ───┘    └─────────┴── outcomes
+//!                 │     ▲
+//!                 ▼     └── durable decisions
+//!             executor                        cursor ◀── prefix and window
+//! ```
+//!
+//! Nothing here waits for anything but the poll: a program that does not read stops itself, and nobody else.
+
+mod connection;
+mod consumer;
+mod content;
+mod decisions;
+mod protocol;
+mod saving;
+mod settings;
+#[cfg(test)]
+mod subscription_test;
+#[cfg(test)]
+mod testing;
+mod turn;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Events, Poll, Token, Waker};
+
+pub use protocol::{AttachRefusal, ClosingKind, Notification};
+pub use settings::{SubscriptionPorts, SubscriptionSettings};
+
+use super::scheduler::{Scheduler, Stored, StoredLane};
+use super::{Backoff, Control, CursorFile, Heartbeat, SavedPosition, WorkerError};
+use crate::contracts::{
+    AttachInbox, Clock, Decision, DecisionInbox, SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkType, SinkView,
+};
+use connection::Lingering;
+use consumer::Consumer;
+use content::Content;
+use decisions::{Decisions, ParkedEvents, bytes_of};
+use saving::Saving;
+use turn::Next;
+use view::Shared;
+
+const WAKE: Token = Token(0);
+/// Readiness of a few connections.
+const EVENTS_MAX: usize = 16;
+
+/// The worker of one subscription.
+pub struct Subscription {
+    settings: SubscriptionSettings,
+    clock: Arc<dyn Clock>,
+    shared: Arc<Shared>,
+    content: Content,
+    /// Why the feed cannot be read, and when it is tried again.
+    unreadable: Option<(String, Duration)>,
+    parked: ParkedEvents,
+    saving: Saving,
+    decisions: Decisions,
+    /// Decisions of the worker's own, beside the scheduler's wishes.
+    others: Vec<Decision>,
+    inbox: Arc<DecisionInbox>,
+    attaches: Arc<AttachInbox>,
+    consumer: Option<Consumer>,
+    lingering: Vec<(Token, Lingering)>,
+    last_token: usize,
+    poll: Poll,
+    control: Arc<Control>,
+    monitor: Arc<SinkMonitor>,
+    heartbeat: Arc<Heartbeat>,
+    delivered_total: u64,
+    /// When the daemon was told to stop: until then outcomes are taken.
+    drain_until: Option<Duration>,
+}
+
+impl Subscription {
+    /// A worker that goes on from what is recorded of its sink and from its cursor.
+    ///
+    /// # Errors
+    /// [`WorkerError::Io`]: there is no poll to be had.
+    pub fn new(
+        settings: SubscriptionSettings,
+        ports: SubscriptionPorts,
+        record: &SinkRecord,
+        cursor: CursorFile,
+    ) -> Result<Self, WorkerError> {
+        let poll = Poll::new()?;
+        let control = Arc::new(Control::with_waker(Waker::new(poll.registry(), WAKE)?));
+        let waker = |control: &Arc<Control>| -> Box<dyn Fn() + Send + Sync> {
+            let control = Arc::clone(control);
+            Box::new(move || control.wake())
+        };
+        let now = ports.clock.monotonic();
+        let base = cursor.position();
+        let scheduler = Scheduler::new(settings.limits.clone(), stored(record, &cursor), now);
+        let mut status =
+            SinkStatus::new(settings.name.to_string(), SinkType::Subscription, scheduler.standing().prefix);
+        status.state = scheduler.standing().state;
+        let limits = &settings.limits;
+        let backoff = Backoff::new(limits.backoff_min, limits.backoff_max, limits.seed.wrapping_add(1));
+        let mut saving =
+            Saving::new(cursor, settings.epoch, settings.cursor_events_max, settings.cursor_delay_max, backoff);
+        saving.begin(scheduler.settled_count());
+        let content_bytes_max = limits.in_flight_bytes_max.saturating_mul(4);
+        Ok(Self {
+            content: Content::new(ports.history, base, content_bytes_max),
+            unreadable: None,
+            parked: record.lanes.iter().map(|(order_id, lane)| (*order_id, lane.events.clone())).collect(),
+            decisions: Decisions::new(Arc::clone(&settings.name), settings.uid, ports.decide),
+            others: Vec::new(),
+            inbox: Arc::new(DecisionInbox::new(waker(&control))),
+            attaches: Arc::new(AttachInbox::new(waker(&control))),
+            consumer: None,
+            lingering: Vec::new(),
+            last_token: WAKE.0,
+            shared: Arc::new(Shared::new(scheduler, Arc::clone(&ports.clock))),
+            clock: ports.clock,
+            monitor: Arc::new(SinkMonitor::new(status)),
+            heartbeat: Arc::default(),
+            delivered_total: 0,
+            drain_until: None,
+            saving,
+            settings,
+            poll,
+            control,
+        })
+    }
+
+    /// What `daemon.status` shows of this sink.
+    #[must_use]
+    pub fn monitor(&self) -> Arc<SinkMonitor> {
+        Arc::clone(&self.monitor)
+    }
+
+    /// What a watchdog looks at.
+    #[must_use]
+    pub fn heartbeat(&self) -> Arc<Heartbeat> {
+        Arc::clone(&self.heartbeat)
+    }
+
+    /// What retention must keep for this sink.
+    #[must_use]
+    pub fn saved(&self) -> Arc<SavedPosition> {
+        self.saving.cursor().saved()
+    }
+
+    /// What only this worker knows.
+    #[must_use]
+    pub fn view(&self) -> Arc<dyn SinkView> {
+        Arc::clone(&self.shared) as Arc<dyn SinkView>
+    }
+
+    /// Where durable decisions are put.
+    #[must_use]
+    pub fn inbox(&self) -> Arc<DecisionInbox> {
+        Arc::clone(&self.inbox)
+    }
+
+    /// Where the server puts connections.
+    #[must_use]
+    pub fn attaches(&self) -> Arc<AttachInbox> {
+        Arc::clone(&self.attaches)
+    }
+
+    /// What wakes and stops it.
+    #[must_use]
+    pub fn control(&self) -> Arc<Control> {
+        Arc::clone(&self.control)
+    }
+
+    /// Works until it is told to stop, then saves the cursor. This is all that the worker's thread does.
+    ///
+    /// # Errors
+    /// The daemon must end: see [`WorkerError`].
+    pub fn run(mut self) -> Result<(), WorkerError> {
+        let ended = self.work().and_then(|()| self.save(self.clock.monotonic()));
+        self.heartbeat.set_waiting(true);
+        self.monitor.update(|status| {
+            status.state = SinkState::Stopped;
+            if let Err(error) = &ended {
+                status.last_error = Some(error.to_string());
+            }
+        });
+        ended
+    }
+
+    fn work(&mut self) -> Result<(), WorkerError> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        loop {
+            let wait = match self.turn()? {
+                Next::Again => Some(Duration::ZERO),
+                Next::Wait(until) => until.map(|at| at.saturating_sub(self.clock.monotonic())),
+                Next::Ended => return Ok(()),
+            };
+            self.heartbeat.set_waiting(true);
+            let polled = self.poll.poll(&mut events, wait);
+            self.heartbeat.set_waiting(false);
+            match polled {
+                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
+                Ok(()) | Err(_) => {}
+            }
+            self.control.begin_turn();
+            events.iter().for_each(|event| self.note(event));
+        }
+    }
+
+    fn note(&mut self, event: &mio::event::Event) {
+        let token = event.token();
+        if let Some(consumer) = self.consumer.as_mut().filter(|consumer| consumer.token == token) {
+            consumer.connection.note(event);
+        }
+        for (_, lingering) in self.lingering.iter_mut().filter(|(other, _)| *other == token) {
+            lingering.connection().note(event);
+        }
+    }
+}
+
+/// What the scheduler goes on from.
+fn stored(record: &SinkRecord, cursor: &CursorFile) -> Stored {
+    let (position, details) = (cursor.position().sequence, cursor.details());
+    let lanes = record.lanes.iter().map(|(order_id, lane)| StoredLane {
+        order_id: *order_id,
+        state: lane.state,
+        attempts: lane.attempts,
+        reason: Arc::clone(&lane.reason),
+        events: lane.events.iter().map(|event| (event.sequence, bytes_of(event))).collect(),
+    });
+    let ahead = details.window.settled().map(|at| position.plus(at));
+    Stored {
+        prefix: position,
+        settled: ahead.chain(record.skipped_events.iter().copied()).collect(),
+        skips: record.skipped.clone(),
+        lanes: lanes.collect(),
+        paused: record.paused,
+        halted: record.halted,
+        snapshot_at: None,
+    }
+}

@@ -1,0 +1,122 @@
+//! The cursor of a subscription, and how much of what is settled it does not say yet.
+
+use std::time::Duration;
+
+use crate::contracts::FeedPosition;
+use crate::relay::Backoff;
+use crate::relay::cursor::{CursorFile, SaveError};
+use crate::relay::cursor_format::{CursorKind, Details, WindowBits};
+use crate::relay::scheduler::Scheduler;
+
+/// Saves at most so often that little comes again after a kill.
+pub(super) struct Saving {
+    cursor: CursorFile,
+    epoch: u32,
+    /// What was settled when the cursor was saved last.
+    saved_count: u64,
+    unsaved: u64,
+    /// By when the first unsaved outcome is to be saved.
+    due_at: Option<Duration>,
+    /// After a failed write, when to try again.
+    retry_at: Option<Duration>,
+    backoff: Backoff,
+    events_max: u64,
+    delay_max: Duration,
+}
+
+/// What came of a save.
+#[derive(Debug)]
+pub(super) enum Saved {
+    /// The cursor says everything.
+    Done,
+    /// It could not be written, and is tried again later.
+    Later(SaveError),
+}
+
+impl Saving {
+    pub(super) fn new(cursor: CursorFile, epoch: u32, events_max: u64, delay_max: Duration, backoff: Backoff) -> Self {
+        let [due_at, retry_at] = [None, None];
+        Self { cursor, epoch, saved_count: 0, unsaved: 0, due_at, retry_at, backoff, events_max, delay_max }
+    }
+
+    pub(super) const fn cursor(&self) -> &CursorFile {
+        &self.cursor
+    }
+
+    /// Notes how much is settled.
+    pub(super) fn note(&mut self, settled_count: u64, now: Duration) {
+        self.unsaved = settled_count.saturating_sub(self.saved_count);
+        if self.unsaved > 0 {
+            self.due_at = self.due_at.or_else(|| Some(now.saturating_add(self.delay_max)));
+        }
+    }
+
+    /// What was settled at the start is in the cursor.
+    pub(super) const fn begin(&mut self, settled_count: u64) {
+        self.saved_count = settled_count;
+    }
+
+    /// When the cursor is to be saved; `None` if it says everything.
+    pub(super) fn due_at(&self) -> Option<Duration> {
+        self.due_at.map(|at| self.retry_at.map_or(at, |retry_at| at.max(retry_at)))
+    }
+
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        let due = self.unsaved >= self.events_max.max(1) || self.due_at.is_some_and(|at| at <= now);
+        due && self.due_at.is_some() && self.retry_at.is_none_or(|at| at <= now)
+    }
+
+    /// Whether nothing more may be handed out until a save succeeds: what a kill brings again stays bounded.
+    pub(super) fn holds_up(&self) -> bool {
+        self.retry_at.is_some()
+    }
+
+    /// Makes durable what the scheduler says; `base` is where the feed goes on after a restart.
+    ///
+    /// # Errors
+    /// [`SaveError::Sync`]: what the disk holds is unknown, and the process must end.
+    pub(super) fn save(
+        &mut self,
+        base: FeedPosition,
+        details: Details,
+        settled_count: u64,
+        now: Duration,
+    ) -> Result<Saved, SaveError> {
+        match self.cursor.save_with(base, Details { epoch: self.epoch, ..details }) {
+            Ok(()) => {
+                self.backoff.reset();
+                (self.saved_count, self.unsaved) = (settled_count, 0);
+                (self.due_at, self.retry_at) = (None, None);
+                Ok(Saved::Done)
+            }
+            Err(error @ SaveError::Write { .. }) => {
+                self.retry_at = Some(now.saturating_add(self.backoff.next_wait()));
+                Ok(Saved::Later(error))
+            }
+            Err(error @ SaveError::Sync { .. }) => Err(error),
+        }
+    }
+}
+
+/// What a cursor says of the scheduler's live events, whose feed goes on after `base`.
+pub(super) fn live_details(scheduler: &Scheduler, base: FeedPosition) -> Details {
+    let mut window = WindowBits::default();
+    for _ in 0..scheduler.prefix().since(base.sequence) {
+        window.push(true);
+    }
+    scheduler.settled_bits().for_each(|settled| window.push(settled));
+    // Events that were settled before the start and were not read again yet.
+    let mut unread: Vec<_> = scheduler.settled_unread().map(|sequence| sequence.since(base.sequence)).collect();
+    unread.sort_unstable();
+    for at in unread {
+        while (window.len() as u64) < at.saturating_sub(1)
+            && window.len() < crate::relay::cursor_format::WINDOW_EVENTS_MAX
+        {
+            window.push(false);
+        }
+        if window.len() as u64 == at.saturating_sub(1) {
+            window.push(true);
+        }
+    }
+    Details { kind: CursorKind::Live, window, ..Details::default() }
+}

@@ -1,0 +1,45 @@
+//! What a subscription needs to know, and what it works with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use uuid::Uuid;
+
+use crate::contracts::{Clock, DecisionBatch, EventHistory, Storage};
+use crate::relay::scheduler::Limits;
+
+/// What the configuration says about one subscription.
+#[derive(Debug, Clone)]
+pub struct SubscriptionSettings {
+    /// The sink's name.
+    pub name: Arc<str>,
+    /// What it hands out at most.
+    pub limits: Limits,
+    /// `relay.cursor_events_max`
+    pub cursor_events_max: u64,
+    /// `relay.cursor_ms_max`
+    pub cursor_delay_max: Duration,
+    /// How long outcomes of what is in flight are still taken when the daemon stops.
+    pub drain_max: Duration,
+    /// `server.line_bytes_max`
+    pub line_bytes_max: usize,
+    /// The daemon's own user, for decisions that nobody asked for.
+    pub uid: u32,
+    /// The store's epoch.
+    pub epoch: u32,
+}
+
+/// What a subscription works with.
+pub struct SubscriptionPorts {
+    /// Reads the outbox.
+    pub history: Arc<dyn EventHistory>,
+    /// Where decisions become plans.
+    pub decide: Sender<DecisionBatch>,
+    /// Both clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Where the cursors of replays are.
+    pub storage: Arc<dyn Storage>,
+    /// Whose cursors they are.
+    pub store_id: Uuid,
+}
