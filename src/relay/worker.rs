@@ -181,7 +181,7 @@ impl Worker {
         }
     }
 
-    /// Has the sink open its target anew, and does not wait any longer if the last attempt had failed.
+    /// Has the sink open its target again, and does not wait any longer if the last attempt had failed.
     pub fn reopen(&mut self) {
         self.sink.reopen();
         self.retry_at = None;

@@ -21,7 +21,7 @@ const UNCACHE_STEP: u64 = 64 << 20;
 /// Appends to a file, and syncs it before the acknowledgement.
 ///
 /// If the file is renamed, later events still go into it until [`Sink::reopen`]: log rotation renames first and
-/// control then. If it is removed, it is created anew, because nobody could read on in the old one.
+/// control then. If it is removed, it is created again, because nobody could read on in the old one.
 #[derive(Debug)]
 pub struct FileSink {
     path: PathBuf,
@@ -58,7 +58,7 @@ impl FileSink {
             if metadata.nlink() > 0 {
                 return Ok((file, metadata.len()));
             }
-            tracing::warn!(path = %self.path.display(), "the sink's file was removed; creating it anew");
+            tracing::warn!(path = %self.path.display(), "the sink's file was removed; creating it again");
         }
         let file = self.open_file()?;
         let len = file.metadata().map_err(self.failed("look at"))?.len();
@@ -134,7 +134,7 @@ impl Sink for FileSink {
         if synced.is_ok() || cut_back(&file, len_before).is_ok() {
             self.file = Some(file);
         }
-        // A file that could not even be cut is given up; opening it anew will repair it.
+        // A file that could not even be cut is given up; opening it again will repair it.
         synced
     }
 

@@ -63,7 +63,7 @@ impl<W: Write + Send> Sink for StdoutSink<W> {
         })
     }
 
-    /// There is nothing to open anew.
+    /// There is nothing to open again.
     fn reopen(&mut self) {}
 }
 
