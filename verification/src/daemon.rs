@@ -39,6 +39,14 @@ pub struct Relay {
     pub delivered_while_syncing: u64,
 }
 
+impl Relay {
+    /// The worker, until it has ended.
+    #[must_use]
+    pub const fn worker(&self) -> Option<&Worker> {
+        self.worker.as_ref()
+    }
+}
+
 /// All workers; shared with what runs while others wait for a sync.
 pub type Relays = Rc<RefCell<Vec<Relay>>>;
 
