@@ -69,7 +69,7 @@ impl From<IdentityError> for AppError {
         match error {
             IdentityError::Missing => Self::Io(message),
             IdentityError::Damaged(_) => Self::Damaged(message),
-            IdentityError::Version(_) => Self::Config(message),
+            IdentityError::Version(_) | IdentityError::Features(_) => Self::Config(message),
             IdentityError::Io { source, .. } => Self::io(message, &source),
         }
     }
@@ -117,7 +117,7 @@ impl From<FeedError> for AppError {
     fn from(error: FeedError) -> Self {
         let message = error.to_string();
         match error {
-            FeedError::Damaged(_) | FeedError::NotHeld { .. } => Self::Damaged(message),
+            FeedError::Damaged(_) | FeedError::OtherHistory(_) | FeedError::NotHeld { .. } => Self::Damaged(message),
             FeedError::Io(source) => Self::io(message, &source),
         }
     }

@@ -49,4 +49,4 @@ pub use sink::{Delivery, Sink, SinkError};
 pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, SinkHandle, SinkView};
 pub use status::{JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreStatus};
 pub use status_model::StatusModel;
-pub use storage::{Storage, StorageFile};
+pub use storage::{FileIdentity, Storage, StorageFile};

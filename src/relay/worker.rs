@@ -71,7 +71,9 @@ impl WorkerError {
 impl From<FeedError> for WorkerError {
     fn from(error: FeedError) -> Self {
         match error {
-            error @ (FeedError::Damaged(_) | FeedError::NotHeld { .. }) => Self::Damaged(error.to_string()),
+            error @ (FeedError::Damaged(_) | FeedError::OtherHistory(_) | FeedError::NotHeld { .. }) => {
+                Self::Damaged(error.to_string())
+            }
             FeedError::Io(error) => Self::Io(error),
         }
     }

@@ -246,14 +246,14 @@ impl CheckpointSource for Busy<'_> {
     fn begin(&mut self) -> io::Result<CheckpointBegin> {
         self.go_on()?;
         let store = self.daemon.executor.store();
-        Ok(CheckpointBegin::of(store.state(), store.durable_lsn()))
+        Ok(CheckpointBegin::of(store))
     }
 
     fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
         self.go_on()?;
         // In small parts, so that commands come in between.
         let count = count.min(1 + self.world.rng.index(20));
-        Ok(self.daemon.executor.store().state().orders.rows(from, count).copied().collect())
+        Ok(self.daemon.executor.store().state().orders.rows(from, count).collect())
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
