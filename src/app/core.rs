@@ -16,12 +16,10 @@ use crate::executor::{Executor, ExecutorOptions, Operations};
 use crate::journal::{CURSORS_DIR, IdentityError, JournalHandle, StoreId, create_store, open_store as open_store_id};
 use crate::relay::scheduler::Limits;
 use crate::relay::{
-    CursorFile, SavedPosition, Subscription, SubscriptionPorts, SubscriptionSettings, Worker, WorkerSettings,
-    cloud_event, cursor,
+    CursorFile, SavedPosition, Subscription, SubscriptionPorts, SubscriptionSettings, Worker, WorkerPorts,
+    WorkerSettings, cloud_event, cursor,
 };
-use crate::repo::{
-    JournalOutbox, Maintenance, MaintenanceOptions, OpenReport, SinkPosition, Store, StoreOptions, open_store,
-};
+use crate::repo::{Maintenance, MaintenanceOptions, OpenReport, SinkPosition, Store, StoreOptions, open_store};
 
 /// What the configuration says about the parts.
 #[derive(Debug, Clone)]
@@ -228,11 +226,9 @@ fn open_lines(
     sink: &SinkOptions,
     cursor: CursorFile,
 ) -> Result<Relay, AppError> {
-    let durable_sequence = Arc::clone(parts.store.durable_sequence());
-    let feed = JournalOutbox::open(parts.journal.clone(), durable_sequence, cursor.position())
-        .map_err(AppError::behind_checkpoint)?;
     let target = host.open_sink(&sink.worker)?;
-    let worker = Worker::new(&sink.worker, Box::new(feed), target, cursor, host.clock())?;
+    let ports = WorkerPorts { history: parts.store.history(), clock: host.clock(), epoch: parts.store.epoch() };
+    let worker = Worker::new(&sink.worker, ports, target, cursor, parts.store.sink(&sink.worker.name));
     Ok(Relay::of_lines(worker, sink.worker.sink_type))
 }
 

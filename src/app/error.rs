@@ -15,9 +15,6 @@ pub enum AppError {
     /// The store is damaged.
     #[error("{0}")]
     Damaged(String),
-    /// What only a sink has still to read is damaged; the state does not need it.
-    #[error("{0}")]
-    BacklogDamaged(String),
     /// Another daemon holds the data directory.
     #[error("{0}")]
     Held(String),
@@ -42,16 +39,6 @@ impl AppError {
     }
 }
 
-impl AppError {
-    /// An error of a feed below the checkpoint, where only a sink still reads.
-    pub(super) fn behind_checkpoint(error: FeedError) -> Self {
-        match error.into() {
-            Self::Damaged(message) => Self::BacklogDamaged(message),
-            other => other,
-        }
-    }
-}
-
 impl From<LockError> for AppError {
     fn from(error: LockError) -> Self {
         let message = error.to_string();
@@ -69,7 +56,7 @@ impl From<IdentityError> for AppError {
         match error {
             IdentityError::Missing => Self::Io(message),
             IdentityError::Damaged(_) => Self::Damaged(message),
-            IdentityError::Version(_) => Self::Config(message),
+            IdentityError::Version(_) | IdentityError::Features(_) => Self::Config(message),
             IdentityError::Io { source, .. } => Self::io(message, &source),
         }
     }
@@ -117,7 +104,7 @@ impl From<FeedError> for AppError {
     fn from(error: FeedError) -> Self {
         let message = error.to_string();
         match error {
-            FeedError::Damaged(_) | FeedError::NotHeld { .. } => Self::Damaged(message),
+            FeedError::Damaged(_) | FeedError::OtherHistory(_) | FeedError::NotHeld { .. } => Self::Damaged(message),
             FeedError::Io(source) => Self::io(message, &source),
         }
     }
@@ -139,7 +126,7 @@ impl From<WorkerError> for AppError {
         let message = error.to_string();
         match error {
             WorkerError::Damaged(_) => Self::Damaged(message),
-            WorkerError::Io(_) | WorkerError::Cursor(_) => Self::Io(message),
+            WorkerError::Io(_) | WorkerError::Cursor(_) | WorkerError::Target(_) => Self::Io(message),
         }
     }
 }

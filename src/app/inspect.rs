@@ -89,18 +89,20 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
     // Every segment that is there, also those that a start would not need.
     let oldest = oldest_lsn(storage)?;
     let mut plans = 0_u64;
-    let range = RedoRange { after: Lsn(oldest.0.saturating_sub(1)), must_reach: store.must_reach() };
-    let count = |frame: RedoFrame<'_>| {
-        plans += 1;
-        Ok(PlanRecord::decode(frame.body).map(drop)?)
-    };
-    inspect(storage, store.store_id, range, &mut per_frame(count))?;
+    let mut points = Vec::new();
     // Every checkpoint.
     let checkpoints =
         list_checkpoints(storage).map_err(|error| AppError::io(format!("listing the checkpoints: {error}"), &error))?;
     for lsn in &checkpoints {
-        verify_checkpoint(storage, store.store_id, *lsn)?;
+        points.extend(verify_checkpoint(storage, store.store_id, *lsn)?);
     }
+    points.sort_by_key(|point| point.lsn);
+    let range = RedoRange { after: Lsn(oldest.0.saturating_sub(1)), must_reach: store.must_reach(), points };
+    let count = |frame: RedoFrame<'_>| {
+        plans += 1;
+        Ok(PlanRecord::decode(frame.body).map(drop)?)
+    };
+    inspect(storage, store.store_id, &range, &mut per_frame(count))?;
     // And what a start would make of them together.
     let (state, report) = inspect_store(storage, store.store_id, store.must_reach())?;
     let cursors: Vec<_> = store.cursors.iter().map(|(_, cursor)| cursor.clone()).collect();
@@ -149,7 +151,7 @@ pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(),
         Ok((store, state, report.journal.last_lsn))
     })?;
     let oldest = oldest_lsn(store.storage.as_ref())?;
-    let range = RedoRange { after: Lsn(oldest.max(from).0.saturating_sub(1)), must_reach: Lsn::ZERO };
+    let range = RedoRange { after: Lsn(oldest.max(from).0.saturating_sub(1)), ..RedoRange::default() };
     if range.after > last {
         return Ok(());
     }
@@ -166,7 +168,7 @@ pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(),
         reached = frame.lsn;
         Ok(())
     };
-    let read = inspect(store.storage.as_ref(), store.store_id, range, &mut per_frame(write));
+    let read = inspect(store.storage.as_ref(), store.store_id, &range, &mut per_frame(write));
     written.map_err(|error| AppError::io(format!("writing: {error}"), &error))?;
     match read {
         // The daemon goes on behind what was found sound. If it deleted what was still to be read, the dump has a hole

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::contracts::{ParkedLane, PlanStore, StatusModel};
+use crate::contracts::{ParkedLane, StatusModel};
 use crate::executor::Task;
 use crate::journal::{CURSORS_DIR, JournalHandle, SegmentMap};
 use crate::relay::cursor;
@@ -86,11 +86,11 @@ impl SharedState<'_> {
 
 impl CheckpointSource for SharedState<'_> {
     fn begin(&mut self) -> io::Result<CheckpointBegin> {
-        self.ask(|store| CheckpointBegin::of(store.state(), store.durable_lsn()))
+        self.ask(|store| CheckpointBegin::of(store))
     }
 
     fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
-        self.ask(move |store| store.state().orders.rows(from, count).copied().collect())
+        self.ask(move |store| store.state().orders.rows(from, count).collect())
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {

@@ -28,6 +28,7 @@ impl CoreOptions {
             executor: ExecutorOptions {
                 batch_commands_max: executor.batch_commands_max,
                 batch_bytes_max: executor.batch_bytes_max,
+                orders_max: executor.orders_max as u64,
             },
             maintenance: MaintenanceOptions {
                 journal_bytes: config.checkpoint.journal_bytes,

@@ -89,6 +89,8 @@ limits! {
         batch_bytes_max: usize = MIB, 16 * KIB..=64 * MIB;
         /// Command ids that are remembered, so that a command sent again changes nothing.
         command_ids_max: usize = 1_000_000, 1..=100_000_000;
+        /// Orders that there may be; each takes about 90 bytes of memory for good. One more is refused.
+        orders_max: usize = 100_000_000, 1..=4_294_967_295;
     }
 }
 

@@ -81,7 +81,7 @@ pub enum Refusal {
     StorageFull,
     /// There may not be more orders.
     #[error("there are {0} orders, as many as executor.orders_max allows; raise it, or place no more")]
-    TooManyOrders(usize),
+    TooManyOrders(u64),
     /// An operator's request cannot be carried out.
     #[error(transparent)]
     Operator(#[from] OperatorRefusal),

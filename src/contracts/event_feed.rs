@@ -135,6 +135,9 @@ pub enum FeedError {
     /// The bytes are not what was written.
     #[error("{0}")]
     Damaged(String),
+    /// The position that it is to go on from is not of this journal: it is of another store, or of another history.
+    #[error("{0}")]
+    OtherHistory(String),
     /// What is asked for has left the journal.
     #[error("event {wanted} is not held any more; the oldest sequence held is {oldest}")]
     NotHeld {

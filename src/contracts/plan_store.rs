@@ -51,11 +51,22 @@ pub trait PlanStore: OrderRepository {
     /// [`CommitError::Failed`]: the process must end.
     fn make_room(&mut self) -> Result<Room, CommitError>;
 
+    /// Nothing has come for a moment: time to leave proof that the last plans are durable. To be called between two batches.
+    ///
+    /// # Errors
+    /// [`CommitError::Failed`]: the process must end.
+    fn mark_idle(&mut self) -> Result<(), CommitError> {
+        Ok(())
+    }
+
     /// The command of this id, if it is among those remembered.
     fn remembered(&self, command_id: CommandId) -> Option<RememberedCommand>;
 
     /// The last plan that is durable.
     fn durable_lsn(&self) -> Lsn;
+
+    /// How many orders there are, staged ones included.
+    fn orders_count(&self) -> u64;
 
     /// The last event, staged ones included.
     fn last_sequence(&self) -> Sequence;

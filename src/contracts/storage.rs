@@ -42,6 +42,14 @@ pub trait Storage: Send + Sync {
     /// Any I/O error from the OS; then the old names still stand.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
+    /// Whether `path` still names `file`: on a disk others may have removed or replaced it since it was opened.
+    ///
+    /// # Errors
+    /// As the system says. A path that names nothing is not an error.
+    fn names(&self, _path: &str, _file: &dyn StorageFile) -> io::Result<bool> {
+        Ok(true)
+    }
+
     /// Removes a file. Durable only after `sync_dir`.
     ///
     /// # Errors
@@ -54,6 +62,10 @@ pub trait Storage: Send + Sync {
     /// Any I/O error from the OS; then nothing is known about them.
     fn sync_dir(&self, path: &str) -> io::Result<()>;
 }
+
+/// Which file it is: on a disk, device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileIdentity(pub u64, pub u64);
 
 /// An open file.
 #[expect(clippy::len_without_is_empty, reason = "a file is no collection")]
@@ -87,6 +99,14 @@ pub trait StorageFile: Send + Sync {
     /// # Errors
     /// Any I/O error from the OS.
     fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Tells this file from every other of its storage, whatever their names, where that can be told.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn identity(&self) -> io::Result<FileIdentity> {
+        Ok(FileIdentity(0, 0))
+    }
 
     /// The file's length in bytes.
     ///

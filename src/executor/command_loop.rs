@@ -66,6 +66,7 @@ impl<S: PlanStore> CommandLoop<S> {
                 let turn = if executor.has_jobs() { Self::JOB_TURN } else { Self::IDLE_TURN };
                 if self.wait(&findings, turn) == Woken::ByTime {
                     executor.store_mut().make_room()?;
+                    executor.store_mut().mark_idle()?;
                     self.status.publish(executor.store().status());
                 }
                 if !executor.has_jobs() {

@@ -20,6 +20,8 @@ pub struct ExecutorOptions {
     pub batch_commands_max: usize,
     /// The most bytes that are made durable with one sync, but for the last plan's.
     pub batch_bytes_max: usize,
+    /// The most orders that there may be.
+    pub orders_max: u64,
 }
 
 /// This many commands ahead their orders are fetched: few enough that they are still in the cache when their turn comes.
@@ -210,7 +212,11 @@ impl<S: PlanStore> Executor<S> {
         let now = self.clock.now();
         let order_id = order_id.unwrap_or_else(|| self.order_ids.next(now));
         let request = place_order::Request { order_id, customer_id, total_amount, now };
-        Ok(place_order::Interactor::new(&self.store).execute(&request)?)
+        let plan = place_order::Interactor::new(&self.store).execute(&request)?;
+        if self.store.orders_count() >= self.options.orders_max {
+            return Err(Refusal::TooManyOrders(self.options.orders_max));
+        }
+        Ok(plan)
     }
 
     fn complete(&self, order_id: OrderId) -> Result<Plan, Refusal> {

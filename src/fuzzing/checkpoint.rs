@@ -7,7 +7,9 @@ use super::edits::edit;
 use super::input::Input;
 use super::memory::Memory;
 use crate::contracts::Lsn;
-use crate::journal::{CHECKPOINTS_DIR, CheckpointReader, CheckpointWriter, checkpoint_name};
+use crate::journal::{
+    CHECKPOINT_HEADER_LEN, CHECKPOINTS_DIR, ChainEnd, CheckpointReader, CheckpointWriter, checkpoint_name,
+};
 use crate::repo::{load_newest, verify_checkpoint};
 
 /// What reads as a checkpoint is, block for block, what would be written; one that was damaged does not read.
@@ -22,7 +24,7 @@ pub fn checkpoint(data: &[u8]) {
         // Any blocks, written as they should be.
         1 => {
             let memory = Memory::with(&BTreeMap::new());
-            let mut writer = CheckpointWriter::create(&memory, STORE_ID, lsn).unwrap();
+            let mut writer = CheckpointWriter::create(&memory, STORE_ID, ChainEnd { lsn, chain: 0 }).unwrap();
             while !input.is_empty() {
                 let len = input.below(300) + 1;
                 let block = input.bytes(len);
@@ -30,7 +32,7 @@ pub fn checkpoint(data: &[u8]) {
                     writer.block(block).unwrap();
                 }
             }
-            writer.finish(&memory, lsn).unwrap();
+            writer.finish(&memory, ChainEnd { lsn, chain: 0 }).unwrap();
             check(lsn, &path, memory.files().remove(&path).unwrap());
         }
         // A real one, damaged; with its header's checksum mended in the last mode.
@@ -41,9 +43,9 @@ pub fn checkpoint(data: &[u8]) {
             for _ in 0..=input.byte() % 4 {
                 edit(&mut bytes, &mut input);
             }
-            if mode % 4 == 3 && bytes.len() >= 56 {
-                let crc = crc32c::crc32c(&bytes[..52]);
-                bytes[52..56].copy_from_slice(&crc.to_le_bytes());
+            if mode % 4 == 3 && bytes.len() >= CHECKPOINT_HEADER_LEN {
+                let crc = crc32c::crc32c(&bytes[..CHECKPOINT_HEADER_LEN - 4]);
+                bytes[CHECKPOINT_HEADER_LEN - 4..CHECKPOINT_HEADER_LEN].copy_from_slice(&crc.to_le_bytes());
             }
             let damaged = bytes != *original;
             let reads = verify_checkpoint(&Memory::with(&one(path, bytes.clone())), STORE_ID, lsn).is_ok();
@@ -75,7 +77,7 @@ fn check(lsn: Lsn, path: &str, bytes: Vec<u8>) {
 fn rewrite(lsn: Lsn, path: &str, memory: &Memory, bytes: &[u8]) {
     let Ok(mut reader) = CheckpointReader::open(memory, STORE_ID, lsn) else { return };
     let again = Memory::with(&BTreeMap::new());
-    let mut writer = CheckpointWriter::create(&again, STORE_ID, lsn).unwrap();
+    let mut writer = CheckpointWriter::create(&again, STORE_ID, reader.covered).unwrap();
     let mut block = Vec::new();
     loop {
         match reader.next_block(&mut block) {
@@ -87,5 +89,5 @@ fn rewrite(lsn: Lsn, path: &str, memory: &Memory, bytes: &[u8]) {
     writer.finish(&again, reader.required).unwrap();
     let again = again.files().remove(path).unwrap();
     // The reserved bytes of the header have no meaning yet: they are under its checksum, and nothing else looks at them.
-    assert_eq!(again[56..], bytes[56..]);
+    assert_eq!(again[CHECKPOINT_HEADER_LEN..], bytes[CHECKPOINT_HEADER_LEN..]);
 }

@@ -34,11 +34,11 @@ pub fn rewrite_frame(header: &FrameHeader, bytes: &[u8]) {
         FrameKind::Plan => {
             FrameHeader::append_plan(&mut again, header.lsn, header.durable_lsn, header.epoch, header.chain, body)
         }
-        // A seal or link says that all before it is durable: its reader checks that, its header alone does not.
-        FrameKind::Seal | FrameKind::Link if header.durable_lsn == header.lsn => {
+        // A mark, seal or link says that all before it is durable: its reader checks that, its header alone does not.
+        FrameKind::Mark | FrameKind::Seal | FrameKind::Link if header.durable_lsn == header.lsn => {
             FrameHeader::append_end(&mut again, header.kind, header.lsn, header.epoch, header.chain)
         }
-        FrameKind::Seal | FrameKind::Link => return,
+        FrameKind::Mark | FrameKind::Seal | FrameKind::Link => return,
     };
     assert_eq!(written, *header);
     assert_eq!(again, bytes[..header.frame_len()]);

@@ -66,8 +66,14 @@ fn write(input: &mut Input<'_>) -> Written {
         let written = FrameHeader::append_plan(&mut bytes, lsn.next(), durable_lsn, EPOCH, chain, &body);
         frames.push(start..bytes.len());
         (lsn, chain) = (lsn.next(), written.header_crc);
-        if input.byte().is_multiple_of(2) {
+        let proof = input.byte();
+        if proof.is_multiple_of(2) {
             durable_lsn = lsn;
+        }
+        if proof.is_multiple_of(8) {
+            let start = bytes.len();
+            FrameHeader::append_end(&mut bytes, FrameKind::Mark, lsn, EPOCH, chain);
+            frames.push(start..bytes.len());
         }
     }
     let end = input.byte();
@@ -107,10 +113,14 @@ fn scan(header: &SegmentHeader, bytes: &[u8]) -> Vec<Range<usize>> {
         let (start, lsn, chain) = (scan.offset, scan.last_lsn, scan.chain);
         assert!(start == accepted.last().map_or(SEGMENT_HEADER_LEN, |frame| frame.end));
         let sealed = match scan.step() {
-            Step::Unreadable => break,
+            Step::Unreadable | Step::Unknown(_) => break,
             Step::Seal | Step::Link => {
                 assert_eq!(scan.last_lsn, lsn);
                 true
+            }
+            Step::Mark => {
+                assert_eq!((scan.last_lsn, scan.proven_lsn), (lsn, lsn));
+                false
             }
             Step::Plan { lsn: read, offset, body } => {
                 assert_eq!((read, offset, scan.last_lsn), (lsn.next(), start, read));

@@ -100,7 +100,10 @@ fn start(memory: &Memory, boot: u64) -> Result<(Store, Lsn), Refused> {
     match open_store(memory) {
         Ok(STORE_ID) => {}
         // Another id has to be mended, and then nothing else fits; there is no store at all only if all is gone.
-        Ok(_) | Err(IdentityError::Missing | IdentityError::Damaged(_) | IdentityError::Version(_)) => {
+        Ok(_)
+        | Err(
+            IdentityError::Missing | IdentityError::Damaged(_) | IdentityError::Version(_) | IdentityError::Features(_),
+        ) => {
             return Err(Refused);
         }
         Err(error @ IdentityError::Io { .. }) => panic!("{error}"),

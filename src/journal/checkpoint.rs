@@ -1,26 +1,33 @@
 //! Checkpoint files: checked blocks between a header and a footer. What the blocks hold is `repo`'s affair.
 //!
 //! ```text
-//! header, 56 bytes                       block: length u32 | CRC of the bytes u32 | bytes
+//! header, 64 bytes                       block: length u32 | CRC of the bytes u32 | bytes
 //!  0 magic "ORDERDCP"          8         end:   zero u32 | CRC of the blocks' CRCs u32 | count of blocks u64
 //!  8 format version            2
-//! 10 zero                      6         Little-endian; CRC is CRC-32C. The name is the covered LSN: `{lsn:020}.ckpt`.
+//! 10 features                  2         Little-endian; CRC is CRC-32C. The name is the covered LSN: `{lsn:020}.ckpt`.
+//! 12 zero                      4
 //! 16 store id                 16
 //! 32 covered LSN               8         Everything up to it is in the blocks; some of what follows may be, too.
 //! 40 required LSN              8         The journal was durable up to it when the blocks were complete.
-//! 48 zero                      4
-//! 52 CRC of bytes 0 to 51      4
+//! 48 chain at the covered LSN  4         The header checksums of these two frames: a checkpoint of another history of the
+//! 52 chain at the required LSN 4         store, of a copy that went on by itself, does not pass for one of this.
+//! 56 zero                      4
+//! 60 CRC of bytes 0 to 59      4
 //! ```
 
 use std::io;
 
 use super::segment::TEMPORARY_SUFFIX;
-use super::{CHECKPOINTS_DIR, StoreId};
+use super::{CHECKPOINTS_DIR, ChainPoint, StoreId};
 use crate::contracts::{Lsn, Storage, StorageFile};
 
 const MAGIC: [u8; 8] = *b"ORDERDCP";
-const FORMAT_VERSION: u16 = 1;
-const HEADER_LEN: usize = 56;
+const FORMAT_VERSION: u16 = 2;
+/// None yet.
+const KNOWN_FEATURES: u16 = 0;
+/// Bytes of a checkpoint's header.
+pub const CHECKPOINT_HEADER_LEN: usize = 64;
+const HEADER_LEN: usize = CHECKPOINT_HEADER_LEN;
 const SUFFIX: &str = ".ckpt";
 /// No block is longer.
 const BLOCK_BYTES_MAX: usize = 4 << 20;
@@ -33,14 +40,20 @@ pub fn checkpoint_name(lsn: Lsn) -> String {
     format!("{lsn:020}{SUFFIX}", lsn = lsn.0)
 }
 
+/// The covered LSN of the checkpoint of this name; `None` if it is not a checkpoint's name.
+#[must_use]
+pub fn parse_checkpoint_name(name: &str) -> Option<Lsn> {
+    let lsn = name.strip_suffix(SUFFIX)?.parse().ok().map(Lsn)?;
+    (checkpoint_name(lsn) == name).then_some(lsn)
+}
+
 /// The checkpoints that are there, newest first; unfinished ones are none.
 ///
 /// # Errors
 /// The directory cannot be listed.
 pub fn list_checkpoints(storage: &dyn Storage) -> io::Result<Vec<Lsn>> {
     let names = storage.list(CHECKPOINTS_DIR)?;
-    let parse = |name: &String| name.strip_suffix(SUFFIX).and_then(|digits| digits.parse().ok()).map(Lsn);
-    let mut checkpoints: Vec<Lsn> = names.iter().filter_map(parse).collect();
+    let mut checkpoints: Vec<Lsn> = names.iter().filter_map(|name| parse_checkpoint_name(name)).collect();
     checkpoints.sort_unstable();
     checkpoints.reverse();
     Ok(checkpoints)
@@ -77,6 +90,15 @@ pub enum CheckpointError {
     },
 }
 
+/// A plan, and the checksum of its frame's header: that of the whole history up to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChainEnd {
+    /// The plan.
+    pub lsn: Lsn,
+    /// The header checksum of its frame.
+    pub chain: u32,
+}
+
 fn path_of(lsn: Lsn) -> String {
     format!("{CHECKPOINTS_DIR}/{}", checkpoint_name(lsn))
 }
@@ -86,7 +108,7 @@ pub struct CheckpointWriter {
     file: Box<dyn StorageFile>,
     temporary: String,
     store_id: StoreId,
-    covered: Lsn,
+    covered: ChainEnd,
     offset: u64,
     /// Bytes since the last sync.
     unsynced: usize,
@@ -98,9 +120,9 @@ impl CheckpointWriter {
     /// Begins the checkpoint that covers everything up to `covered`.
     ///
     /// # Errors
-    /// Any I/O error from the OS.
-    pub fn create(storage: &dyn Storage, store_id: StoreId, covered: Lsn) -> io::Result<Self> {
-        let temporary = format!("{}{TEMPORARY_SUFFIX}", path_of(covered));
+    /// As the system says.
+    pub fn create(storage: &dyn Storage, store_id: StoreId, covered: ChainEnd) -> io::Result<Self> {
+        let temporary = format!("{}{TEMPORARY_SUFFIX}", path_of(covered.lsn));
         let file = storage.create(&temporary)?;
         let offset = HEADER_LEN as u64;
         Ok(Self { file, temporary, store_id, covered, offset, unsynced: 0, blocks: 0, blocks_crc: 0 })
@@ -131,12 +153,12 @@ impl CheckpointWriter {
         Ok(())
     }
 
-    /// Ends the checkpoint and gives it its name; it is durable on return. `required` is the LSN up to which the
+    /// Ends the checkpoint and gives it its name; it is durable on return. `required` is the plan up to which the
     /// journal was durable when the last block was made: with a shorter journal the checkpoint makes no sense.
     ///
     /// # Errors
-    /// Any I/O error from the OS; then there is no such checkpoint, or one that is whole.
-    pub fn finish(self, storage: &dyn Storage, required: Lsn) -> io::Result<u64> {
+    /// As the system says; then there is no such checkpoint, or one that is whole.
+    pub fn finish(self, storage: &dyn Storage, required: ChainEnd) -> io::Result<u64> {
         let mut end = Vec::new();
         end.extend_from_slice(&[0; 4]);
         end.extend_from_slice(&self.blocks_crc.to_le_bytes());
@@ -145,17 +167,20 @@ impl CheckpointWriter {
         let mut header = Vec::with_capacity(HEADER_LEN);
         header.extend_from_slice(&MAGIC);
         header.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-        header.extend_from_slice(&[0; 6]);
+        header.extend_from_slice(&KNOWN_FEATURES.to_le_bytes());
+        header.extend_from_slice(&[0; 4]);
         header.extend_from_slice(self.store_id.as_bytes());
-        header.extend_from_slice(&self.covered.0.to_le_bytes());
-        header.extend_from_slice(&required.0.to_le_bytes());
+        header.extend_from_slice(&self.covered.lsn.0.to_le_bytes());
+        header.extend_from_slice(&required.lsn.0.to_le_bytes());
+        header.extend_from_slice(&self.covered.chain.to_le_bytes());
+        header.extend_from_slice(&required.chain.to_le_bytes());
         header.extend_from_slice(&[0; 4]);
         let crc = crc32c::crc32c(&header);
         header.extend_from_slice(&crc.to_le_bytes());
         self.file.write_all_at(&header, 0)?;
         // Contents before the name, the name before anybody relies on it.
         self.file.sync_data()?;
-        storage.rename(&self.temporary, &path_of(self.covered))?;
+        storage.rename(&self.temporary, &path_of(self.covered.lsn))?;
         storage.sync_dir(CHECKPOINTS_DIR)?;
         Ok(self.offset.saturating_add(end.len() as u64))
     }
@@ -166,9 +191,9 @@ pub struct CheckpointReader {
     file: Box<dyn StorageFile>,
     path: String,
     /// Everything up to here is in it.
-    pub covered: Lsn,
+    pub covered: ChainEnd,
     /// The journal must reach this far.
-    pub required: Lsn,
+    pub required: ChainEnd,
     offset: u64,
     blocks: u64,
     blocks_crc: u32,
@@ -199,14 +224,25 @@ impl CheckpointReader {
                 let what = format!("format version {}", header.version);
                 return Err(CheckpointError::Version { path, what });
             }
+            Some(header) if header.features & !KNOWN_FEATURES != 0 => {
+                let what = format!("features {:#06x}", header.features);
+                return Err(CheckpointError::Version { path, what });
+            }
             Some(header) if header.store_id != store_id => "it belongs to another store",
-            Some(header) if header.covered != lsn => "its name is not its own",
+            Some(header) if header.covered.lsn != lsn => "its name is not its own",
             Some(header) => {
                 let Header { covered, required, .. } = header;
                 return Ok(Self { file, path, covered, required, offset: HEADER_LEN as u64, blocks: 0, blocks_crc: 0 });
             }
         };
         Err(CheckpointError::Damaged { path, offset: 0, problem: problem.to_owned() })
+    }
+
+    /// Where the journal must hold the same history as this.
+    #[must_use]
+    pub fn points(&self) -> Vec<ChainPoint> {
+        let ends = [self.covered, self.required].into_iter().filter(|end| end.lsn > Lsn::ZERO);
+        ends.map(|ChainEnd { lsn, chain }| ChainPoint { lsn, chain, path: self.path.clone() }).collect()
     }
 
     /// Has the system fetch all of it meanwhile: for who waits for it and for nothing else.
@@ -272,20 +308,24 @@ impl CheckpointReader {
 
 struct Header {
     version: u16,
+    features: u16,
     store_id: StoreId,
-    covered: Lsn,
-    required: Lsn,
+    covered: ChainEnd,
+    required: ChainEnd,
 }
 
 fn decode_header(bytes: &[u8]) -> Option<Header> {
     let (checked, crc) = bytes.split_last_chunk::<4>()?;
     let intact = bytes.len() == HEADER_LEN && crc32c::crc32c(checked) == u32::from_le_bytes(*crc);
     let u64_at = |at: usize| checked.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+    let u16_at = |at: usize| checked.get(at..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes));
+    let u32_at = |at: usize| checked.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
     let header = Header {
-        version: checked.get(8..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))?,
+        version: u16_at(8)?,
+        features: u16_at(10)?,
         store_id: StoreId::from_bytes(*checked.get(16..)?.first_chunk()?),
-        covered: Lsn(u64_at(32)?),
-        required: Lsn(u64_at(40)?),
+        covered: ChainEnd { lsn: Lsn(u64_at(32)?), chain: u32_at(48)? },
+        required: ChainEnd { lsn: Lsn(u64_at(40)?), chain: u32_at(52)? },
     };
     (intact && checked.first_chunk() == Some(&MAGIC)).then_some(header)
 }

@@ -1,12 +1,20 @@
 //! Checkpoint files: what their bytes may be, and what is said of those that are something else.
 
 use super::testing::{STORE_ID, Watched};
-use super::{CHECKPOINTS_DIR, CheckpointError, CheckpointReader, CheckpointWriter, StoreId, checkpoint_name};
+use super::{CHECKPOINTS_DIR, ChainEnd, CheckpointError, CheckpointReader, CheckpointWriter, StoreId, checkpoint_name};
 use crate::contracts::{Lsn, Storage};
 
 const BLOCK_BYTES_MAX: usize = 4 << 20;
-const HEADER_LEN: usize = 56;
+const HEADER_LEN: usize = super::CHECKPOINT_HEADER_LEN;
 const COVERED: Lsn = Lsn(42);
+
+const fn covered() -> ChainEnd {
+    ChainEnd { lsn: COVERED, chain: 7 }
+}
+
+const fn required() -> ChainEnd {
+    ChainEnd { lsn: Lsn(50), chain: 8 }
+}
 
 fn path() -> String {
     format!("{CHECKPOINTS_DIR}/{}", checkpoint_name(COVERED))
@@ -15,11 +23,11 @@ fn path() -> String {
 /// A checkpoint with these blocks, and its bytes.
 fn written(blocks: &[&[u8]]) -> (Watched, Vec<u8>) {
     let storage = Watched::new();
-    let mut writer = CheckpointWriter::create(&storage, STORE_ID, COVERED).unwrap();
+    let mut writer = CheckpointWriter::create(&storage, STORE_ID, covered()).unwrap();
     for block in blocks {
         writer.block(block).unwrap();
     }
-    let bytes = writer.finish(&storage, Lsn(50)).unwrap();
+    let bytes = writer.finish(&storage, required()).unwrap();
     let file = storage.memory.files().remove(&path()).unwrap();
     assert_eq!(bytes, file.len() as u64, "what it says that it takes");
     (storage, file)
@@ -27,7 +35,7 @@ fn written(blocks: &[&[u8]]) -> (Watched, Vec<u8>) {
 
 fn read_as(storage: &Watched, store_id: StoreId) -> Result<Vec<Vec<u8>>, CheckpointError> {
     let mut reader = CheckpointReader::open(storage, store_id, COVERED)?;
-    assert_eq!((reader.covered, reader.required), (COVERED, Lsn(50)));
+    assert_eq!((reader.covered, reader.required), (covered(), required()));
     let (mut blocks, mut block) = (Vec::new(), Vec::new());
     while reader.next_block(&mut block)? {
         blocks.push(block.clone());
@@ -58,7 +66,7 @@ fn mended(mut bytes: Vec<u8>) -> Vec<u8> {
 #[test]
 fn a_block_has_one_byte_at_least_and_four_mebibytes_at_most() {
     let storage = Watched::new();
-    let mut writer = CheckpointWriter::create(&storage, STORE_ID, COVERED).unwrap();
+    let mut writer = CheckpointWriter::create(&storage, STORE_ID, covered()).unwrap();
     writer.block(&[]).unwrap_err();
     writer.block(&vec![1; BLOCK_BYTES_MAX + 1]).unwrap_err();
     let blocks = [vec![1; 1], vec![2; BLOCK_BYTES_MAX]];
@@ -118,7 +126,7 @@ fn what_is_whole_and_not_ours_is_told_from_damage() {
     foreign[0] = b'X';
     assert_eq!(refused(&storage, &mended(foreign)), (0, "the header is damaged".to_owned()));
     let mut later = bytes;
-    later[8] = 2;
+    later[8] = 3;
     put(&storage, &later);
     assert!(matches!(read_as(&storage, STORE_ID), Err(CheckpointError::Damaged { .. })));
     put(&storage, &mended(later));

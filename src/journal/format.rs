@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! segment header, 64 bytes                 frame header, 40 bytes, then the body, then zeros up to a multiple of 8
-//!  0  magic "ORDERDWL"        8              0  magic: plan, seal or link 4
+//!  0  magic "ORDERDWL"        8              0  kind: "oPLN", "oMRK" ...    4
 //!  8  format version          2              4  body length, unpadded       4
-//! 10  zero                    2              8  LSN                         8
+//! 10  features                2              8  LSN                         8
 //! 12  epoch, not zero         4             16  durable LSN when written    8
 //! 16  store id               16             24  epoch of the segment        4
 //! 32  base LSN                8             28  header CRC of frame before  4
@@ -15,7 +15,12 @@
 //!
 //! CRC is CRC-32C (RFC 3720, appendix B.4). The header has a checksum of its own, so a length is trusted only after
 //! it was checked. Epoch and the checksum of the frame before tie a frame to its place: stale, repeated, swapped and
-//! misdirected bytes do not pass. A seal and a link have no body and no LSN of their own: they carry the last plan's.
+//! misdirected bytes do not pass. Marks, seals and links have no body and no LSN of their own: they carry the last plan's,
+//! and are no part of the chain.
+//!
+//! What is intact and unknown - a version, a feature bit, a kind of frame - was written by a newer version, and is never
+//! taken for damage: so the checksum is looked at first. A feature bit stands for something that a reader must know to read
+//! on.
 
 use super::StoreId;
 use crate::contracts::Lsn;
@@ -30,10 +35,14 @@ pub const FRAME_BODY_BYTES_MAX: usize = 1 << 20;
 pub const ALIGNMENT: usize = 8;
 
 const SEGMENT_MAGIC: [u8; 8] = *b"ORDERDWL";
-const FORMAT_VERSION: u16 = 1;
+const FORMAT_VERSION: u16 = 2;
+/// None yet.
+const KNOWN_FEATURES: u16 = 0;
 const PLAN_MAGIC: u32 = u32::from_le_bytes(*b"oPLN");
+const MARK_MAGIC: u32 = u32::from_le_bytes(*b"oMRK");
 const SEAL_MAGIC: u32 = u32::from_le_bytes(*b"oEND");
 const LINK_MAGIC: u32 = u32::from_le_bytes(*b"oNXT");
+const KIND_PREFIX: u8 = b'o';
 
 const _: () = assert!(SEGMENT_HEADER_LEN.is_multiple_of(ALIGNMENT) && FRAME_HEADER_LEN.is_multiple_of(ALIGNMENT));
 
@@ -55,12 +64,16 @@ pub enum SegmentHeaderError {
     Damaged,
     #[error("the segment has format version {0}, and this orderd reads version {FORMAT_VERSION}")]
     Version(u16),
+    #[error("the segment has features that this orderd does not know: {0:#06x}")]
+    Features(u16),
 }
 
 /// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameKind {
     Plan,
+    /// Nothing was to be stored for a while: it proves that the plans before it are durable.
+    Mark,
     /// Nothing follows: the daemon was stopped.
     Seal,
     /// Another segment follows, and was durable before this was written.
@@ -71,6 +84,7 @@ impl FrameKind {
     const fn magic(self) -> u32 {
         match self {
             Self::Plan => PLAN_MAGIC,
+            Self::Mark => MARK_MAGIC,
             Self::Seal => SEAL_MAGIC,
             Self::Link => LINK_MAGIC,
         }
@@ -91,6 +105,16 @@ pub struct FrameHeader {
     pub body_crc: u32,
     /// The CRC of this header; the next frame's `chain`.
     pub header_crc: u32,
+}
+
+/// A kind of frame that only newer versions write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownKind([u8; 4]);
+
+impl std::fmt::Display for UnknownKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a frame of the kind {:?}", String::from_utf8_lossy(&self.0))
+    }
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -115,7 +139,7 @@ impl SegmentHeader {
         let mut bytes = Vec::with_capacity(SEGMENT_HEADER_LEN);
         bytes.extend_from_slice(&SEGMENT_MAGIC);
         bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-        bytes.extend_from_slice(&[0; 2]);
+        bytes.extend_from_slice(&KNOWN_FEATURES.to_le_bytes());
         bytes.extend_from_slice(&self.epoch.to_le_bytes());
         bytes.extend_from_slice(self.store_id.as_bytes());
         bytes.extend_from_slice(&self.base_lsn.0.to_le_bytes());
@@ -127,7 +151,6 @@ impl SegmentHeader {
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, SegmentHeaderError> {
-        // The version is looked at before the checksum: a later format may have its checksum elsewhere.
         let damaged = SegmentHeaderError::Damaged;
         if array(bytes, 0) != Some(SEGMENT_MAGIC) {
             return Err(damaged);
@@ -135,10 +158,17 @@ impl SegmentHeader {
         let version = array(bytes, 8).map(u16::from_le_bytes).ok_or(damaged)?;
         let checked = bytes.get(..60).ok_or(damaged)?;
         let intact = u32_at(bytes, 60) == Some(crc32c::crc32c(checked));
-        if version != FORMAT_VERSION {
-            return Err(if intact { SegmentHeaderError::Version(version) } else { damaged });
+        if !intact {
+            return Err(damaged);
         }
-        let zeros = bytes.get(10..12) == Some(&[0; 2]) && bytes.get(40..56) == Some(&[0; 16]);
+        if version != FORMAT_VERSION {
+            return Err(SegmentHeaderError::Version(version));
+        }
+        let unknown = array(bytes, 10).map(u16::from_le_bytes).ok_or(damaged)? & !KNOWN_FEATURES;
+        if unknown != 0 {
+            return Err(SegmentHeaderError::Features(unknown));
+        }
+        let zeros = bytes.get(40..56) == Some(&[0; 16]);
         let decoded = (|| {
             Some(Self {
                 epoch: u32_at(bytes, 12)?,
@@ -147,7 +177,7 @@ impl SegmentHeader {
                 chain: u32_at(bytes, 56)?,
             })
         })();
-        decoded.filter(|header| intact && zeros && header.epoch != 0 && header.base_lsn.0 != 0).ok_or(damaged)
+        decoded.filter(|header| zeros && header.epoch != 0 && header.base_lsn.0 != 0).ok_or(damaged)
     }
 }
 
@@ -162,7 +192,7 @@ impl FrameHeader {
         header
     }
 
-    /// Appends a seal or a link behind the plan with `lsn`, which is durable.
+    /// Appends a mark, a seal or a link after the plan with `lsn`, which is durable.
     pub fn append_end(buffer: &mut Vec<u8>, kind: FrameKind, lsn: Lsn, epoch: u32, chain: u32) -> Self {
         Self::append_header(buffer, kind, 0, lsn, lsn, epoch, chain, crc32c::crc32c(&[]))
     }
@@ -202,26 +232,47 @@ impl FrameHeader {
         Self { kind, body_len, lsn, durable_lsn, epoch, chain, body_crc, header_crc }
     }
 
-    /// Reads a header; `None` if it is not whole, or not one.
+    /// Reads a header; `None` if it is not whole, not one, or of a kind that is unknown.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        // The magic comes first because it is cheap: recovery tries this at every eighth byte of a damaged tail.
-        let kind = match u32_at(bytes, 0)? {
-            PLAN_MAGIC => FrameKind::Plan,
-            SEAL_MAGIC => FrameKind::Seal,
-            LINK_MAGIC => FrameKind::Link,
-            _ => return None,
-        };
+        match Self::read(bytes)? {
+            (Ok(kind), header) => Some(Self { kind, ..header }),
+            (Err(_), _) => None,
+        }
+    }
+
+    /// The kind of the frame at the beginning of `bytes`, if its header is intact, in its place, and of no kind that is
+    /// known.
+    pub fn unknown_kind(bytes: &[u8], epoch: u32, chain: u32) -> Option<UnknownKind> {
+        match Self::read(bytes)? {
+            (Err(kind), header) if header.epoch == epoch && header.chain == chain => Some(kind),
+            (Ok(_) | Err(_), _) => None,
+        }
+    }
+
+    fn read(bytes: &[u8]) -> Option<(Result<FrameKind, UnknownKind>, Self)> {
+        // Every kind begins so, and it is cheap to see: recovery tries this at every eighth byte of a damaged tail.
+        if bytes.first() != Some(&KIND_PREFIX) {
+            return None;
+        }
         let header_crc = u32_at(bytes, 36)?;
         if crc32c::crc32c(bytes.get(..36)?) != header_crc {
             return None;
         }
+        let kind = match u32_at(bytes, 0)? {
+            PLAN_MAGIC => Ok(FrameKind::Plan),
+            MARK_MAGIC => Ok(FrameKind::Mark),
+            SEAL_MAGIC => Ok(FrameKind::Seal),
+            LINK_MAGIC => Ok(FrameKind::Link),
+            unknown => Err(UnknownKind(unknown.to_le_bytes())),
+        };
         let body_len = usize::try_from(u32_at(bytes, 4)?).ok()?;
         let shape_is_right = match kind {
-            FrameKind::Plan => (1..=FRAME_BODY_BYTES_MAX).contains(&body_len),
-            FrameKind::Seal | FrameKind::Link => body_len == 0,
+            Ok(FrameKind::Plan) => (1..=FRAME_BODY_BYTES_MAX).contains(&body_len),
+            Ok(FrameKind::Mark | FrameKind::Seal | FrameKind::Link) => body_len == 0,
+            Err(_) => true,
         };
         let header = Self {
-            kind,
+            kind: FrameKind::Plan,
             body_len,
             lsn: Lsn(u64_at(bytes, 8)?),
             durable_lsn: Lsn(u64_at(bytes, 16)?),
@@ -230,7 +281,7 @@ impl FrameHeader {
             body_crc: u32_at(bytes, 32)?,
             header_crc,
         };
-        Some(header).filter(|_| shape_is_right)
+        shape_is_right.then_some((kind, header))
     }
 
     /// Bytes of the whole frame.
@@ -268,7 +319,7 @@ mod tests {
             assert_eq!(read.checked_body(&buffer), Some(&body[..]));
         }
         let mut buffer = Vec::new();
-        for kind in [FrameKind::Seal, FrameKind::Link] {
+        for kind in [FrameKind::Mark, FrameKind::Seal, FrameKind::Link] {
             buffer.clear();
             let end = FrameHeader::append_end(&mut buffer, kind, Lsn(5), 77, 3);
             assert_eq!((FrameHeader::decode(&buffer), end.kind), (Some(end), kind));
@@ -314,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_segment_header_that_nobody_writes_is_refused_even_with_a_right_checksum() {
-        for (first, last, bytes) in [(10, 11, 1), (40, 55, 1), (12, 15, 0), (32, 39, 0)] {
+        for (first, last, bytes) in [(40, 55, 1), (12, 15, 0), (32, 39, 0)] {
             let mut header = segment().encode();
             header[first..=last].fill(0);
             header[last] = bytes;
@@ -327,10 +378,14 @@ mod tests {
     #[test]
     fn a_later_format_is_told_from_damage() {
         let mut bytes = segment().encode();
-        bytes[8] = 2;
+        bytes[8] = 3;
         assert_eq!(SegmentHeader::decode(&bytes), Err(SegmentHeaderError::Damaged));
         let crc = crc32c::crc32c(&bytes[..60]);
         bytes[60..].copy_from_slice(&crc.to_le_bytes());
-        assert_eq!(SegmentHeader::decode(&bytes), Err(SegmentHeaderError::Version(2)));
+        assert_eq!(SegmentHeader::decode(&bytes), Err(SegmentHeaderError::Version(3)));
+        (bytes[8], bytes[10]) = (2, 1);
+        let crc = crc32c::crc32c(&bytes[..60]);
+        bytes[60..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(SegmentHeader::decode(&bytes), Err(SegmentHeaderError::Features(1)));
     }
 }

@@ -58,7 +58,7 @@ impl Fixture {
             Ok(())
         };
         let (journal, recovered) =
-            recover(&self.storage, Arc::new(StillClock), options, self.id, range, &mut redo, &|_| Ok(()))?;
+            recover(&self.storage, Arc::new(StillClock), options, self.id, &range, &mut redo, &|_| Ok(()))?;
         Ok((journal, recovered, bodies))
     }
 
@@ -79,7 +79,7 @@ impl Fixture {
     }
 }
 
-const ALL: RedoRange = RedoRange { after: Lsn::ZERO, must_reach: Lsn::ZERO };
+const ALL: RedoRange = RedoRange { after: Lsn::ZERO, must_reach: Lsn::ZERO, points: Vec::new() };
 
 /// A body from which its LSN can be told.
 fn body(lsn: u64) -> Vec<u8> {
@@ -151,7 +151,8 @@ fn replay_starts_behind_what_a_checkpoint_covers() {
     let (mut journal, ..) = fixture.start();
     append_singly(&mut journal, 2_000);
     drop(journal);
-    let (_, _, replayed) = fixture.try_start(RedoRange { after: Lsn(1_234), must_reach: Lsn(2_000) }).unwrap();
+    let (_, _, replayed) =
+        fixture.try_start(RedoRange { after: Lsn(1_234), must_reach: Lsn(2_000), points: Vec::new() }).unwrap();
     assert_eq!(replayed, bodies(1_235..=2_000));
 }
 
@@ -207,10 +208,13 @@ fn damage_that_a_later_frame_a_segment_or_a_cursor_disproves_refuses_the_start()
         bytes[start + 40] ^= 1;
     });
     assert!(matches!(
-        fixture.try_start(RedoRange { after: Lsn::ZERO, must_reach: Lsn(9) }),
+        fixture.try_start(RedoRange { after: Lsn::ZERO, must_reach: Lsn(9), points: Vec::new() }),
         Err(RecoveryError::Damaged { .. })
     ));
-    assert_eq!(fixture.try_start(RedoRange { after: Lsn::ZERO, must_reach: Lsn(8) }).unwrap().1.last_lsn, Lsn(8));
+    assert_eq!(
+        fixture.try_start(RedoRange { after: Lsn::ZERO, must_reach: Lsn(8), points: Vec::new() }).unwrap().1.last_lsn,
+        Lsn(8)
+    );
 
     // A seal.
     let mut fixture = Fixture::new();
@@ -232,7 +236,7 @@ fn a_missing_segment_is_never_an_empty_journal() {
             append_singly(&mut fixture.start().0, 5);
         }
         std::fs::remove_file(fixture.path(1 + missing * 5)).unwrap();
-        let range = RedoRange { after: Lsn::ZERO, must_reach: Lsn(15) };
+        let range = RedoRange { after: Lsn::ZERO, must_reach: Lsn(15), points: Vec::new() };
         assert!(matches!(fixture.try_start(range), Err(RecoveryError::Damaged { .. })), "{missing}");
     }
     let mut fixture = Fixture::new();

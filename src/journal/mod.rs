@@ -4,16 +4,12 @@
 
 mod checkpoint;
 mod format;
-mod read_only;
 mod reader;
 mod recovery;
-mod recovery_error;
-mod redo;
 mod scan;
 mod segment;
 mod segment_map;
 mod store_id;
-mod tail_repair;
 mod writer;
 
 #[cfg(test)]
@@ -29,13 +25,16 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod writer_test;
 
-pub use checkpoint::{CheckpointError, CheckpointReader, CheckpointWriter, checkpoint_name, list_checkpoints};
+pub use checkpoint::{
+    CHECKPOINT_HEADER_LEN, ChainEnd, CheckpointError, CheckpointReader, CheckpointWriter, checkpoint_name,
+    list_checkpoints, parse_checkpoint_name,
+};
 pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};
-pub use read_only::{inspect_files, oldest_lsn, sync_up_to};
 pub use reader::{FrameRef, JournalReader};
-pub use recovery::{Precheck, Recovered, RedoRange, TornTail, inspect, recover};
-pub use recovery_error::RecoveryError;
-pub use redo::{Redo, RedoError, RedoFrame, RedoProblem, per_frame};
+pub use recovery::{
+    ChainPoint, Precheck, Recovered, RecoveryError, Redo, RedoError, RedoFrame, RedoProblem, RedoRange, TornTail,
+    inspect, inspect_files, oldest_lsn, per_frame, recover, sync_up_to,
+};
 pub use segment::{TEMPORARY_SUFFIX, segment_path};
 pub use segment_map::{FrameMark, JournalHandle, SegmentInfo, SegmentMap};
 pub use store_id::{IdentityError, StoreId, create_store, open_store};

@@ -52,6 +52,8 @@ pub struct FrameRef<'a> {
     pub body: &'a [u8],
     /// The checksum of the body.
     pub body_crc: u32,
+    /// The header checksum of the frame before it.
+    pub chain_before: u32,
     /// The first LSN of its segment.
     pub segment: Lsn,
     /// Its byte offset in the segment.
@@ -127,9 +129,11 @@ impl JournalReader {
             }
             let header = self.advance()?;
             let (offset, start) = self.consume(&header);
-            self.mark(FrameMark { lsn: header.lsn, offset });
-            // A reader that opened a segment again finds its place by walking there.
-            if header.lsn == self.next_lsn {
+            if header.kind == FrameKind::Plan {
+                self.mark(FrameMark { lsn: header.lsn, offset });
+            }
+            // A reader that opened a segment anew finds its place by walking there.
+            if header.kind == FrameKind::Plan && header.lsn == self.next_lsn {
                 self.next_lsn = self.next_lsn.next();
                 return Ok(self.frame(&header, offset, start));
             }
@@ -194,10 +198,14 @@ impl JournalReader {
     fn consume(&mut self, header: &FrameHeader) -> (u64, usize) {
         let Some(open) = self.segment.as_mut() else { return (0, 0) };
         let found = (open.offset, open.window.start);
-        open.window.frame_len = header.frame_len();
+        if header.kind == FrameKind::Plan {
+            open.window.frame_len = header.frame_len();
+        }
         open.window.start = open.window.start.saturating_add(header.frame_len());
         open.offset = open.offset.saturating_add(header.frame_len() as u64);
-        open.chain = Some(header.header_crc);
+        if header.kind == FrameKind::Plan {
+            open.chain = Some(header.header_crc);
+        }
         found
     }
 
@@ -205,7 +213,7 @@ impl JournalReader {
         let open = self.segment.as_ref()?;
         let body = open.window.bytes.get(start..)?.get(FRAME_HEADER_LEN..)?.get(..header.body_len)?;
         let (lsn, body_crc, segment) = (header.lsn, header.body_crc, open.header.base_lsn);
-        Some(FrameRef { lsn, body, body_crc, segment, offset })
+        Some(FrameRef { lsn, body, body_crc, chain_before: header.chain, segment, offset })
     }
 }
 
@@ -215,7 +223,7 @@ impl OpenSegment {
     fn window_frame(&self, wanted: Lsn) -> Option<FrameHeader> {
         let frame = self.window.bytes.get(self.window.start..self.window.filled)?;
         let header = FrameHeader::decode(frame)?;
-        let in_place = header.kind == FrameKind::Plan
+        let in_place = matches!(header.kind, FrameKind::Plan | FrameKind::Mark)
             && header.epoch == self.header.epoch
             && header.lsn <= wanted
             && header.lsn <= self.window.durable_lsn

@@ -1,6 +1,6 @@
 //! Recovery's decisions, each from both sides, and what it writes.
 
-use super::format::{FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
+use super::format::{FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::testing::{ALL, OPTIONS, STORE_ID, SteppedClock, Watched, append, start, try_start};
 use super::{
     JOURNAL_DIR, JournalOptions, RecoveryError, RedoRange, TornTail, inspect, oldest_lsn, segment_path, sync_up_to,
@@ -147,7 +147,7 @@ fn what_a_cursor_or_checkpoint_has_seen_must_be_there() {
         let storage = Watched::new();
         append_numbered(&mut start(&storage), 1..=3);
         let before = storage.memory.files();
-        let range = RedoRange { after: Lsn::ZERO, must_reach: Lsn(must_reach) };
+        let range = RedoRange { after: Lsn::ZERO, must_reach: Lsn(must_reach), points: Vec::new() };
         if starts {
             assert_eq!(restart(&storage, range).unwrap().1.last_lsn, Lsn(3));
         } else {
@@ -171,7 +171,8 @@ fn a_segment_must_go_on_where_the_one_before_ended() {
     overwrite(&storage, 4, 0, &SegmentHeader { chain: sound.chain ^ 1, ..sound }.encode());
     // Also if the state has all of the one before: it is read for that.
     for from in [0, 2, 3] {
-        let (path, offset, problem) = refused(&storage, RedoRange { after: Lsn(from), must_reach: Lsn(from) });
+        let (path, offset, problem) =
+            refused(&storage, RedoRange { after: Lsn(from), must_reach: Lsn(from), points: Vec::new() });
         assert_eq!((path, offset), (segment_path(Lsn(4)), 0));
         assert_eq!(problem, "the segment does not continue the one before it");
     }
@@ -210,13 +211,13 @@ fn a_checkpoint_of_everything_is_enough_with_an_empty_segment() {
     append_numbered(&mut start(&storage), 1..=3);
     drop(restart(&storage, ALL).unwrap());
     storage.memory.remove(&segment_path(Lsn(1))).unwrap();
-    let range = RedoRange { after: Lsn(3), must_reach: Lsn(3) };
+    let range = RedoRange { after: Lsn(3), must_reach: Lsn(3), points: Vec::new() };
     let (mut journal, recovered, bodies) = restart(&storage, range).unwrap();
     assert_eq!((recovered.last_lsn, recovered.frames, bodies.len()), (Lsn(3), 0, 0));
     append(&mut journal, b"the fourth");
     assert_eq!(journal.durable_lsn(), Lsn(4));
     // And without one it is not: the third plan is in no segment, and its number must not be given again.
-    let (path, _, problem) = refused(&storage, RedoRange { after: Lsn(2), must_reach: Lsn(2) });
+    let (path, _, problem) = refused(&storage, RedoRange { after: Lsn(2), must_reach: Lsn(2), points: Vec::new() });
     assert_eq!(
         (path.as_str(), problem.as_str()),
         (JOURNAL_DIR, "the segment with LSN 3 is missing; the oldest is one from LSN 4")
@@ -230,7 +231,8 @@ fn the_segment_of_the_last_plan_that_the_state_has_is_read_for_what_follows_it()
     append_numbered(&mut restart(&storage, ALL).unwrap().0, 4..=5);
     storage.memory.remove(&segment_path(Lsn(4))).unwrap();
     // The state has all of the first segment, which says that another follows.
-    let (path, offset, problem) = refused(&storage, RedoRange { after: Lsn(3), must_reach: Lsn(3) });
+    let (path, offset, problem) =
+        refused(&storage, RedoRange { after: Lsn(3), must_reach: Lsn(3), points: Vec::new() });
     assert_eq!((path, offset), (segment_path(Lsn(1)), end_of(3)));
     assert_eq!(problem, "the segment with LSN 4 is missing");
 }
@@ -249,7 +251,7 @@ fn who_only_looks_ends_before_a_segment_that_has_just_begun() {
     FrameHeader::append_end(&mut link, FrameKind::Link, Lsn(3), header.epoch, chain);
     overwrite(&storage, 1, end_of(3), &link);
     let redo: &mut super::Redo<'_> = &mut |_| Ok(());
-    let missing = inspect(&storage, STORE_ID, ALL, redo).map(|_| ()).unwrap_err();
+    let missing = inspect(&storage, STORE_ID, &ALL, redo).map(|_| ()).unwrap_err();
     assert!(missing.to_string().contains("the segment with LSN 4 is missing"), "{missing}");
 }
 
@@ -307,4 +309,60 @@ fn a_failure_says_what_was_tried_and_on_what() {
         let (_, recovered, _) = restart(&storage, ALL).unwrap();
         assert_eq!(recovered.last_lsn, Lsn(3), "a failure is no end: {call}");
     }
+}
+
+#[test]
+fn an_idle_mark_proves_the_last_batch() {
+    let storage = Watched::new();
+    let mut journal = start(&storage);
+    append(&mut journal, b"first");
+    append(&mut journal, b"second");
+    storage.calls();
+    journal.mark_idle().unwrap();
+    journal.mark_idle().unwrap();
+    assert_eq!(storage.calls_of("write").len(), 1, "once is enough");
+    let files = storage.memory.files();
+    // A plan after the mark, and reading over it.
+    append(&mut journal, b"third");
+    let (_, recovered, bodies) =
+        try_start(&Watched::of(&storage.memory.files()), &SteppedClock::default(), OPTIONS, ALL).unwrap();
+    assert_eq!((recovered.last_lsn, bodies.len()), (Lsn(3), 3));
+    assert_eq!(bodies[2], b"third");
+    // Without the mark damage to the second looks like a torn tail; with it, it is damage.
+    let path = segment_path(Lsn(1));
+    let second = SEGMENT_HEADER_LEN + 48;
+    for (marked, refused) in [(true, true), (false, false)] {
+        let mut files = files.clone();
+        let bytes = files.get_mut(&path).unwrap();
+        bytes[second + FRAME_HEADER_LEN] ^= 1;
+        if !marked {
+            bytes[second + 48..second + 48 + FRAME_HEADER_LEN].fill(0);
+        }
+        let started = try_start(&Watched::of(&files), &SteppedClock::default(), OPTIONS, ALL);
+        assert_eq!(started.is_err(), refused);
+    }
+}
+
+#[test]
+fn an_intact_frame_of_an_unknown_kind_is_a_newer_versions_and_never_cut() {
+    let storage = Watched::new();
+    let mut journal = start(&storage);
+    append(&mut journal, b"first");
+    append(&mut journal, b"second");
+    let mut files = storage.memory.files();
+    let bytes = files.get_mut(&segment_path(Lsn(1))).unwrap();
+    let second = SEGMENT_HEADER_LEN + 48;
+    bytes[second..second + 4].copy_from_slice(b"oNEW");
+    let unmended = try_start(&Watched::of(&files), &SteppedClock::default(), OPTIONS, ALL);
+    assert!(unmended.is_ok(), "without its checksum it is a torn tail");
+    let bytes = files.get_mut(&segment_path(Lsn(1))).unwrap();
+    let crc = crc32c::crc32c(&bytes[second..second + 36]);
+    bytes[second + 36..second + 40].copy_from_slice(&crc.to_le_bytes());
+    let storage = Watched::of(&files);
+    match try_start(&storage, &SteppedClock::default(), OPTIONS, ALL) {
+        Err(RecoveryError::Version { problem, .. }) => assert!(problem.contains("\"oNEW\""), "{problem}"),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it starts"),
+    }
+    assert_eq!(storage.memory.files(), files, "nothing was changed");
 }

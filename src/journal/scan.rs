@@ -1,6 +1,8 @@
 //! Reads the frames of one segment's bytes, and tells how it ends. No I/O: what the bytes say, and nothing else.
 
-use super::format::{ALIGNMENT, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
+use super::format::{
+    ALIGNMENT, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader, UnknownKind,
+};
 use crate::contracts::Lsn;
 
 /// Walks over the frames of a segment, each checked, and its place in the chain with it.
@@ -10,7 +12,7 @@ pub struct Scan<'a> {
     epoch: u32,
     /// Where the next frame starts.
     pub offset: usize,
-    /// Where the last plan ends.
+    /// Where the last plan, or the mark after it, ends.
     pub plans_end: usize,
     /// The last frame's LSN.
     pub last_lsn: Lsn,
@@ -25,10 +27,14 @@ pub struct Scan<'a> {
 pub enum Step<'a> {
     /// A plan; the scan moved on behind it.
     Plan { lsn: Lsn, offset: usize, body: &'a [u8] },
+    /// The plans before it are durable; the scan moved on after the mark.
+    Mark,
     /// Nothing follows; the scan moved on behind the seal.
     Seal,
     /// Another segment follows; the scan moved on behind the link.
     Link,
+    /// An intact frame in its place that a newer version has written.
+    Unknown(UnknownKind),
     /// No frame that belongs here.
     Unreadable,
 }
@@ -74,10 +80,13 @@ impl<'a> Scan<'a> {
     /// Takes the next step.
     pub fn step(&mut self) -> Step<'a> {
         let Some(frame) = self.bytes.get(self.offset..) else { return Step::Unreadable };
-        let Some(header) = FrameHeader::decode(frame) else { return Step::Unreadable };
+        let Some(header) = FrameHeader::decode(frame) else {
+            let unknown = FrameHeader::unknown_kind(frame, self.epoch, self.chain);
+            return unknown.map_or(Step::Unreadable, Step::Unknown);
+        };
         let lsn = match header.kind {
             FrameKind::Plan => self.last_lsn.next(),
-            FrameKind::Seal | FrameKind::Link => self.last_lsn,
+            FrameKind::Mark | FrameKind::Seal | FrameKind::Link => self.last_lsn,
         };
         let in_place = header.lsn == lsn && header.epoch == self.epoch && header.chain == self.chain;
         let claim_is_possible = header.durable_lsn <= self.last_lsn;
@@ -87,14 +96,17 @@ impl<'a> Scan<'a> {
         let offset = self.offset;
         self.offset = offset.saturating_add(header.frame_len());
         self.last_lsn = lsn;
-        // The chain links plans: the next segment follows the last plan, whether or not a seal came between.
+        // The chain links plans: the next one follows the last plan, whatever came between.
         if header.kind == FrameKind::Plan {
             self.chain = header.header_crc;
+        }
+        if matches!(header.kind, FrameKind::Plan | FrameKind::Mark) {
             self.plans_end = self.offset;
         }
         self.proven_lsn = self.proven_lsn.max(header.durable_lsn);
         match header.kind {
             FrameKind::Plan => Step::Plan { lsn, offset, body },
+            FrameKind::Mark => Step::Mark,
             FrameKind::Seal => Step::Seal,
             FrameKind::Link => Step::Link,
         }

@@ -37,10 +37,20 @@ pub struct NewSegment {
 /// What went wrong, in the two kinds that call for two reactions.
 #[derive(Debug)]
 pub enum CreateError {
-    /// The segment is not there, nothing was changed, and it can be tried again.
-    NotCreated(io::Error),
-    /// Its name may or may not survive a crash.
+    /// There is no room now, or no file descriptor: nothing was changed, and it can be tried again.
+    NotNow(io::Error),
+    /// Anything else: the disk fails, or somebody has taken the directory away.
     Failed(&'static str, io::Error),
+}
+
+impl CreateError {
+    fn of(operation: &'static str, error: io::Error) -> Self {
+        if is_no_room(&error) || is_no_descriptor(&error) {
+            Self::NotNow(error)
+        } else {
+            Self::Failed(operation, error)
+        }
+    }
 }
 
 /// Reserves, writes and names a new segment, of `bytes_wanted` or of as much as there is room for, but not less than
@@ -67,13 +77,16 @@ pub fn create_segment(
         Err(error) => {
             // The room that was taken is given back; should that fail too, the next start does it.
             drop(storage.remove(&temporary));
-            return Err(CreateError::NotCreated(error));
+            return Err(CreateError::of("creation of a segment", error));
         }
     };
     // 2. Header and length are durable before the name can be.
     file.sync_data().map_err(|error| CreateError::Failed("sync of a new segment", error))?;
     // 3. The name, and 4. its durability: only then may a frame be written to it.
-    storage.rename(&temporary, &path).map_err(CreateError::NotCreated)?;
+    storage.rename(&temporary, &path).map_err(|error| {
+        drop(storage.remove(&temporary));
+        CreateError::of("naming of a new segment", error)
+    })?;
     storage.sync_dir(JOURNAL_DIR).map_err(|error| CreateError::Failed("sync of the journal's directory", error))?;
     Ok(NewSegment { file, header, capacity })
 }
@@ -96,6 +109,12 @@ fn allocate_what_fits(file: &dyn StorageFile, bytes_wanted: u64, bytes_min: u64)
 /// Whether an error says that there is no room: on the disk, in the quota, or under the process' file size limit.
 pub fn is_no_room(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
+/// Whether an error says that the process, or the system, has no file descriptor left.
+fn is_no_descriptor(error: &io::Error) -> bool {
+    // EMFILE and ENFILE, the same on every architecture that Linux has.
+    matches!(error.raw_os_error(), Some(23 | 24))
 }
 
 /// The contents of a store's first segment: a header and no frame. A start puts a segment with room in its place; that

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::StoreId;
-use super::recovery_error::{RecoveryError, io_error};
+use super::recovery::{RecoveryError, io_error};
 use super::segment::{parse_segment_name, segment_path};
 use crate::contracts::{Lsn, Storage};
 use crate::telemetry::JournalMetrics;

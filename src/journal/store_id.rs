@@ -1,7 +1,7 @@
 //! Which store this is, and how a new one comes into being: whole or not at all.
 //!
 //! ```text
-//! identity, 32 bytes:  magic "ORDERDID" 8 | format version u16 | zero 2 | store id 16 | CRC-32C of bytes 0 to 27
+//! identity, 32 bytes:  magic "ORDERDID" 8 | format version u16 | features u16 | store id 16 | CRC-32C of bytes 0 to 27
 //! ```
 
 use std::fmt;
@@ -46,9 +46,12 @@ pub enum IdentityError {
     /// There is one, but it cannot be trusted.
     #[error("{IDENTITY_PATH}: {0}")]
     Damaged(&'static str),
-    /// It was written by a newer version.
-    #[error("{IDENTITY_PATH}: the store has format version {0}, and this orderd reads version {FORMAT_VERSION}")]
+    /// It is of another version.
+    #[error("{IDENTITY_PATH}: the store has format version {0}{of}, and this orderd reads version {FORMAT_VERSION}", of = release_of(*.0))]
     Version(u16),
+    /// It was written by a newer version.
+    #[error("{IDENTITY_PATH}: the store has features that this orderd does not know: {0:#06x}")]
+    Features(u16),
     /// It cannot be read or written.
     #[error("{operation} {path}: {source}")]
     Io {
@@ -62,10 +65,17 @@ pub enum IdentityError {
 }
 
 const MAGIC: [u8; 8] = *b"ORDERDID";
-const FORMAT_VERSION: u16 = 1;
+const FORMAT_VERSION: u16 = 2;
+/// None yet.
+const KNOWN_FEATURES: u16 = 0;
 const LEN: usize = 32;
 const TEMPORARY_DIR: &str = "store.tmp";
 const IDENTITY_PATH: &str = "store/identity";
+
+/// Which release wrote a format that is read no more.
+const fn release_of(version: u16) -> &'static str {
+    if version < FORMAT_VERSION { " (orderd 0.1)" } else { " (a newer orderd)" }
+}
 
 fn io_error(operation: &'static str, path: &'static str) -> impl FnOnce(io::Error) -> IdentityError {
     move |source| IdentityError::Io { operation, path, source }
@@ -126,7 +136,7 @@ fn encode(id: StoreId) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(LEN);
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-    bytes.extend_from_slice(&[0; 2]);
+    bytes.extend_from_slice(&KNOWN_FEATURES.to_le_bytes());
     bytes.extend_from_slice(id.as_bytes());
     let crc = crc32c::crc32c(&bytes);
     bytes.extend_from_slice(&crc.to_le_bytes());
@@ -139,9 +149,13 @@ fn decode(bytes: &[u8]) -> Result<StoreId, IdentityError> {
     if u32::from_le_bytes(*crc) != crc32c::crc32c(body) || body.first_chunk() != Some(&MAGIC) {
         return Err(damaged());
     }
-    let version = body.get(8..).and_then(<[u8]>::first_chunk).map(|bytes| u16::from_le_bytes(*bytes));
-    if version != Some(FORMAT_VERSION) {
-        return Err(version.map_or_else(damaged, IdentityError::Version));
+    let u16_at = |at: usize| body.get(at..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes));
+    let (version, features) = u16_at(8).zip(u16_at(10)).ok_or_else(damaged)?;
+    if version != FORMAT_VERSION {
+        return Err(IdentityError::Version(version));
+    }
+    if features & !KNOWN_FEATURES != 0 {
+        return Err(IdentityError::Features(features));
     }
     body.get(12..).and_then(<[u8]>::first_chunk).map(|id| StoreId(*id)).ok_or_else(damaged)
 }
@@ -189,10 +203,18 @@ mod tests {
     #[test]
     fn a_later_format_is_told_from_damage() {
         let mut bytes = encode(StoreId([7; 16]));
-        bytes[8] = 2;
+        bytes[8] = 3;
         assert!(matches!(decode(&bytes), Err(IdentityError::Damaged(_))));
         let crc = crc32c::crc32c(&bytes[..LEN - 4]);
         bytes[LEN - 4..].copy_from_slice(&crc.to_le_bytes());
-        assert!(matches!(decode(&bytes), Err(IdentityError::Version(2))));
+        assert!(matches!(decode(&bytes), Err(IdentityError::Version(3))));
+        bytes[8] = 1;
+        let crc = crc32c::crc32c(&bytes[..LEN - 4]);
+        bytes[LEN - 4..].copy_from_slice(&crc.to_le_bytes());
+        assert!(decode(&bytes).unwrap_err().to_string().contains("orderd 0.1"));
+        (bytes[8], bytes[10]) = (2, 1);
+        let crc = crc32c::crc32c(&bytes[..LEN - 4]);
+        bytes[LEN - 4..].copy_from_slice(&crc.to_le_bytes());
+        assert!(matches!(decode(&bytes), Err(IdentityError::Features(1))));
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::Timestamp;
 use crate::fuzzing::memory::Memory;
 
 pub const STORE_ID: StoreId = StoreId::from_bytes([7; 16]);
-pub const ALL: RedoRange = RedoRange { after: Lsn::ZERO, must_reach: Lsn::ZERO };
+pub const ALL: RedoRange = RedoRange { after: Lsn::ZERO, must_reach: Lsn::ZERO, points: Vec::new() };
 
 /// Clones are the same one.
 #[derive(Clone)]
@@ -226,7 +226,7 @@ pub fn try_start(
     };
     let precheck: &Precheck<'_> = &|_| Ok(());
     let storage: Arc<dyn Storage> = Arc::new(storage.clone());
-    let (journal, recovered) = recover(&storage, Arc::new(clock.clone()), options, STORE_ID, range, redo, precheck)?;
+    let (journal, recovered) = recover(&storage, Arc::new(clock.clone()), options, STORE_ID, &range, redo, precheck)?;
     Ok((journal, recovered, bodies))
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::format::{ALIGNMENT, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::segment::{CreateError, NewSegment, create_segment, is_no_room, segment_path};
 use super::segment_map::{FrameMark, MarkPace};
-use super::{SegmentInfo, SegmentMap, StoreId};
+use super::{ChainEnd, SegmentInfo, SegmentMap, StoreId};
 use crate::contracts::{Clock, CommitError, Lsn, Room, Storage, StorageFile};
 
 /// The journal's limits, all from the configuration, and what makes its epochs differ from boot to boot.
@@ -72,9 +72,12 @@ pub struct Journal {
 
 struct ActiveSegment {
     segment: NewSegment,
+    path: String,
     /// Where the next batch goes.
     offset: u64,
     pace: MarkPace,
+    /// The last plan in it that a mark, or an earlier segment's link, proves to be durable.
+    proven_lsn: Lsn,
 }
 
 impl ActiveSegment {
@@ -157,6 +160,12 @@ impl Journal {
     #[must_use]
     pub fn durable_lsn(&self) -> Lsn {
         self.index.durable_lsn()
+    }
+
+    /// The last plan that is durable, with its frame's checksum. To be asked between two batches.
+    #[must_use]
+    pub fn durable_end(&self) -> ChainEnd {
+        ChainEnd { lsn: self.index.durable_lsn(), chain: self.durable_chain }
     }
 
     /// The bytes staged so far.
@@ -244,7 +253,16 @@ impl Journal {
         if let Err(error) = active.segment.file.sync_data() {
             return Err(self.poison("sync", error));
         }
-        // 3. Only now may anybody hear of it: answers, readers, the relay.
+        // 3. A file that no name leads to any more is no journal: what was just synced is gone with the process.
+        match self.storage.names(&active.path, active.segment.file.as_ref()) {
+            Ok(true) => {}
+            Ok(false) => {
+                let problem = format!("{} was removed or replaced by somebody else", active.path);
+                return Err(self.poison("check of the segment's name", io::Error::other(problem)));
+            }
+            Err(error) => return Err(self.poison("check of the segment's name", error)),
+        }
+        // 4. Only now may anybody hear of it: answers, readers, the relay.
         active.offset += self.batch.len() as u64;
         if !self.batch_marks.is_empty() {
             self.index.mark(active.segment.header.base_lsn, &self.batch_marks);
@@ -256,6 +274,35 @@ impl Journal {
         self.batch.clear();
         self.durable_chain = self.chain;
         self.index.set_durable_lsn(self.appended_lsn);
+        Ok(())
+    }
+
+    /// Proves the last batch, after which nothing came for a while: damage to it is then told from a torn tail.
+    ///
+    /// # Errors
+    /// [`CommitError::Failed`]: the journal takes nothing more.
+    pub fn mark_idle(&mut self) -> Result<(), CommitError> {
+        let (durable_lsn, chain) = (self.index.durable_lsn(), self.durable_chain);
+        let idle = !self.poisoned && self.batch.is_empty();
+        let Some(active) = self.active.as_mut().filter(|active| idle && active.proven_lsn < durable_lsn) else {
+            return Ok(());
+        };
+        let mut frame = Vec::with_capacity(FRAME_HEADER_LEN);
+        FrameHeader::append_end(&mut frame, FrameKind::Mark, durable_lsn, active.segment.header.epoch, chain);
+        // Its room is that of a batch: who has none left proves nothing, and nothing is missing.
+        if active.free_bytes() < frame.len() as u64 {
+            return Ok(());
+        }
+        match active.segment.file.write_all_at(&frame, active.offset) {
+            Err(error) if is_no_room(&error) => return Ok(()),
+            Err(error) => return Err(self.poison("write of a mark", error)),
+            Ok(()) => {}
+        }
+        if let Err(error) = active.segment.file.sync_data() {
+            return Err(self.poison("sync of a mark", error));
+        }
+        active.offset = active.offset.saturating_add(frame.len() as u64);
+        active.proven_lsn = durable_lsn;
         Ok(())
     }
 
@@ -279,8 +326,11 @@ impl Journal {
         FrameHeader::append_end(&mut frame, kind, self.appended_lsn, end.epoch, self.chain);
         let len = end.offset.saturating_add(frame.len() as u64);
         match file.write_all_at(&frame, end.offset) {
-            // It was cut to its last byte when the disk was full. No plan is missing from it.
-            Err(error) if kind == FrameKind::Link && is_no_room(&error) => return Ok(()),
+            // It was cut to its last byte when the disk was full, or may grow no more. No plan is missing from it.
+            Err(error) if is_no_room(&error) => {
+                tracing::warn!(%error, "no room to mark the end of a segment; nothing is missing from it");
+                return Ok(());
+            }
             written => written?,
         }
         file.set_len(len)?;
@@ -321,7 +371,7 @@ impl Journal {
                 }
                 Ok(())
             }
-            Err(CreateError::NotCreated(error)) => {
+            Err(CreateError::NotNow(error)) => {
                 if self.full.is_none() {
                     tracing::error!(%error, "no room for a new segment: changes are refused until there is");
                 }
@@ -341,7 +391,7 @@ impl Journal {
         let wanted = self.options.decisions_bytes.saturating_add(END_BYTES);
         match self.create(header, wanted, DECISION_BYTES_MIN.saturating_mul(2)) {
             Ok(segment) => self.activate(segment),
-            Err(CreateError::NotCreated(_)) => Ok(()),
+            Err(CreateError::NotNow(_)) => Ok(()),
             Err(CreateError::Failed(operation, error)) => Err(self.poison(operation, error)),
         }
     }
@@ -352,7 +402,7 @@ impl Journal {
         let bytes_min = needed.saturating_add(SEGMENT_HEADER_LEN as u64);
         if taken.saturating_add(bytes_min) > bytes_max {
             let budget = format!("the journal has {taken} of journal.bytes_max = {bytes_max} bytes");
-            return Err(CreateError::NotCreated(io::Error::new(io::ErrorKind::QuotaExceeded, budget)));
+            return Err(CreateError::NotNow(io::Error::new(io::ErrorKind::QuotaExceeded, budget)));
         }
         let wanted = wanted.min(bytes_max.saturating_sub(taken));
         create_segment(self.storage.as_ref(), header, wanted, bytes_min)
@@ -369,7 +419,10 @@ impl Journal {
         self.index.put(header.base_lsn, SegmentInfo { bytes: segment.capacity });
         let offset = SEGMENT_HEADER_LEN as u64;
         let pace = MarkPace::from(FrameMark { lsn: header.base_lsn, offset });
-        self.active = Some(ActiveSegment { segment, offset, pace });
+        // The link of the segment before proves what is in that one.
+        let proven_lsn = self.index.durable_lsn();
+        let path = segment_path(header.base_lsn);
+        self.active = Some(ActiveSegment { segment, path, offset, pace, proven_lsn });
         Ok(())
     }
 

@@ -191,7 +191,7 @@ fn a_journal_is_closed_behind_a_batch_and_not_within_one() {
 }
 
 #[test]
-fn a_bridge_that_finds_no_room_is_done_without_and_a_seal_is_not() {
+fn a_link_or_seal_that_finds_no_room_is_done_without() {
     // The segment before was cut to its last byte on a full disk; the new one found room elsewhere.
     let storage = Watched::new();
     append(&mut start(&storage), &body_of_frame(48));
@@ -212,8 +212,11 @@ fn a_bridge_that_finds_no_room_is_done_without_and_a_seal_is_not() {
     let storage = Watched::new();
     let mut journal = start(&storage);
     append(&mut journal, &body_of_frame(48));
-    storage.fail("write", io::ErrorKind::StorageFull);
-    assert_eq!(journal.close().unwrap_err().kind(), io::ErrorKind::StorageFull);
+    storage.fail("write", io::ErrorKind::QuotaExceeded);
+    journal.close().unwrap();
+    storage.mend();
+    let (_, recovered, _) = try_start(&storage, &SteppedClock::default(), OPTIONS, ALL).unwrap();
+    assert_eq!((recovered.last_lsn, recovered.sealed), (Lsn(1), false));
 }
 
 #[test]
@@ -234,10 +237,11 @@ fn a_new_segment_takes_what_room_there_is_down_to_that_of_one_batch() {
         assert!(tries.len() <= 3, "{tries:?}");
         assert!(storage.memory.files().keys().all(|path| !path.ends_with(".tmp")));
     }
-    // Only a lack of room is a reason to ask for less.
+    // Only a lack of room is a reason to ask for less, and a state: anything else is a failure.
     let storage = Watched::new();
     storage.fail("allocate", io::ErrorKind::Other);
-    assert!(start(&storage).index().is_full());
+    let started = super::testing::try_start(&storage, &SteppedClock::default(), OPTIONS, super::testing::ALL);
+    assert!(matches!(started, Err(super::RecoveryError::Journal(CommitError::Failed { .. }))));
     assert_eq!(storage.calls_of("allocate").len(), 1);
 }
 

@@ -20,14 +20,16 @@ use uuid::Uuid;
 
 use super::dedup_table::{DedupEntry, DedupTable};
 use super::delivery_state::{DeliveryState, LaneName, RecordedSink};
-use super::order_repo::{OrderRow, OrderTable};
+use super::meaning::MeaningCheck;
 use super::state::StoreState;
+use super::store::Store;
 use super::stored::{StoredLane, StoredOrder, StoredSink};
+use super::{OrderRow, OrderTable};
 use crate::contracts::{Fingerprint, Lsn, ParkedLane, Sequence, Storage};
 use crate::domain::{CommandId, OrderState};
 use crate::journal::{
-    CHECKPOINTS_DIR, CheckpointError, CheckpointReader, CheckpointWriter, StoreId, TEMPORARY_SUFFIX, checkpoint_name,
-    list_checkpoints,
+    CHECKPOINTS_DIR, ChainEnd, ChainPoint, CheckpointError, CheckpointReader, CheckpointWriter, StoreId,
+    TEMPORARY_SUFFIX, checkpoint_name, list_checkpoints,
 };
 
 /// How much is copied at once: the time that commands wait for it is some tens of microseconds.
@@ -74,7 +76,7 @@ struct StoredCommand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckpointBegin {
     /// The last plan that was durable, and applied.
-    pub covered: Lsn,
+    pub covered: ChainEnd,
     /// The last event's number then.
     pub last_sequence: Sequence,
     /// How many orders there were.
@@ -96,20 +98,21 @@ pub struct SinksCopy {
 }
 
 impl CheckpointBegin {
-    /// Where `state` stands, which holds everything up to `durable_lsn` and nothing else.
+    /// Where the state of `store` stands between two batches.
     #[must_use]
-    pub fn of(state: &StoreState, durable_lsn: Lsn) -> Self {
+    pub fn of(store: &Store) -> Self {
+        let (state, covered) = (store.state(), store.journal().durable_end());
         let sinks = state.delivery.recorded().map(|sink| {
             let stored = StoredSink::of(&sink.record, sink.registered.0);
             postcard::to_extend(&stored, Vec::new()).unwrap_or_default()
         });
         Self {
-            covered: durable_lsn,
+            covered,
             last_sequence: state.last_sequence,
             orders: state.orders.count(),
             commands_start: state.commands.start(),
             commands_end: state.commands.end(),
-            sinks: SinksCopy { epoch: state.delivery.epoch(), lsn: durable_lsn, records: sinks.collect() },
+            sinks: SinksCopy { epoch: state.delivery.epoch(), lsn: covered.lsn, records: sinks.collect() },
         }
     }
 }
@@ -149,22 +152,22 @@ pub trait CheckpointSource {
     }
 }
 
-/// The state of a store that is at hand.
-impl CheckpointSource for (&StoreState, Lsn) {
+/// A store that is at hand.
+impl CheckpointSource for &Store {
     fn begin(&mut self) -> io::Result<CheckpointBegin> {
-        Ok(CheckpointBegin::of(self.0, self.1))
+        Ok(CheckpointBegin::of(self))
     }
 
     fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
-        Ok(self.0.orders.rows(from, count).copied().collect())
+        Ok(self.state().orders.rows(from, count).collect())
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
-        Ok(self.0.commands.copy(from, count))
+        Ok(self.state().commands.copy(from, count))
     }
 
     fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
-        Ok(self.0.delivery.lanes_after(after, count))
+        Ok(self.state().delivery.lanes_after(after, count))
     }
 }
 
@@ -178,6 +181,31 @@ pub fn write_checkpoint(
     source: &mut dyn CheckpointSource,
 ) -> io::Result<WrittenCheckpoint> {
     let begin = source.begin()?;
+    write_from(storage, store_id, begin, source)
+}
+
+/// The same as of an earlier plan, `covered`, after which the last event was `last_sequence`: what followed it may be in a
+/// checkpoint.
+///
+/// # Errors
+/// As [`write_checkpoint`].
+pub(super) fn write_earlier_checkpoint(
+    storage: &dyn Storage,
+    store_id: StoreId,
+    source: &mut dyn CheckpointSource,
+    covered: ChainEnd,
+    last_sequence: Sequence,
+) -> io::Result<WrittenCheckpoint> {
+    let begin = source.begin()?;
+    write_from(storage, store_id, CheckpointBegin { covered, last_sequence, ..begin }, source)
+}
+
+fn write_from(
+    storage: &dyn Storage,
+    store_id: StoreId,
+    begin: CheckpointBegin,
+    source: &mut dyn CheckpointSource,
+) -> io::Result<WrittenCheckpoint> {
     let mut writer = CheckpointWriter::create(storage, store_id, begin.covered)?;
     let mut block = Vec::new();
     write_meta_and_sinks(&mut writer, &begin, &mut block)?;
@@ -187,8 +215,8 @@ pub fn write_checkpoint(
     // Everything copied was durable when it was copied: a journal that does not reach this far is not the one.
     let required = source.begin()?.covered;
     let bytes = writer.finish(storage, required)?;
-    read_back(storage, store_id, begin.covered, source).map_err(io::Error::other)?;
-    Ok(WrittenCheckpoint { covered: begin.covered, bytes })
+    read_back(storage, store_id, begin.covered.lsn, source).map_err(io::Error::other)?;
+    Ok(WrittenCheckpoint { covered: begin.covered.lsn, bytes })
 }
 
 fn write_meta_and_sinks(writer: &mut CheckpointWriter, begin: &CheckpointBegin, block: &mut Vec<u8>) -> io::Result<()> {
@@ -239,7 +267,7 @@ fn write_commands(
         let (mut commands, after) = source.commands(position, PART_RECORDS)?;
         position = after;
         // Those of later plans may belong to orders that are not in the checkpoint.
-        commands.retain(|command| command.lsn <= begin.covered);
+        commands.retain(|command| command.lsn <= begin.covered.lsn);
         if commands.is_empty() {
             break;
         }
@@ -314,12 +342,17 @@ fn write_records<T: Serialize>(
     Ok(())
 }
 
-/// Reads a whole checkpoint, every record of it, and keeps nothing.
+/// Reads a whole checkpoint, every record of it, and says where the journal must agree with it.
 ///
 /// # Errors
 /// It cannot be read, or is not what was written.
-pub fn verify_checkpoint(storage: &dyn Storage, store_id: StoreId, lsn: Lsn) -> Result<(), CheckpointError> {
-    read_checkpoint(CheckpointReader::open(storage, store_id, lsn)?, &mut |_| Ok(())).map(drop)
+pub fn verify_checkpoint(
+    storage: &dyn Storage,
+    store_id: StoreId,
+    lsn: Lsn,
+) -> Result<Vec<ChainPoint>, CheckpointError> {
+    let read = read_checkpoint(CheckpointReader::open(storage, store_id, lsn)?, &mut |_| Ok(()))?;
+    Ok(read.reader.points())
 }
 
 /// The same, with rests between.
@@ -355,6 +388,7 @@ type Take<'a> = dyn FnMut(Record) -> Result<(), String> + 'a;
 fn read_checkpoint(mut reader: CheckpointReader, take: &mut Take<'_>) -> Result<ReadCheckpoint, CheckpointError> {
     let mut block = Vec::new();
     let mut meta: Option<StoredMeta> = None;
+    let mut check = MeaningCheck::new(reader.required.lsn);
     let mut orders = 0;
     let mut section = 0;
     while reader.next_block(&mut block)? {
@@ -373,9 +407,15 @@ fn read_checkpoint(mut reader: CheckpointReader, take: &mut Take<'_>) -> Result<
             META => read_meta(records).map(|read| meta = Some(read)),
             ORDERS => each(records, &mut |stored: StoredRow| {
                 orders += 1;
-                take(Record::Order(order_row(stored)?))
+                let row = order_row(stored)?;
+                check.order(&row)?;
+                take(Record::Order(row))
             }),
-            COMMANDS => each(records, &mut |stored: StoredCommand| take(Record::Command(stored.into()))),
+            COMMANDS => each(records, &mut |stored: StoredCommand| {
+                let command = stored.into();
+                check.command(&command)?;
+                take(Record::Command(command))
+            }),
             SINKS => each(records, &mut |stored: StoredSink<'_>| take(Record::Sink(sink(stored, meta)?))),
             _ => each(records, &mut |stored: StoredLane<'_>| {
                 let sink = Arc::from(stored.sink);
@@ -451,6 +491,8 @@ pub struct LoadedState {
     pub covered: Lsn,
     /// Up to here the state may hold effects of plans already.
     pub required: Lsn,
+    /// Where the journal must hold the history that the state came from.
+    pub points: Vec<ChainPoint>,
     /// No journal that ends before this is the right one; also what unreadable checkpoints' names say.
     pub must_reach: Lsn,
     /// What is wrong with the checkpoints that were passed over.
@@ -499,24 +541,26 @@ pub fn load_newest(
     let mut damaged = Vec::new();
     for covered in checkpoints {
         match load(storage, store_id, covered, command_ids_max) {
-            Ok((state, required)) => {
-                return Ok(LoadedState { state, covered, required, must_reach: must_reach.max(required), damaged });
+            Ok((state, required, points)) => {
+                let must_reach = must_reach.max(required);
+                return Ok(LoadedState { state, covered, required, points, must_reach, damaged });
             }
             Err(error @ CheckpointError::Damaged { .. }) => damaged.push(error),
             Err(error) => return Err(error),
         }
     }
     let state = StoreState::new(command_ids_max);
-    Ok(LoadedState { state, covered: Lsn::ZERO, required: Lsn::ZERO, must_reach, damaged })
+    let (covered, required, points) = (Lsn::ZERO, Lsn::ZERO, Vec::new());
+    Ok(LoadedState { state, covered, required, points, must_reach, damaged })
 }
 
-/// The state in one checkpoint, and its required LSN.
+/// The state in one checkpoint, its required LSN, and where the journal must agree with it.
 fn load(
     storage: &dyn Storage,
     store_id: StoreId,
     covered: Lsn,
     command_ids_max: usize,
-) -> Result<(StoreState, Lsn), CheckpointError> {
+) -> Result<(StoreState, Lsn, Vec<ChainPoint>), CheckpointError> {
     let (mut orders, mut commands) = (OrderTable::loader(), DedupTable::new(command_ids_max));
     let mut delivery = DeliveryState::default();
     let reader = CheckpointReader::open(storage, store_id, covered)?;
@@ -525,6 +569,9 @@ fn load(
         match record {
             Record::Order(order) => orders.push(order).map_err(|error| error.to_string())?,
             Record::Command(command) => {
+                if commands.find(command.command_id).is_some() {
+                    return Err(format!("command {} is there twice", command.command_id));
+                }
                 commands.push(command);
                 commands.evict();
             }
@@ -540,5 +587,6 @@ fn load(
     let orders = orders.finish().map_err(|error| reader.damaged(error.to_string()))?;
     delivery.set_epoch(meta.epoch);
     let last_sequence = Sequence(meta.last_sequence);
-    Ok((StoreState { orders, commands, delivery, last_sequence }, reader.required))
+    let state = StoreState { orders, commands, delivery, last_sequence };
+    Ok((state, reader.required.lsn, reader.points()))
 }

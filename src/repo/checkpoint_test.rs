@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::contracts::Lsn;
 use crate::fuzzing::base::{STORE_ID, executor, open, source, state_of, submission};
 use crate::fuzzing::memory::Memory;
-use crate::journal::CheckpointWriter;
 use crate::journal::testing::Watched;
+use crate::journal::{ChainEnd, CheckpointWriter};
 
 #[test]
 fn checkpoints_of_many_orders_and_commands_come_back_whole() {
@@ -33,12 +33,12 @@ fn checkpoints_of_many_orders_and_commands_come_back_whole() {
 fn a_checkpoint_with_fewer_orders_than_it_says_is_damage() {
     let refused = |blocks: &[&[u8]]| {
         let storage = Watched::new();
-        let mut writer = CheckpointWriter::create(&storage, STORE_ID, Lsn(3)).unwrap();
+        let mut writer = CheckpointWriter::create(&storage, STORE_ID, ChainEnd { lsn: Lsn(3), chain: 0 }).unwrap();
         for block in blocks {
             writer.block(block).unwrap();
         }
-        writer.finish(&storage, Lsn(3)).unwrap();
-        super::verify_checkpoint(&storage, STORE_ID, Lsn(3)).map_err(|error| error.to_string())
+        writer.finish(&storage, ChainEnd { lsn: Lsn(3), chain: 0 }).unwrap();
+        super::verify_checkpoint(&storage, STORE_ID, Lsn(3)).map(drop).map_err(|error| error.to_string())
     };
     // Meta: version, the last event's number, how many orders follow, epoch, and what the sinks hold.
     assert_eq!(refused(&[&[1, 1, 7, 0, 1, 3]]), Ok(()));

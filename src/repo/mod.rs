@@ -10,8 +10,10 @@ mod history;
 mod history_test;
 #[cfg(test)]
 mod maintenance_test;
+mod meaning;
 mod open;
 mod order_repo;
+mod order_row;
 mod outbox;
 #[cfg(test)]
 mod outbox_test;
@@ -31,7 +33,8 @@ pub use dedup_table::{DedupEntry, DedupTable};
 pub use delivery_state::{DeliveryState, FIRST_EPOCH, LaneName};
 pub use history::JournalHistory;
 pub use open::{OpenError, OpenReport, SinkPosition, StoreOptions, inspect_positions, inspect_store, open_store};
-pub use order_repo::{OrderRow, OrderTable, update_mut};
+pub use order_repo::{OrderTable, update_mut};
+pub use order_row::OrderRow;
 pub use outbox::{DurableSequence, JournalOutbox, outbox_muts, published};
 pub use retention::{Maintenance, MaintenanceOptions};
 pub use state::StoreState;

@@ -70,7 +70,11 @@ pub fn open_store(
     sinks: &[SinkPosition],
 ) -> Result<(Store, OpenReport), OpenError> {
     let loaded = load(storage.as_ref(), store_id, options.command_ids_max)?;
-    let range = RedoRange { after: loaded.covered, must_reach: must_reach_by(sinks).max(loaded.must_reach) };
+    let range = RedoRange {
+        after: loaded.covered,
+        must_reach: must_reach_by(sinks).max(loaded.must_reach),
+        points: loaded.points,
+    };
     let (mut state, already_maybe) = (loaded.state, loaded.required);
     let mut redo = |frames: &[RedoFrame<'_>]| {
         options.redone_plans.fetch_add(frames.len() as u64, Ordering::Relaxed);
@@ -79,8 +83,11 @@ pub fn open_store(
     // A cursor from another history is found out before the first byte is changed. What lies between it and the
     // checkpoint is not read here: a start costs the same however much is undelivered. The relay reads it, and damage
     // there ends the daemon then, with nothing skipped.
-    let precheck = |files: &JournalHandle| sinks.iter().try_for_each(|sink| check_position(files, sink));
-    let (journal, recovered) = recover(storage, clock, options.journal, store_id, range, &mut redo, &precheck)?;
+    let precheck = |files: &JournalHandle| {
+        let is_below = |sink: &SinkPosition| sink.position.lsn <= loaded.covered;
+        sinks.iter().try_for_each(|sink| check_position(files, sink, is_below(sink)))
+    };
+    let (journal, recovered) = recover(storage, clock, options.journal, store_id, &range, &mut redo, &precheck)?;
     journal.index().set_checkpoint_lsn(loaded.covered);
     let durable_sequence = Arc::new(DurableSequence::new(state.last_sequence));
     let files = JournalHandle { storage: Arc::clone(storage), index: Arc::clone(journal.index()), store_id };
@@ -147,14 +154,16 @@ pub fn inspect_positions(
     sinks: &[SinkPosition],
 ) -> Result<(), RecoveryError> {
     let files = inspect_files(storage, store_id, last)?;
-    sinks.iter().try_for_each(|sink| check_position(&files, sink))
+    sinks.iter().try_for_each(|sink| check_position(&files, sink, false))
 }
 
-fn check_position(files: &JournalHandle, sink: &SinkPosition) -> Result<(), RecoveryError> {
+fn check_position(files: &JournalHandle, sink: &SinkPosition, below_checkpoint: bool) -> Result<(), RecoveryError> {
     let durable_sequence = Arc::new(DurableSequence::new(sink.position.sequence));
     match JournalOutbox::open(files.clone(), durable_sequence, sink.position) {
         Ok(_) => Ok(()),
-        Err(error @ (FeedError::Damaged(_) | FeedError::NotHeld { .. })) => {
+        // What only this sink has still to read keeps nobody else from starting: it is told when the sink gets there.
+        Err(FeedError::Damaged(_)) if below_checkpoint => Ok(()),
+        Err(error @ (FeedError::Damaged(_) | FeedError::OtherHistory(_) | FeedError::NotHeld { .. })) => {
             Err(RecoveryError::Damaged { path: sink.path.clone(), offset: 0, problem: error.to_string() })
         }
         Err(FeedError::Io(source)) => {
@@ -173,10 +182,11 @@ pub fn inspect_store(
     must_reach: Lsn,
 ) -> Result<(StoreState, OpenReport), OpenError> {
     let loaded = load(storage, store_id, 0)?;
-    let range = RedoRange { after: loaded.covered, must_reach: must_reach.max(loaded.must_reach) };
+    let range =
+        RedoRange { after: loaded.covered, must_reach: must_reach.max(loaded.must_reach), points: loaded.points };
     let (mut state, already_maybe) = (loaded.state, loaded.required);
     let redo: &mut Redo<'_> = &mut |frames| redo_together(&mut state, frames, already_maybe);
-    let recovered = inspect(storage, store_id, range, redo)?;
+    let recovered = inspect(storage, store_id, &range, redo)?;
     let report = OpenReport { journal: recovered, checkpoint_lsn: loaded.covered, damaged_checkpoints: loaded.damaged };
     Ok((state, report))
 }

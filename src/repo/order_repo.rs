@@ -7,6 +7,7 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use super::order_row::{OrderRow, PackedRow};
 use super::outbox_muts;
 use crate::contracts::{Lsn, Mutation, OrderNotFound, OrderRepository, OrderUpdate};
 use crate::domain::{Field, Order, OrderId, OrderState, Timestamp};
@@ -17,19 +18,10 @@ use crate::domain::{Field, Order, OrderId, OrderState, Timestamp};
 /// index is split into many small tables: nothing here ever pauses to copy everything because it has grown.
 #[derive(Debug)]
 pub struct OrderTable {
-    chunks: Vec<Vec<OrderRow>>,
+    chunks: Vec<Vec<PackedRow>>,
     /// Rows by the hash of the order's id. A seeded hash: clients choose ids.
     index: Vec<HashTable<IndexEntry>>,
     hasher: RandomState,
-}
-
-/// An order, and the last plan that changed it: from there a chain of plans leads back to its first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OrderRow {
-    /// The order.
-    pub state: OrderState,
-    /// The last plan that changed it.
-    pub last_lsn: Lsn,
 }
 
 /// A row's number with half of its id's hash: a table grows, and most strangers are turned away, without a look at
@@ -72,6 +64,8 @@ pub(super) enum InsertError {
     Exists(u32),
     #[error("there is no room for another order: there are 2^32")]
     TooMany,
+    #[error("version {0} is higher than any order's")]
+    Version(u32),
 }
 
 /// How to take back one change.
@@ -133,11 +127,11 @@ impl OrderTable {
 
     /// An order and the number of its row.
     #[must_use]
-    pub fn find(&self, order_id: OrderId) -> Option<(u32, &OrderRow)> {
+    pub fn find(&self, order_id: OrderId) -> Option<(u32, OrderRow)> {
         let slot = Slot::of(self.hasher.hash_one(order_id));
         let table = self.index.get(slot.table)?;
         let entry = table.find(table_hash(slot.half_hash), |entry| is_row_of(&self.chunks, entry, slot, order_id))?;
-        Some((entry.row, row_at(&self.chunks, entry.row)?))
+        Some((entry.row, self.row(entry.row)?))
     }
 
     /// Brings orders, and where they stand in the index, into the processor's cache. Looked for one by one, each would
@@ -152,29 +146,28 @@ impl OrderTable {
                 let table = self.index.get(slot.table);
                 *row = table.and_then(|table| table.find(table_hash(slot.half_hash), is_it)).map(|entry| entry.row);
             }
-            let states = rows.into_iter().flatten().filter_map(|row| self.row(row));
-            // Both ends of a row are read, because it may lie in two lines of the cache.
-            let ends = |row: &OrderRow| row.state.version ^ u32::from(row.last_lsn == Lsn::ZERO);
-            let sum = states.fold(0_u32, |sum, row| sum ^ ends(row));
+            let found = rows.into_iter().flatten().filter_map(|row| row_at(&self.chunks, row));
+            let sum = found.fold(0_u64, |sum, row| sum ^ row.touch());
             black_box(sum);
         }
     }
 
     /// The order in a row.
     #[must_use]
-    pub fn row(&self, row: u32) -> Option<&OrderRow> {
-        row_at(&self.chunks, row)
+    pub fn row(&self, row: u32) -> Option<OrderRow> {
+        row_at(&self.chunks, row).map(PackedRow::unpack)
     }
 
     /// At most `count` rows, from row `from` on.
-    pub fn rows(&self, from: usize, count: usize) -> impl Iterator<Item = &OrderRow> {
+    pub fn rows(&self, from: usize, count: usize) -> impl Iterator<Item = OrderRow> {
         let skipped = from / CHUNK_ROWS;
-        self.chunks.iter().skip(skipped).flatten().skip(from % CHUNK_ROWS).take(count)
+        self.chunks.iter().skip(skipped).flatten().skip(from % CHUNK_ROWS).take(count).map(PackedRow::unpack)
     }
 
     /// Adds an order whose id is not there yet.
     pub(super) fn insert(&mut self, state: OrderState, lsn: Lsn) -> Result<(u32, Undo), InsertError> {
         let row = u32::try_from(self.count()).map_err(|_| InsertError::TooMany)?;
+        let packed = PackedRow::of(&OrderRow { state, last_lsn: lsn }).ok_or(InsertError::Version(state.version))?;
         let slot = Slot::of(self.hasher.hash_one(state.order_id));
         let chunks = &self.chunks;
         let table = self.index.get_mut(slot.table).ok_or(InsertError::TooMany)?;
@@ -183,7 +176,7 @@ impl OrderTable {
             Entry::Occupied(there) => return Err(InsertError::Exists(there.get().row)),
             Entry::Vacant(place) => place.insert(IndexEntry { row, half_hash: slot.half_hash }),
         };
-        push_row(&mut self.chunks, OrderRow { state, last_lsn: lsn });
+        push_row(&mut self.chunks, packed);
         Ok((row, Undo::Remove(state.order_id)))
     }
 
@@ -197,19 +190,24 @@ impl OrderTable {
     pub(super) fn update(&mut self, update: &OrderUpdate, lsn: Lsn) -> Result<(u32, Undo), String> {
         let order_id = update.order_id;
         let Some((row, before)) = self.find(order_id) else { return Err(format!("there is no order {order_id}")) };
-        let before = *before;
         let Some(after) = update.applied_to(&before.state) else {
             let (version, from) = (before.state.version, update.from_version);
             return Err(format!("order {order_id} has version {version}, and the update was made from {from}"));
         };
-        self.set_row(row, OrderRow { state: after, last_lsn: lsn });
+        let packed = PackedRow::of(&OrderRow { state: after, last_lsn: lsn });
+        let packed = packed.ok_or_else(|| format!("version {} is higher than any order's", after.version))?;
+        self.set_row(row, packed);
         Ok((row, Undo::Restore(row, before)))
     }
 
     /// Takes a change back; changes are taken back in the opposite order of their making.
     pub(super) fn undo(&mut self, undo: Undo) {
         match undo {
-            Undo::Restore(row, before) => self.set_row(row, before),
+            Undo::Restore(row, before) => {
+                if let Some(packed) = PackedRow::of(&before) {
+                    self.set_row(row, packed);
+                }
+            }
             Undo::Remove(order_id) => {
                 let slot = Slot::of(self.hasher.hash_one(order_id));
                 let chunks = &self.chunks;
@@ -228,11 +226,11 @@ impl OrderTable {
         }
     }
 
-    fn set_row(&mut self, row: u32, state: OrderRow) {
+    fn set_row(&mut self, row: u32, packed: PackedRow) {
         let row = row as usize;
         let place = self.chunks.get_mut(row / CHUNK_ROWS).and_then(|chunk| chunk.get_mut(row % CHUNK_ROWS));
         if let Some(place) = place {
-            *place = state;
+            *place = packed;
         }
     }
 }
@@ -248,10 +246,11 @@ impl OrderLoader {
     /// Takes the next order.
     pub(super) fn push(&mut self, order: OrderRow) -> Result<(), InsertError> {
         let row = u32::try_from(self.repo.count()).map_err(|_| InsertError::TooMany)?;
+        let packed = PackedRow::of(&order).ok_or(InsertError::Version(order.state.version))?;
         let slot = Slot::of(self.repo.hasher.hash_one(order.state.order_id));
         let waiting = self.waiting.get_mut(slot.table).ok_or(InsertError::TooMany)?;
         waiting.push(IndexEntry { row, half_hash: slot.half_hash });
-        push_row(&mut self.repo.chunks, order);
+        push_row(&mut self.repo.chunks, packed);
         Ok(())
     }
 
@@ -262,7 +261,7 @@ impl OrderLoader {
         for (table, entries) in repo.index.iter_mut().zip(waiting) {
             table.reserve(entries.len(), |entry| table_hash(entry.half_hash));
             for new in entries {
-                let order_id = |entry: &IndexEntry| row_at(chunks, entry.row).map(|row| row.state.order_id);
+                let order_id = |entry: &IndexEntry| row_at(chunks, entry.row).map(PackedRow::order_id);
                 let is_it = |entry: &IndexEntry| entry.half_hash == new.half_hash && order_id(entry) == order_id(&new);
                 match table.entry(table_hash(new.half_hash), is_it, |entry| table_hash(entry.half_hash)) {
                     Entry::Occupied(there) => return Err(InsertError::Exists(there.get().row)),
@@ -274,7 +273,7 @@ impl OrderLoader {
     }
 }
 
-fn push_row(chunks: &mut Vec<Vec<OrderRow>>, state: OrderRow) {
+fn push_row(chunks: &mut Vec<Vec<PackedRow>>, state: PackedRow) {
     match chunks.last_mut().filter(|last| last.len() < CHUNK_ROWS) {
         Some(last) => last.push(state),
         None => {
@@ -285,13 +284,13 @@ fn push_row(chunks: &mut Vec<Vec<OrderRow>>, state: OrderRow) {
     }
 }
 
-fn row_at(chunks: &[Vec<OrderRow>], row: u32) -> Option<&OrderRow> {
+fn row_at(chunks: &[Vec<PackedRow>], row: u32) -> Option<&PackedRow> {
     let row = row as usize;
     chunks.get(row / CHUNK_ROWS)?.get(row % CHUNK_ROWS)
 }
 
-fn is_row_of(chunks: &[Vec<OrderRow>], entry: &IndexEntry, slot: Slot, order_id: OrderId) -> bool {
-    entry.half_hash == slot.half_hash && row_at(chunks, entry.row).is_some_and(|row| row.state.order_id == order_id)
+fn is_row_of(chunks: &[Vec<PackedRow>], entry: &IndexEntry, slot: Slot, order_id: OrderId) -> bool {
+    entry.half_hash == slot.half_hash && row_at(chunks, entry.row).is_some_and(|row| row.order_id() == order_id)
 }
 
 #[cfg(test)]
@@ -334,7 +333,7 @@ mod tests {
             assert_eq!((u128::from(row), found.state), (id, state(id)));
         }
         assert_eq!((repo.count(), repo.find(state(10_000).order_id)), (10_000, None));
-        let rows: Vec<_> = repo.rows(4_090, 10).copied().collect();
+        let rows: Vec<_> = repo.rows(4_090, 10).collect();
         assert_eq!(rows, (4_090..4_100).map(row).collect::<Vec<_>>());
     }
 
@@ -391,7 +390,7 @@ mod tests {
             repo.undo(last);
         }
         assert_eq!((repo.count(), repo.find(state(4_095).order_id)), (4_095, None));
-        assert_eq!(*repo.find(state(7).order_id).unwrap().1, row(7));
+        assert_eq!(repo.find(state(7).order_id).unwrap().1, row(7));
         assert_eq!(repo.insert(state(9_999), Lsn(1)).unwrap().0, 4_095);
     }
 }

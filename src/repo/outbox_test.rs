@@ -62,7 +62,7 @@ impl Outbox {
     #[track_caller]
     fn refused(&self, position: FeedPosition) -> String {
         match self.open_at(position) {
-            Err(FeedError::Damaged(problem)) => problem,
+            Err(FeedError::Damaged(problem) | FeedError::OtherHistory(problem)) => problem,
             Err(FeedError::Io(error)) => panic!("{error}"),
             Ok(_) => panic!("it opens"),
             Err(error @ FeedError::NotHeld { .. }) => panic!("{error}"),

@@ -4,12 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::PlanRecord;
 use super::checkpoint::{
-    CheckpointBegin, CheckpointSource, delete_checkpoints_but, delete_unfinished, write_checkpoint,
+    CheckpointSource, delete_checkpoints_but, delete_unfinished, write_checkpoint, write_earlier_checkpoint,
 };
-use super::{DedupEntry, LaneName, OrderRow, PlanRecord};
-use crate::contracts::{Clock, JournalNeeds, Lsn, ParkedLane, Sequence};
-use crate::journal::{JOURNAL_DIR, JournalHandle, JournalReader, segment_path};
+use crate::contracts::{Clock, JournalNeeds, Lsn, Sequence};
+use crate::journal::{ChainEnd, JOURNAL_DIR, JournalHandle, JournalReader, segment_path};
 use crate::telemetry::CheckpointMetrics;
 
 /// When to write a checkpoint, and how much of the journal to keep for replays.
@@ -188,10 +188,10 @@ impl Maintenance {
         let frame = reader.next_frame().map_err(io::Error::other)?.ok_or(io::ErrorKind::NotFound)?;
         let last = PlanRecord::decode(frame.body).map_err(io::Error::other)?;
         let before = Sequence(last.first_sequence.0.saturating_sub(1));
-        let covered = Lsn(newest.0.saturating_sub(1));
-        let mut behind = Behind { source, begin: Some((covered, before)) };
+        let covered = ChainEnd { lsn: Lsn(newest.0.saturating_sub(1)), chain: frame.chain_before };
         self.cleared = false;
-        let written = write_checkpoint(self.files.storage.as_ref(), self.files.store_id, &mut behind)?;
+        let (storage, store_id) = (self.files.storage.as_ref(), self.files.store_id);
+        let written = write_earlier_checkpoint(storage, store_id, source, covered, before)?;
         self.cleared = true;
         self.checkpoints.truncate(1);
         self.checkpoints.push(written.covered);
@@ -261,36 +261,6 @@ impl Maintenance {
 /// The plan before: a reader's own plan stays, so that its position can be checked against it.
 const fn before(lsn: Lsn) -> Lsn {
     Lsn(lsn.0.saturating_sub(1))
-}
-
-/// A source that says, when it is asked first, that it begins elsewhere.
-struct Behind<'a> {
-    source: &'a mut dyn CheckpointSource,
-    begin: Option<(Lsn, Sequence)>,
-}
-
-impl CheckpointSource for Behind<'_> {
-    fn begin(&mut self) -> io::Result<CheckpointBegin> {
-        let begin = self.source.begin()?;
-        let (covered, last_sequence) = self.begin.take().unwrap_or((begin.covered, begin.last_sequence));
-        Ok(CheckpointBegin { covered, last_sequence, ..begin })
-    }
-
-    fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
-        self.source.orders(from, count)
-    }
-
-    fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {
-        self.source.commands(from, count)
-    }
-
-    fn lanes(&mut self, after: Option<&LaneName>, count: usize) -> io::Result<Vec<(LaneName, ParkedLane)>> {
-        self.source.lanes(after, count)
-    }
-
-    fn throttle(&mut self) -> io::Result<()> {
-        self.source.throttle()
-    }
 }
 
 #[cfg(test)]

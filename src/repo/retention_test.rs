@@ -138,7 +138,7 @@ fn the_older_checkpoint_is_enough_when_the_newer_does_not_read() {
     let [newest, older] = list_checkpoints(&memory).unwrap()[..] else { panic!("two are kept") };
     assert!(oldest <= older.next());
     let path = format!("{CHECKPOINTS_DIR}/{}", checkpoint_name(newest));
-    memory.open(&path).unwrap().write_all_at(&[0xff; 8], 60).unwrap();
+    memory.open(&path).unwrap().write_all_at(&[0xff; 8], 68).unwrap();
     let (store, report) = open(&memory, 2, None).unwrap();
     assert_eq!((report.checkpoint_lsn, report.damaged_checkpoints.len()), (older, 1));
     assert_eq!(state_of(store.state()), state);
@@ -157,11 +157,11 @@ fn where_no_checkpoint_reads_and_the_journal_is_not_whole_the_checkpoint_is_name
     let paths: Vec<_> = list_checkpoints(&memory).unwrap();
     let paths: Vec<_> = paths.iter().map(|lsn| format!("{CHECKPOINTS_DIR}/{}", checkpoint_name(*lsn))).collect();
     for path in &paths {
-        memory.open(path).unwrap().write_all_at(&[0xff; 8], 60).unwrap();
+        memory.open(path).unwrap().write_all_at(&[0xff; 8], 68).unwrap();
     }
     let before = memory.files();
     let refused = open(&memory, 2, None).map(drop).unwrap_err().to_string();
-    assert!(refused.starts_with(&format!("{}: damaged at offset 56", paths[0])), "{refused}");
+    assert!(refused.starts_with(&format!("{}: damaged at offset 64", paths[0])), "{refused}");
     assert_eq!(memory.files(), before);
 }
 

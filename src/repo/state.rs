@@ -2,8 +2,8 @@
 
 use super::delivery_state::UndoDecision;
 use super::order_repo::{InsertError, Undo};
-use super::{DedupEntry, DedupTable, DeliveryState, OrderTable, PlanRecord};
-use crate::contracts::{Lsn, Mutation, Plan, Sequence};
+use super::{DedupEntry, DedupTable, DeliveryState, OrderRow, OrderTable, PlanRecord};
+use crate::contracts::{Lsn, Mutation, OrderUpdate, Plan, Sequence};
 use crate::domain::OrderState;
 
 /// The state of a store.
@@ -74,6 +74,11 @@ impl StoreState {
         Ok(touched.map(|(_, state)| state))
     }
 
+    /// Whether the order in `row`, which a checkpoint holds, began as `state`.
+    fn holds(&self, row: u32, state: &OrderState, lsn: Lsn) -> bool {
+        self.orders.row(row).is_some_and(|held| held.last_lsn >= lsn && held.state.as_of(state.version) == *state)
+    }
+
     /// Takes changes back, the last one first.
     pub(super) fn roll_back(&mut self, undo: &mut Vec<UndoStep>) {
         while let Some(step) = undo.pop() {
@@ -103,20 +108,20 @@ impl StoreState {
                 Mutation::InsertOrder(state) => {
                     let row = match self.orders.insert(*state, lsn) {
                         Ok((row, _)) => row,
-                        Err(InsertError::Exists(row)) if lenient => row,
+                        Err(InsertError::Exists(row)) if lenient && self.holds(row, state, lsn) => row,
                         Err(error) => return Err(error.to_string()),
                     };
                     touched = Some((row, state.version));
                 }
                 Mutation::UpdateOrder(update) => {
-                    let before = self.orders.find(update.order_id).map(|(row, order)| (row, *order));
+                    let before = self.orders.find(update.order_id);
                     let Some((row, before)) = before else {
                         return Err(format!("there is no order {}", update.order_id));
                     };
                     match self.orders.update(update, lsn) {
                         Ok(_) if before.last_lsn == stored.previous_lsn => {}
                         Ok(_) => return Err(chain_problem(stored, before.last_lsn)),
-                        Err(_) if lenient && before.state.version >= update.version => {}
+                        Err(_) if lenient && is_effect(update, &before, lsn) => {}
                         Err(problem) => return Err(problem),
                     }
                     touched = Some((row, update.version));
@@ -128,6 +133,11 @@ impl StoreState {
                         let (command_id, fingerprint) = (command.command_id, command.fingerprint);
                         self.commands.push(DedupEntry { command_id, fingerprint, row, version, lsn });
                         self.commands.evict();
+                    } else if let Some(known) = self.commands.find(command.command_id)
+                        && known.lsn == lsn
+                        && (known.fingerprint, known.row) != (command.fingerprint, row)
+                    {
+                        return Err(format!("command {} is remembered otherwise", command.command_id));
                     }
                 }
                 // What it takes to take it back is dropped: what is read back had been durable.
@@ -136,6 +146,16 @@ impl StoreState {
         }
         Ok(())
     }
+}
+
+/// Whether an order that a checkpoint holds shows the effect of an update: its past is told from its present.
+fn is_effect(update: &OrderUpdate, held: &OrderRow, lsn: Lsn) -> bool {
+    let then = held.state.as_of(update.version);
+    held.last_lsn >= lsn
+        && held.state.version >= update.version
+        && update.status.is_none_or(|status| status == then.status)
+        && update.completed_at.is_none_or(|at| Some(at) == then.completed_at)
+        && update.cancelled_at.is_none_or(|at| Some(at) == then.cancelled_at)
 }
 
 fn chain_problem(stored: &PlanRecord<'_>, last_lsn: Lsn) -> String {

@@ -235,6 +235,10 @@ impl PlanStore for Store {
         Ok(self.room)
     }
 
+    fn mark_idle(&mut self) -> Result<(), CommitError> {
+        self.journal.mark_idle()
+    }
+
     fn remembered(&self, command_id: CommandId) -> Option<RememberedCommand> {
         let command = self.state.commands.find(command_id)?;
         let order = self.state.orders.row(command.row)?.state.as_of(command.version);
@@ -243,6 +247,10 @@ impl PlanStore for Store {
 
     fn durable_lsn(&self) -> Lsn {
         self.journal.durable_lsn()
+    }
+
+    fn orders_count(&self) -> u64 {
+        self.state.orders.count() as u64
     }
 
     fn last_sequence(&self) -> Sequence {

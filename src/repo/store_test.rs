@@ -307,3 +307,92 @@ fn a_checkpoint_of_decisions_is_checked_like_the_rest() {
     super::write_checkpoint(&memory, STORE_ID, &mut source(&bench.store)).unwrap();
     assert!(super::verify_checkpoint(&memory, STORE_ID, Lsn(3)).is_ok());
 }
+
+/// Two copies of one store that both went on: each has plans that the other has not, under the same numbers.
+#[test]
+fn a_checkpoint_of_another_history_of_the_same_store_is_refused() {
+    let mut one = Bench::new();
+    for number in 1..=20 {
+        assert!(one.place(number));
+    }
+    let copy = one.storage.memory.files();
+    for number in 21..=40 {
+        assert!(one.place(number));
+    }
+    super::write_checkpoint(&one.storage.memory, STORE_ID, &mut source(&one.store)).unwrap();
+    let checkpoint = format!("store/checkpoints/{}", crate::journal::checkpoint_name(Lsn(40)));
+    let foreign = one.storage.memory.files().remove(&checkpoint).unwrap();
+    let mut other = Bench::open(Watched::of(&copy), SteppedClock::default(), journal_options(5));
+    for number in 121..=160 {
+        assert!(other.place(number));
+    }
+    let mut files = other.storage.memory.files();
+    files.insert(checkpoint.clone(), foreign);
+    let storage: Arc<dyn crate::contracts::Storage> = Arc::new(Watched::of(&files));
+    let clock = Arc::new(SteppedClock::default());
+    match super::open_store(&storage, clock, STORE_ID, &store_options(7), &[]) {
+        Err(error) => {
+            let message = error.to_string();
+            assert!(message.contains(&checkpoint) && message.contains("another history"), "{message}");
+        }
+        Ok(_) => panic!("it opens"),
+    }
+    assert!(super::inspect_store(storage.as_ref(), STORE_ID, Lsn::ZERO).is_err());
+}
+
+/// The segment below the checkpoint that only a sink has still to read is damaged where its cursor stands.
+#[test]
+fn damage_that_only_a_sink_still_reads_is_told_to_the_sink_and_not_to_the_start() {
+    let mut bench = Bench::new();
+    let mut feed_position = None;
+    for number in 1..=1500 {
+        assert!(bench.place(number));
+        if number == 20 {
+            let mut events = Vec::new();
+            let mut feed = bench.store.history().open_after(Sequence(9)).unwrap();
+            feed.read(1, &mut events).unwrap();
+            feed_position = Some(feed.position());
+        }
+    }
+    super::write_checkpoint(&bench.storage.memory, STORE_ID, &mut source(&bench.store)).unwrap();
+    let position = feed_position.unwrap();
+    let path = crate::journal::segment_path(Lsn(1));
+    let mut files = bench.storage.memory.files();
+    files.get_mut(&path).unwrap()[usize::try_from(position.offset).unwrap() + 50] ^= 1;
+    let storage: Arc<dyn crate::contracts::Storage> = Arc::new(Watched::of(&files));
+    let sinks = [super::SinkPosition { path: "store/cursors/mail.cursor".to_owned(), position }];
+    let clock = Arc::new(SteppedClock::default());
+    let (store, _) = super::open_store(&storage, clock, STORE_ID, &store_options(7), &sinks).unwrap();
+    let index = Arc::clone(store.journal().index());
+    let files = crate::journal::JournalHandle { storage, index, store_id: STORE_ID };
+    let sequence = Arc::clone(store.durable_sequence());
+    let mut feed = super::JournalOutbox::open_for_sink(files.clone(), Arc::clone(&sequence), position).unwrap();
+    let error = crate::contracts::EventFeed::read(&mut feed, 1, &mut Vec::new()).unwrap_err().to_string();
+    assert!(error.contains(&path) && error.contains("offset"), "{error}");
+    // A cursor of another history is the start's affair all the same.
+    let other = crate::contracts::FeedPosition { body_crc: 77, lsn: Lsn(5), sequence: Sequence(5), ..position };
+    assert!(super::JournalOutbox::open_for_sink(files, sequence, other).is_err());
+}
+
+#[test]
+fn a_store_that_somebody_takes_away_is_fatal_and_not_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage: Arc<dyn crate::contracts::Storage> =
+        Arc::new(crate::storage::DiskStorage::open(folder.path()).unwrap());
+    crate::journal::create_store(storage.as_ref(), STORE_ID).unwrap();
+    let clock = Arc::new(SteppedClock::default());
+    let (mut store, _) = super::open_store(&storage, clock, STORE_ID, &store_options(1), &[]).unwrap();
+    let plan = |number: u64, store: &Store| Plan::for_order(store, &mut place(number));
+    store.make_room().unwrap();
+    let first = plan(1, &store);
+    store.stage(&first).unwrap();
+    store.commit().unwrap();
+    std::fs::remove_dir_all(folder.path().join("store")).unwrap();
+    // The batch that is under way, or the segment for the next.
+    let second = plan(2, &store);
+    let lost = store.make_room().and_then(|_| store.stage(&second)).and_then(|_| store.commit());
+    match lost {
+        Err(CommitError::Failed { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+}

@@ -10,7 +10,7 @@ use std::path::Path;
 use fs2::FileExt as _;
 use rustix::fs::{self, Advice, AtFlags, FallocateFlags, Mode, OFlags};
 
-use crate::contracts::{Storage, StorageFile};
+use crate::contracts::{FileIdentity, Storage, StorageFile};
 
 /// Nobody but the daemon's user reads orders.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
@@ -99,6 +99,14 @@ impl Storage for DiskStorage {
         Ok(fs::renameat(&self.root, from, &self.root, to)?)
     }
 
+    fn names(&self, path: &str, file: &dyn StorageFile) -> io::Result<bool> {
+        match fs::statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(FileIdentity(found.st_dev, found.st_ino) == file.identity()?),
+            Err(rustix::io::Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn remove(&self, path: &str) -> io::Result<()> {
         Ok(fs::unlinkat(&self.root, path, AtFlags::empty())?)
     }
@@ -141,6 +149,11 @@ impl StorageFile for DiskFile {
             return Ok(());
         }
         Ok(fs::fallocate(&self.file, FallocateFlags::empty(), 0, len)?)
+    }
+
+    fn identity(&self) -> io::Result<FileIdentity> {
+        let stat = fs::fstat(&self.file)?;
+        Ok(FileIdentity(stat.st_dev, stat.st_ino))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -143,14 +143,14 @@ pub fn judge_state(model: &Model, daemon: &Daemon) -> Result<(), String> {
     if !state.delivery.sinks().map(|sink| &sink.name).eq(names.iter().copied()) {
         return Err(format!("the sinks {names:?} were registered, and the store has other ones"));
     }
-    if !state.orders.rows(0, usize::MAX).map(|row| &row.state).eq(model.orders.iter()) {
+    if !state.orders.rows(0, usize::MAX).map(|row| row.state).eq(model.orders.iter().copied()) {
         let (found, wanted) = (state.orders.count(), model.orders.len());
         let other = state
             .orders
             .rows(0, usize::MAX)
-            .map(|row| &row.state)
+            .map(|row| row.state)
             .zip(&model.orders)
-            .find(|(found, wanted)| found != wanted);
+            .find(|(found, wanted)| found != *wanted);
         return Err(format!("{found} orders, expected {wanted}; the first other one: {other:?}"));
     }
     let remembered = model.remembered();

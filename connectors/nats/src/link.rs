@@ -141,9 +141,11 @@ fn options(
     was_connected: Arc<AtomicBool>,
 ) -> io::Result<ConnectOptions> {
     let (events, tls) = (fate.clone(), &common.tls);
+    // All of them have their turn within the time for connecting.
+    let servers = u32::try_from(settings.servers.len()).unwrap_or(1).max(1);
     let mut options = ConnectOptions::new()
         .name(format!("orderd/{}", common.sink))
-        .connection_timeout(common.timeout)
+        .connection_timeout(common.timeout / servers)
         .reconnect_delay_callback(move |_| if was_connected.load(Ordering::SeqCst) { NEVER } else { Duration::ZERO })
         .event_callback(move |event| {
             events.on_event(&event);

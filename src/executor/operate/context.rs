@@ -100,6 +100,8 @@ pub(super) fn unreadable(error: FeedError) -> Refusal {
         FeedError::NotHeld { wanted, oldest } => {
             OperatorRefusal::OutOfRange { problem: format!("event {wanted} has left the journal"), oldest }.into()
         }
-        FeedError::Damaged(_) | FeedError::Io(_) => OperatorRefusal::Unreadable(error.to_string()).into(),
+        FeedError::Damaged(_) | FeedError::OtherHistory(_) | FeedError::Io(_) => {
+            OperatorRefusal::Unreadable(error.to_string()).into()
+        }
     }
 }

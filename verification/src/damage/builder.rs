@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use orderd::contracts::{Clock, ParkedLane, PlanStore};
+use orderd::contracts::{Clock, ParkedLane};
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, MaintenanceOptions, OrderRow};
 
 use super::store::Store;
@@ -13,6 +13,7 @@ use crate::daemon::Daemon;
 use crate::disk::{Content, SimDisk};
 use crate::environment::{Environment, Options, SOURCE, SinkSetup};
 use crate::model::{Model, Verdict};
+use crate::oracle::judge;
 use crate::rng::Rng;
 use crate::sink::FaultProfile;
 use crate::workload::Clients;
@@ -117,6 +118,8 @@ impl Builder {
     fn start(&mut self) -> Result<Daemon, String> {
         self.around.run_seed = self.rng.next();
         let daemon = Daemon::start(&self.around).map_err(|error| format!("building: {error:?}"))?;
+        // The first start registers the sinks.
+        judge(&mut self.model, &daemon, &[])?;
         self.note();
         Ok(daemon)
     }
@@ -185,11 +188,11 @@ struct Still<'a>(&'a Daemon);
 impl CheckpointSource for Still<'_> {
     fn begin(&mut self) -> io::Result<CheckpointBegin> {
         let store = self.0.executor.store();
-        Ok(CheckpointBegin::of(store.state(), store.durable_lsn()))
+        Ok(CheckpointBegin::of(store))
     }
 
     fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
-        Ok(self.0.executor.store().state().orders.rows(from, count).copied().collect())
+        Ok(self.0.executor.store().state().orders.rows(from, count).collect())
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {

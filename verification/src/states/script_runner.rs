@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use orderd::contracts::{Clock, ConnectionId, Envelope, ParkedLane, PlanStore, Request, Ticket};
+use orderd::contracts::{Clock, ConnectionId, Envelope, ParkedLane, Request, Ticket};
 use orderd::relay::Step;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow};
 
@@ -336,12 +336,12 @@ impl Busy<'_> {
 impl CheckpointSource for Busy<'_> {
     fn begin(&mut self) -> io::Result<CheckpointBegin> {
         let store = self.go_on()?.executor.store();
-        Ok(CheckpointBegin::of(store.state(), store.durable_lsn()))
+        Ok(CheckpointBegin::of(store))
     }
 
     fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {
         let daemon = self.go_on()?;
-        Ok(daemon.executor.store().state().orders.rows(from, count.min(ROWS_AT_ONCE)).copied().collect())
+        Ok(daemon.executor.store().state().orders.rows(from, count.min(ROWS_AT_ONCE)).collect())
     }
 
     fn commands(&mut self, from: u64, count: usize) -> io::Result<(Vec<DedupEntry>, u64)> {

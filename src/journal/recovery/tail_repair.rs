@@ -1,11 +1,11 @@
 //! What a start does to the end of the last segment, once it has read everything.
 
-use super::format::SegmentHeader;
-use super::recovery_error::{RecoveryError, io_error};
-use super::scan::{Scan, Step};
-use super::segment::segment_path;
-use super::{SegmentInfo, SegmentMap};
+use super::error::{RecoveryError, io_error};
 use crate::contracts::{Lsn, Storage};
+use crate::journal::format::SegmentHeader;
+use crate::journal::scan::{Scan, Step};
+use crate::journal::segment::segment_path;
+use crate::journal::{SegmentInfo, SegmentMap};
 
 /// What is to be done to the last segment.
 pub struct TailRepair {
@@ -52,7 +52,7 @@ impl TailRepair {
 /// The frames behind the last that a later one claims durable, and where they begin: at most one batch.
 fn unproven_frames(end: &Scan<'_>, header: &SegmentHeader) -> (u64, Vec<u8>) {
     let mut scan = Scan::new(header, end.bytes());
-    while scan.last_lsn < end.proven_lsn && scan.step() != Step::Unreadable {}
+    while scan.last_lsn < end.proven_lsn && !matches!(scan.step(), Step::Unreadable | Step::Unknown(_)) {}
     let bytes = end.bytes().get(scan.offset..end.offset).unwrap_or_default().to_vec();
     (scan.offset as u64, bytes)
 }

@@ -1,140 +1,48 @@
-//! Reads the journal back at a start: every frame or a refusal.
-//!
-//! The cases are numbered as in `docs/journal.md`:
-//! 1. every frame reads, and behind the last there is nothing: a clean end, sealed or not;
-//! 2. the last segment ends in bytes that are no frame, and nothing says that they had been durable: a torn tail. The
-//!    batch was never answered; it is reported and left behind;
-//! 3. something says so - a later frame's claim, a later segment, a cursor, a checkpoint: damage. The start is refused
-//!    and no byte is changed;
-//! 4. a file cannot be read: an I/O error, which is not the same as an end.
+//! Reads the segments in their order, and hands their frames out.
 
-use std::sync::Arc;
+use std::iter::Peekable;
 
-use super::format::{SegmentHeader, SegmentHeaderError};
-use super::recovery_error::{RecoveryError, damaged, io_error};
+use super::error::{damaged, io_error};
 use super::redo::{Redo, RedoError, RedoFrame, RedoProblem};
-use super::scan::{Scan, Step, Tail};
-use super::segment::{TEMPORARY_SUFFIX, read_segment, segment_path};
-use super::segment_map::{FrameMark, MarkPace, map_segments};
+use super::tail::finish;
 use super::tail_repair::TailRepair;
-use super::writer::{End, SegmentEnd};
-use super::{
-    CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, Journal, JournalHandle, JournalOptions, STORE_DIR, SegmentMap, StoreId,
-};
-use crate::contracts::{Clock, Lsn, Storage, StorageFile};
+use super::{ChainPoint, Recovered, RecoveryError, RedoRange};
+use crate::contracts::{Lsn, Storage, StorageFile};
+use crate::journal::format::{SegmentHeader, SegmentHeaderError};
+use crate::journal::scan::{Scan, Step};
+use crate::journal::segment::{TEMPORARY_SUFFIX, read_segment, segment_path};
+use crate::journal::segment_map::{FrameMark, MarkPace, map_segments};
+use crate::journal::writer::SegmentEnd;
+use crate::journal::{JOURNAL_DIR, SegmentMap, StoreId};
 
 /// This many at the most are replayed together: what they need can be fetched together.
 const TOGETHER: usize = 64;
 
-/// Looks at a journal that was read and not yet changed, and may refuse it.
-pub type Precheck<'a> = dyn Fn(&JournalHandle) -> Result<(), RecoveryError> + 'a;
-
-/// A journal that was read back.
-#[derive(Debug, Default)]
-pub struct Recovered {
-    /// The last frame.
-    pub last_lsn: Lsn,
-    /// How many frames were replayed.
-    pub frames: u64,
-    /// What was cut off, if anything.
-    pub torn_tail: Option<TornTail>,
-    /// Whether the last segment was sealed: the daemon had been stopped and not killed.
-    pub sealed: bool,
-}
-
-/// The torn tail of a batch that was never acknowledged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TornTail {
-    /// The segment.
-    pub path: String,
-    /// Where it begins.
-    pub offset: u64,
-    /// How long it is, up to the end of the file.
-    pub bytes: u64,
-}
-
-/// Where replay starts and what it must reach at least.
-#[derive(Debug, Clone, Copy)]
-pub struct RedoRange {
-    /// The state holds everything up to here: frames behind it are replayed.
-    pub after: Lsn,
-    /// A cursor or a checkpoint says that frames up to here had been durable.
-    pub must_reach: Lsn,
-}
-
-/// Replays the journal behind `range.after`, and opens it for appending behind its last frame, unless `precheck` refuses.
-///
-/// # Errors
-/// See the cases above. On a refusal nothing was changed.
-pub fn recover(
-    storage: &Arc<dyn Storage>,
-    clock: Arc<dyn Clock>,
-    options: JournalOptions,
-    store_id: StoreId,
-    range: RedoRange,
-    redo: &mut Redo<'_>,
-    precheck: &Precheck<'_>,
-) -> Result<(Journal, Recovered), RecoveryError> {
-    let read = read_journal(storage.as_ref(), store_id, range, Access::Own, redo)?;
-    let files = JournalHandle { storage: Arc::clone(storage), index: Arc::new(read.index), store_id };
-    files.index.set_durable_lsn(read.recovered.last_lsn);
-    precheck(&files)?;
-    // From here on bytes are changed: everything was read, and nothing spoke against it.
-    // 1. The names that were read. A daemon that was killed between a change of a directory and its sync has left names
-    //    that a power cut may still take back; nothing may rest on them before they are durable.
-    for dir in ["", STORE_DIR, JOURNAL_DIR, CHECKPOINTS_DIR, CURSORS_DIR] {
-        storage.sync_dir(dir).map_err(io_error("syncing directory", dir))?;
-    }
-    // 2. The end of the last segment.
-    if let Some(repair) = &read.repair {
-        repair.settle(storage.as_ref(), &files.index)?;
-    }
-    // 3. What was never finished.
-    for name in &read.leftovers {
-        let path = format!("{JOURNAL_DIR}/{name}");
-        storage.remove(&path).map_err(io_error("removing", &path))?;
-    }
-    // 4. A segment of our own.
-    let end = End { last_lsn: read.recovered.last_lsn, chain: read.chain, segment: read.end };
-    let journal = Journal::start(Arc::clone(storage), clock, files.index, options, store_id, end)?;
-    Ok((journal, read.recovered))
-}
-
-/// Reads the journal and changes nothing, for `verify` and `dump`: also while a daemon writes it.
-///
-/// # Errors
-/// As [`recover`], without its writes.
-pub fn inspect(
-    storage: &dyn Storage,
-    store_id: StoreId,
-    range: RedoRange,
-    redo: &mut Redo<'_>,
-) -> Result<Recovered, RecoveryError> {
-    read_journal(storage, store_id, range, Access::ReadOnly, redo).map(|read| read.recovered)
-}
-
+/// How the journal is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
+pub(super) enum Access {
     /// The lock is held: sync before reading, so that no decision rests on bytes that only the page cache has.
     Own,
     /// Somebody else may be writing.
     ReadOnly,
 }
 
-struct ReadJournal {
-    recovered: Recovered,
-    chain: u32,
-    index: SegmentMap,
+/// A journal that was read to its end.
+pub(super) struct ReadJournal {
+    pub recovered: Recovered,
+    pub chain: u32,
+    pub index: SegmentMap,
     /// Where the last plan ends; none if no plan was read.
-    end: Option<SegmentEnd>,
-    repair: Option<TailRepair>,
-    leftovers: Vec<String>,
+    pub end: Option<SegmentEnd>,
+    pub repair: Option<TailRepair>,
+    pub leftovers: Vec<String>,
 }
 
-fn read_journal(
+/// Reads all segments that `range` needs.
+pub(super) fn read_journal(
     storage: &dyn Storage,
     store_id: StoreId,
-    range: RedoRange,
+    range: &RedoRange,
     access: Access,
     redo: &mut Redo<'_>,
 ) -> Result<ReadJournal, RecoveryError> {
@@ -162,6 +70,7 @@ fn read_journal(
         repair: None,
         leftovers,
     };
+    let mut points = Points(range.points.iter().peekable());
     let mut bytes = Vec::new();
     let needed = bases.iter().position(|base| *base == first).unwrap_or(0);
     let mut following = bases.iter().skip(needed.saturating_add(1)).copied();
@@ -179,13 +88,14 @@ fn read_journal(
         if base_lsn != first && header.chain != read.chain {
             return Err(damaged(&path, 0, "the segment does not continue the one before it"));
         }
+        points.check(Lsn(base_lsn.0.saturating_sub(1)), header.chain)?;
         let mut scan = Scan::new(&header, &bytes);
         // A daemon may have begun a segment since the folder was listed. For a read_only the journal ends before it.
         let is_begun = |base_lsn| match access {
             Access::Own => false,
             Access::ReadOnly => storage.open_read_only(&segment_path(base_lsn)).is_ok(),
         };
-        let marks = redo_segment(&mut scan, next, range, &path, &mut read.recovered, redo, &is_begun)?;
+        let marks = redo_segment(&mut scan, next, range, &mut points, &path, &mut read.recovered, redo, &is_begun)?;
         read.index.mark(base_lsn, &marks);
         read.index.add_written(scan.offset as u64);
         read.chain = scan.chain;
@@ -197,6 +107,22 @@ fn read_journal(
         }
     }
     Ok(read)
+}
+
+/// The points that were not met yet, by LSN.
+struct Points<'a>(Peekable<std::slice::Iter<'a, ChainPoint>>);
+
+impl Points<'_> {
+    /// Compares the plan `lsn` with what is said of it. Points before it are passed over: they are not held any more.
+    fn check(&mut self, lsn: Lsn, chain: u32) -> Result<(), RecoveryError> {
+        while let Some(point) = self.0.next_if(|point| point.lsn <= lsn) {
+            if point.lsn == lsn && point.chain != chain {
+                let problem = format!("it is of another history of this store: LSN {lsn} is another plan here");
+                return Err(damaged(&point.path, 0, problem));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn open_segment(storage: &dyn Storage, base_lsn: Lsn, access: Access) -> Result<Box<dyn StorageFile>, RecoveryError> {
@@ -216,7 +142,9 @@ fn open_segment(storage: &dyn Storage, base_lsn: Lsn, access: Access) -> Result<
 fn check_header(bytes: &[u8], path: &str, store_id: StoreId, base_lsn: Lsn) -> Result<SegmentHeader, RecoveryError> {
     let header = SegmentHeader::decode(bytes).map_err(|error| match error {
         SegmentHeaderError::Damaged => damaged(path, 0, error.to_string()),
-        SegmentHeaderError::Version(_) => RecoveryError::Version { path: path.to_owned(), problem: error.to_string() },
+        SegmentHeaderError::Version(_) | SegmentHeaderError::Features(_) => {
+            RecoveryError::Version { path: path.to_owned(), problem: error.to_string() }
+        }
     })?;
     if header.store_id != store_id {
         return Err(damaged(path, 0, format!("it belongs to store {}, not to {store_id}", header.store_id)));
@@ -228,10 +156,12 @@ fn check_header(bytes: &[u8], path: &str, store_id: StoreId, base_lsn: Lsn) -> R
 }
 
 /// Replays the frames up to the next segment's, or, in the last segment, as far as they read.
+#[expect(clippy::too_many_arguments, reason = "one loop over all that a segment holds")]
 fn redo_segment(
     scan: &mut Scan<'_>,
     next: Option<Lsn>,
-    range: RedoRange,
+    range: &RedoRange,
+    points: &mut Points<'_>,
     path: &str,
     recovered: &mut Recovered,
     redo: &mut Redo<'_>,
@@ -255,8 +185,10 @@ fn redo_segment(
                 if together.len() == TOGETHER {
                     redo_together(&mut together, path, recovered, redo)?;
                 }
+                points.check(lsn, scan.chain)?;
                 recovered.last_lsn = lsn;
             }
+            Step::Mark => {}
             Step::Seal => recovered.sealed = true,
             Step::Link => {
                 let missing = recovered.last_lsn.next();
@@ -264,6 +196,10 @@ fn redo_segment(
                     break;
                 }
                 return Err(damaged(path, scan.plans_end, format!("the segment with LSN {missing} is missing")));
+            }
+            Step::Unknown(kind) => {
+                let problem = format!("offset {}: {kind}, which this orderd does not know", scan.offset);
+                return Err(RecoveryError::Version { path: path.to_owned(), problem });
             }
             Step::Unreadable => break,
         }
@@ -296,41 +232,5 @@ fn redo_together(
     })?;
     recovered.frames += frames.len() as u64;
     frames.clear();
-    Ok(())
-}
-
-/// Decides what the end of the last segment means.
-fn finish(
-    scan: &Scan<'_>,
-    header: &SegmentHeader,
-    range: RedoRange,
-    path: &str,
-    read: &mut ReadJournal,
-) -> Result<(), RecoveryError> {
-    let missing = scan.last_lsn.next();
-    let tail = scan.tail();
-    if range.must_reach >= missing {
-        let must_reach = range.must_reach;
-        let problem =
-            format!("LSN {missing} is unreadable or missing, but a cursor or checkpoint has LSN {must_reach}");
-        return Err(damaged(path, scan.offset, problem));
-    }
-    let file_len = read.index.list().last().map_or(0, |(_, info)| info.bytes);
-    match tail {
-        Tail::Unwritten => {}
-        Tail::Torn if read.recovered.sealed => {
-            return Err(damaged(path, scan.offset, "there are bytes behind the seal"));
-        }
-        Tail::Torn => {
-            let offset = scan.offset as u64;
-            let bytes = file_len.saturating_sub(offset);
-            read.recovered.torn_tail = Some(TornTail { path: path.to_owned(), offset, bytes });
-        }
-        Tail::Damaged { proof_offset } => {
-            let problem = format!("LSN {missing} is unreadable, but offset {proof_offset} proves that it was durable");
-            return Err(damaged(path, scan.offset, problem));
-        }
-    }
-    read.repair = TailRepair::of(scan, header, read.recovered.sealed, file_len);
     Ok(())
 }

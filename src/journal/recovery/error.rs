@@ -40,11 +40,11 @@ pub enum RecoveryError {
     Journal(#[from] CommitError),
 }
 
-pub(super) fn damaged(path: &str, offset: usize, problem: impl Into<String>) -> RecoveryError {
+pub fn damaged(path: &str, offset: usize, problem: impl Into<String>) -> RecoveryError {
     RecoveryError::Damaged { path: path.to_owned(), offset: offset as u64, problem: problem.into() }
 }
 
-pub(super) fn io_error(operation: &'static str, path: &str) -> impl FnOnce(io::Error) -> RecoveryError {
+pub fn io_error(operation: &'static str, path: &str) -> impl FnOnce(io::Error) -> RecoveryError {
     let path = path.to_owned();
     move |source| RecoveryError::Io { operation, path, source }
 }

@@ -1,12 +1,12 @@
-//! What those need besides who look into a journal that is not theirs: also while a daemon writes it.
+//! Read-only access to a journal that another process may be writing.
 
 use std::sync::Arc;
 
-use super::recovery_error::{RecoveryError, io_error};
-use super::segment::{parse_segment_name, segment_path};
-use super::segment_map::map_segments;
-use super::{JOURNAL_DIR, JournalHandle, StoreId};
+use super::error::{RecoveryError, io_error};
 use crate::contracts::{Lsn, Storage};
+use crate::journal::segment::{parse_segment_name, segment_path};
+use crate::journal::segment_map::map_segments;
+use crate::journal::{JOURNAL_DIR, JournalHandle, StoreId};
 
 /// What reading a journal takes that [`super::inspect`] has found to end with `last`.
 ///
