@@ -1,6 +1,6 @@
 //! The command line: one file or folder a subcommand.
 
-pub mod bench;
+mod bench;
 mod cancel;
 mod client;
 mod client_args;
@@ -86,13 +86,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Dump(dump::DumpArgs),
     Config(config::ConfigArgs),
-    /// Put load on a running daemon and report throughput and latency
-    Bench {
-        #[command(flatten)]
-        socket: client_args::SocketArgs,
-        #[command(flatten)]
-        bench: bench::BenchArgs,
-    },
+    Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -149,24 +143,8 @@ fn dispatch(command: &Command, config: Option<&Path>) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(args, config),
         Command::Dump(args) => dump::run(args, config),
         Command::Config(args) => config::run(args, config),
-        Command::Bench { socket, bench } => bench::run(bench, &socket.find(config)?),
+        Command::Bench(args) => bench::run(args, config),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
-    }
-}
-
-impl From<bench::LoadError> for Failure {
-    fn from(error: bench::LoadError) -> Self {
-        let exit = match &error {
-            bench::LoadError::Connect { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                Exit::Permission
-            }
-            bench::LoadError::Connect { .. } | bench::LoadError::Closed | bench::LoadError::Silent { .. } => {
-                Exit::NoDaemon
-            }
-            bench::LoadError::Socket { .. } => Exit::Io,
-            bench::LoadError::Wrong(_) | bench::LoadError::Histogram(_) => Exit::Internal,
-        };
-        Self::new(exit, error.to_string())
     }
 }
