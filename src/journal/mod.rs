@@ -6,6 +6,7 @@ mod checkpoint;
 mod format;
 mod reader;
 mod recovery;
+mod rotation;
 mod scan;
 mod segment;
 mod segment_map;
