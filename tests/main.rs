@@ -49,6 +49,7 @@ mod params;
 mod parse_errors;
 mod permissions;
 mod pipelining;
+mod playbooks;
 mod power_cut;
 mod published_events;
 mod readme;

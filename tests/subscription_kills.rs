@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use crate::subscriptions::{bus, store_with, wait_for};
-use crate::support::{Client, Consumer, Daemon, Store};
+use crate::support::{Client, Program, Daemon, Store};
 
 const IN_FLIGHT_MAX: u64 = 8;
 
@@ -20,7 +20,7 @@ struct Seen {
 
 impl Seen {
     /// Takes events until the daemon is killed, or nothing more is expected.
-    fn run(&mut self, consumer: &mut Consumer, events_max: usize, random: &mut fastrand::Rng) {
+    fn run(&mut self, consumer: &mut Program, events_max: usize, random: &mut fastrand::Rng) {
         let mut held = Vec::new();
         for _ in 0..events_max {
             let Some(out) = consumer.try_event() else { return };
@@ -68,7 +68,7 @@ fn change(client: &mut Client, orders: &mut Vec<String>, random: &mut fastrand::
 fn killed(store: &Store, seen: &mut Seen, orders: &mut Vec<String>, random: &mut fastrand::Rng) {
     let mut daemon = Daemon::start(store);
     let mut client = Client::connect(store);
-    let mut consumer = Consumer::attach(store, "bus");
+    let mut consumer = Program::attach(store, "bus");
     let changes = random.usize(5..40);
     (0..changes).for_each(|_| change(&mut client, orders, random));
     let waiting = usize::try_from(bus(&mut client)["lag_events"].as_u64().unwrap()).unwrap();
@@ -91,7 +91,7 @@ fn kills_lose_nothing_keep_the_order_and_repeat_no_more_than_promised() {
     let mut daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
     let last = client.status()["outbox"]["last_sequence"].as_u64().unwrap();
-    let mut consumer = Consumer::attach(&store, "bus");
+    let mut consumer = Program::attach(&store, "bus");
     let rest = std::thread::spawn(move || {
         while let Some(out) = consumer.try_event() {
             seen.again += u64::from(!seen.delivered.insert(out.sequence));

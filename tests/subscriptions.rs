@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Consumer, DEADLINE, Daemon, Store, assert_error, events_of, eventually};
+use crate::support::{Client, Program, DEADLINE, Daemon, Store, assert_error, events_of, eventually};
 
 /// A store with the subscription `bus`, and these keys of it.
 pub fn store_with(keys: &str) -> Store {
@@ -27,7 +27,7 @@ fn an_attached_program_gets_every_event_as_the_file_has_it() {
     let mut client = Client::connect(&store);
     let orders: Vec<_> = (0..20).map(|amount| client.place(amount)).collect();
     client.result("order.complete", json!({"order_id": orders[3]}));
-    let mut consumer = Consumer::attach(&store, "bus");
+    let mut consumer = Program::attach(&store, "bus");
     assert_eq!(consumer.attached, json!({"sink": "bus", "acked_sequence": 0, "storeepoch": 1, "in_flight_max": 512}));
     wait_for(&mut client, "its name is shown", |bus| bus["attached"] == "a test");
     let mut seen = Vec::new();
@@ -52,7 +52,7 @@ fn hand_out_begins_slowly_and_one_event_of_an_order_is_in_flight_at_a_time() {
     client.result("order.complete", json!({"order_id": first}));
     client.result("order.cancel", json!({"order_id": first}));
     (1..60).for_each(|amount| drop(client.place(amount)));
-    let mut consumer = Consumer::attach(&store, "bus");
+    let mut consumer = Program::attach(&store, "bus");
     let out: Vec<_> = (0..16).map(|_| consumer.event()).collect();
     wait_for(&mut client, "sixteen are in flight", |bus| bus["in_flight"] == 16);
     assert_eq!(out.iter().filter(|out| out.order_id == first).count(), 1);
@@ -69,7 +69,7 @@ fn a_poison_order_waits_alone_and_goes_out_in_order_once_it_is_requeued() {
     let mut client = Client::connect(&store);
     let poison = client.place(0);
     (1..40).for_each(|amount| drop(client.place(amount)));
-    let mut consumer = Consumer::attach(&store, "bus");
+    let mut consumer = Program::attach(&store, "bus");
     for _ in 0..40 {
         let out = consumer.event();
         if out.order_id == poison { consumer.rejected(out.tag) } else { consumer.delivered(&[out.tag]) }
@@ -84,7 +84,7 @@ fn a_poison_order_waits_alone_and_goes_out_in_order_once_it_is_requeued() {
     let lanes = client.result("lane.list", json!({"sink": "bus"}));
     let lane = &lanes["lanes"][0];
     assert_eq!((&lane["order_id"], &lane["state"], &lane["events"]), (&json!(poison), &json!("rejected"), &json!(2)));
-    let mut consumer = Consumer::attach(&store, "bus");
+    let mut consumer = Program::attach(&store, "bus");
     let requeued = client.result("lane.requeue", json!({"sink": "bus", "order_id": poison}));
     assert_eq!(requeued, json!({"lanes": 1, "events": 2, "first_sequence": 1, "last_sequence": 41}));
     client.result("order.cancel", json!({"order_id": poison}));
@@ -108,7 +108,7 @@ fn an_order_that_fails_while_others_get_through_is_parked_and_tried_again_by_its
     let mut client = Client::connect(&store);
     let flaky = client.place(0);
     (1..10).for_each(|amount| drop(client.place(amount)));
-    let mut consumer = Consumer::attach(&store, "bus");
+    let mut consumer = Program::attach(&store, "bus");
     let mut tries = 0;
     while tries < 6 {
         let out = consumer.event();
@@ -133,7 +133,7 @@ fn a_target_that_is_away_or_refuses_everything_parks_nothing() {
     let _daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
     (0..5).for_each(|amount| drop(client.place(amount)));
-    let mut consumer = Consumer::attach(&store, "bus");
+    let mut consumer = Program::attach(&store, "bus");
     for _ in 0..5 {
         consumer.event();
     }
@@ -158,19 +158,19 @@ fn a_second_program_is_refused_unless_it_takes_over() {
     let _daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
     client.place(1);
-    let mut first = Consumer::attach(&store, "bus");
+    let mut first = Program::attach(&store, "bus");
     let out = first.event();
-    let refused = Consumer::try_attach(&store, json!({"sink": "bus"})).err().unwrap();
+    let refused = Program::try_attach(&store, json!({"sink": "bus"})).err().unwrap();
     assert_eq!(error_kind(&refused), (1202, "sink_attached"));
     let taking = json!({"sink": "bus", "take_over": true, "in_flight_max": 7});
-    let mut second = Consumer::try_attach(&store, taking).ok().unwrap();
+    let mut second = Program::try_attach(&store, taking).ok().unwrap();
     assert_eq!(second.attached["in_flight_max"], 7);
     assert_eq!(first.closing(), "taken_over");
     first.try_say("delivered", json!({"tags": [out.tag]}));
     assert_eq!(second.event().attempt, 2, "what the first one had counts for nothing");
-    let unknown = Consumer::try_attach(&store, json!({"sink": "nowhere"})).err().unwrap();
+    let unknown = Program::try_attach(&store, json!({"sink": "nowhere"})).err().unwrap();
     assert_error(&unknown, 1201, "sink_not_found");
-    let file = Consumer::try_attach(&store, json!({"sink": "events"})).err().unwrap();
+    let file = Program::try_attach(&store, json!({"sink": "events"})).err().unwrap();
     assert_error(&file, 1203, "sink_not_attachable");
 }
 
@@ -179,10 +179,10 @@ fn an_unanswered_event_closes_the_connection_and_comes_again() {
     let store = store_with("answer_ms_max = 100");
     let _daemon = Daemon::start(&store);
     Client::connect(&store).place(1);
-    let mut consumer = Consumer::attach(&store, "bus");
+    let mut consumer = Program::attach(&store, "bus");
     consumer.event();
     assert_eq!(consumer.closing(), "answer_timeout");
-    assert_eq!(Consumer::attach(&store, "bus").event().attempt, 2);
+    assert_eq!(Program::attach(&store, "bus").event().attempt, 2);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_wrong_line_closes_the_connection_with_a_reason() {
         ("failed", json!({"tag": 1, "reason": "", "more": 1})),
     ];
     for (method, params) in wrong {
-        let mut consumer = Consumer::attach(&store, "bus");
+        let mut consumer = Program::attach(&store, "bus");
         consumer.say(method, params);
         assert_eq!(consumer.closing(), "protocol_error", "{method}");
     }
@@ -208,7 +208,7 @@ fn too_many_rejections_in_a_row_halt_the_sink_until_it_is_resumed() {
     let mut daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
     let orders: Vec<_> = (0..6).map(|amount| client.place(amount)).collect();
-    let mut consumer = Consumer::attach(&store, "bus");
+    let mut consumer = Program::attach(&store, "bus");
     for _ in 0..3 {
         let out = consumer.event();
         consumer.rejected(out.tag);
@@ -217,7 +217,7 @@ fn too_many_rejections_in_a_row_halt_the_sink_until_it_is_resumed() {
     daemon.kill9();
     let _daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
-    let mut consumer = Consumer::attach(&store, "bus");
+    let mut consumer = Program::attach(&store, "bus");
     assert_eq!(bus(&mut client)["state"], "halted", "also over a restart");
     client.result("lane.requeue", json!({"sink": "bus", "order_id": orders[1]}));
     let out = consumer.event();
@@ -238,12 +238,12 @@ fn a_paused_sink_stays_paused_over_a_restart() {
     let mut client = Client::connect(&store);
     client.result("sink.pause", json!({"sink": "bus", "reason": "maintenance"}));
     client.place(1);
-    let _consumer = Consumer::attach(&store, "bus");
+    let _consumer = Program::attach(&store, "bus");
     wait_for(&mut client, "it is paused", |bus| bus["state"] == "paused");
     daemon.kill9();
     let _daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
-    let mut consumer = Consumer::attach(&store, "bus");
+    let mut consumer = Program::attach(&store, "bus");
     assert_eq!(bus(&mut client)["state"], "paused");
     client.result("sink.resume", json!({"sink": "bus"}));
     assert_eq!(consumer.event().sequence, 1);
@@ -255,7 +255,7 @@ fn skip_to_passes_over_what_waits_and_what_is_in_flight() {
     let _daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
     (0..100).for_each(|amount| drop(client.place(amount)));
-    let mut consumer = Consumer::attach(&store, "bus");
+    let mut consumer = Program::attach(&store, "bus");
     let out = consumer.event();
     let params = json!({"sink": "bus", "sequence": 91, "reason": "a wrong deployment"});
     let skipped = client.result("sink.skip_to", params);
@@ -280,7 +280,7 @@ fn a_program_that_does_not_read_stops_nobody_else() {
     let store = store_with("");
     let _daemon = Daemon::start(&store);
     let mut client = Client::connect(&store);
-    let _deaf = Consumer::attach(&store, "bus");
+    let _deaf = Program::attach(&store, "bus");
     let metadata = "x".repeat(15_000);
     for amount in 0..200 {
         let customer_id = crate::support::uuid();

@@ -33,7 +33,12 @@ fn target(name: &str, inbox: Option<Arc<AttachInbox>>, consumer_uids: &[u32]) ->
 fn inbox() -> (Arc<AttachInbox>, Arc<AtomicUsize>) {
     let calls = Arc::<AtomicUsize>::default();
     let counted = Arc::clone(&calls);
-    (Arc::new(AttachInbox::new(Box::new(move || drop(counted.fetch_add(1, Ordering::SeqCst))))), calls)
+    (
+        Arc::new(AttachInbox::new(Box::new(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }))),
+        calls,
+    )
 }
 
 #[test]

@@ -1,112 +1,65 @@
-//! A program that attaches to a subscription, and does what the test says.
+//! A program that attaches to a sink and says of each event what a test wants.
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::client::{Client, request};
-use super::store::Store;
-use super::{DEADLINE, poll};
+use super::{Client, Store};
 
-/// An attached program.
+/// How long nothing must come before a consumer believes that nothing will.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// What becomes of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Delivered,
+    Failed(&'static str),
+    Rejected(&'static str),
+}
+
+/// An attached connection; it detaches when dropped.
 pub struct Consumer {
     client: Client,
-    /// What `sink.attach` was answered.
+    /// What `sink.attach` answered.
     pub attached: Value,
 }
 
-/// An event as it was handed out.
-#[derive(Debug, Clone)]
-pub struct HandedOut {
-    pub tag: u64,
-    pub attempt: u64,
-    pub sequence: u64,
-    pub order_id: String,
-    pub replay: Option<String>,
-    pub event: Value,
-}
-
 impl Consumer {
-    /// Attaches, as soon as nobody else is.
     #[track_caller]
     pub fn attach(store: &Store, sink: &str) -> Consumer {
-        let attached = poll(DEADLINE, || Consumer::try_attach(store, json!({"sink": sink})).ok());
-        attached.expect("nobody else is attached")
+        let mut client = Client::try_connect_within(&store.socket(), QUIET).expect("the daemon's socket answers");
+        let attached = client.result("sink.attach", json!({"sink": sink, "protocol": 1, "program": "a test"}));
+        Consumer { client, attached }
     }
 
-    /// Attaches with these params beside `protocol` and `program`.
-    pub fn try_attach(store: &Store, mut params: Value) -> Result<Consumer, Value> {
-        params["protocol"] = json!(1);
-        params["program"] = json!("a test");
-        let mut client = Client::connect(store);
-        client.send_line(&request(&json!("attach"), "sink.attach", &params));
-        let mut answer = client.read_answer();
-        match answer.get_mut("error") {
-            Some(error) => Err(error.take()),
-            None => Ok(Consumer { client, attached: answer["result"].take() }),
-        }
-    }
-
-    /// The next line; `None` when the connection is closed.
-    pub fn line(&mut self) -> Option<Value> {
-        let line = self.client.try_read_line().ok()??;
-        Some(serde_json::from_str(&line).expect("a line of JSON"))
-    }
-
-    /// The next event; `None` when the connection is closed, with whatever was said of it.
-    pub fn try_event(&mut self) -> Option<HandedOut> {
-        let line = self.line()?;
-        if line["method"] != "event" {
-            return None;
-        }
-        let params = &line["params"];
-        let event = params["event"].clone();
-        Some(HandedOut {
-            tag: params["tag"].as_u64().expect("a tag"),
-            attempt: params["attempt"].as_u64().expect("an attempt"),
-            sequence: event["sequence"].as_str().and_then(|text| text.parse().ok()).expect("a sequence"),
-            order_id: event["subject"].as_str().expect("a subject").to_owned(),
-            replay: params["replay"].as_str().map(str::to_owned),
-            event,
-        })
-    }
-
-    /// The next event.
+    /// The params of the next `event`; None when nothing came for a while.
     #[track_caller]
-    pub fn event(&mut self) -> HandedOut {
-        self.try_event().expect("an event, and not the end")
+    pub fn next_event(&mut self) -> Option<Value> {
+        let line = self.client.try_read_line().ok()?.expect("the connection stays open");
+        let message: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(message["method"], "event", "{line}");
+        Some(message["params"].clone())
     }
 
-    /// Why the connection was closed, after whatever was said before.
+    pub fn answer(&mut self, event: &Value, outcome: Outcome) {
+        let tag = &event["tag"];
+        let (method, params) = match outcome {
+            Outcome::Delivered => ("delivered", json!({"tags": [tag]})),
+            Outcome::Failed(reason) => ("failed", json!({"tag": tag, "reason": reason})),
+            Outcome::Rejected(reason) => ("rejected", json!({"tag": tag, "reason": reason})),
+        };
+        self.client.send_line(&json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string());
+    }
+
+    /// Answers what comes until nothing comes any more; the events that were answered so.
     #[track_caller]
-    pub fn closing(&mut self) -> String {
-        loop {
-            let line = self.line().expect("a closing line");
-            if line["method"] == "closing" {
-                return line["params"]["kind"].as_str().expect("a kind").to_owned();
-            }
+    pub fn work(&mut self, mut decide: impl FnMut(&Value) -> Outcome) -> Vec<Value> {
+        let mut seen = Vec::new();
+        while let Some(event) = self.next_event() {
+            let outcome = decide(&event);
+            self.answer(&event, outcome);
+            seen.push(event);
         }
-    }
-
-    /// Says something.
-    pub fn say(&mut self, method: &str, params: Value) {
-        let line = json!({"jsonrpc": "2.0", "method": method, "params": params});
-        self.client.send_line(&line.to_string());
-    }
-
-    /// As `say`, to a connection that may be closed.
-    pub fn try_say(&mut self, method: &str, params: Value) {
-        let line = json!({"jsonrpc": "2.0", "method": method, "params": params});
-        self.client.try_send_raw(format!("{line}\n")).ok();
-    }
-
-    pub fn delivered(&mut self, tags: &[u64]) {
-        self.say("delivered", json!({"tags": tags}));
-    }
-
-    pub fn rejected(&mut self, tag: u64) {
-        self.say("rejected", json!({"tag": tag, "reason": "not this one"}));
-    }
-
-    pub fn failed(&mut self, tag: u64) {
-        self.say("failed", json!({"tag": tag, "reason": "not now"}));
+        seen
     }
 }
