@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Daemon, Store, events_of, keys, lines, uuid};
 
-const EVENT_KEYS: [&str; 11] = [
+const EVENT_KEYS: [&str; 12] = [
     "data",
     "datacontenttype",
     "id",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use crate::subscriptions::{bus, store_with, wait_for};
-use crate::support::{Client, Program, Daemon, Store};
+use crate::support::{Client, Daemon, Program, Store};
 
 const IN_FLIGHT_MAX: u64 = 8;
 

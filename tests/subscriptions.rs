@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Program, DEADLINE, Daemon, Store, assert_error, events_of, eventually};
+use crate::support::error_kind;
+use crate::support::{Client, DEADLINE, Daemon, Program, Store, assert_error, events_of, eventually};
 
 /// A store with the subscription `bus`, and these keys of it.
 pub fn store_with(keys: &str) -> Store {
