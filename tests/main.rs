@@ -59,6 +59,8 @@ mod sinks;
 mod slow_reader;
 mod status;
 mod stop;
+mod subscription_kills;
+mod subscriptions;
 mod tidy;
 mod timestamps;
 mod torn_tail;
