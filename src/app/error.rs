@@ -16,9 +16,6 @@ pub enum AppError {
     /// The store is damaged.
     #[error("{0}")]
     Damaged(String),
-    /// What only a sink has still to read is damaged; the state does not need it.
-    #[error("{0}")]
-    BacklogDamaged(String),
     /// Another daemon holds the data directory.
     #[error("{0}")]
     Held(String),
@@ -40,16 +37,6 @@ impl AppError {
     /// An I/O error; a missing permission is a kind of its own.
     pub(super) fn io(message: String, source: &io::Error) -> Self {
         if source.kind() == io::ErrorKind::PermissionDenied { Self::Permission(message) } else { Self::Io(message) }
-    }
-}
-
-impl AppError {
-    /// An error of a feed below the checkpoint, where only a sink still reads.
-    pub(super) fn behind_checkpoint(error: FeedError) -> Self {
-        match error.into() {
-            Self::Damaged(message) => Self::BacklogDamaged(message),
-            other => other,
-        }
     }
 }
 
@@ -153,7 +140,7 @@ impl From<WorkerError> for AppError {
         let message = error.to_string();
         match error {
             WorkerError::Damaged(_) => Self::Damaged(message),
-            WorkerError::Io(_) | WorkerError::Cursor(_) => Self::Io(message),
+            WorkerError::Io(_) | WorkerError::Cursor(_) | WorkerError::Target(_) => Self::Io(message),
         }
     }
 }

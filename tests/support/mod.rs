@@ -6,6 +6,7 @@
 
 mod cli;
 mod client;
+mod consumer;
 mod daemon;
 mod events;
 mod fake_daemon;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 pub use cli::{Cli, Run, orderd};
 pub use client::{Client, assert_error, error_kind, place_params, refuses, request};
+pub use consumer::{Consumer, Outcome};
 pub use daemon::Daemon;
 pub use events::{events, events_of, lines};
 pub use fake_daemon::{FakeDaemon, refusal};

@@ -73,7 +73,8 @@ impl Auth {
             Method::Password { user } => options.user_and_password(user.clone(), secret.to_owned()),
             Method::Token => options.token(secret.to_owned()),
             Method::Nkey => options.nkey(secret.trim().to_owned()),
-            Method::Credentials => options.credentials(secret)?,
+            // The client wants the line break that a secret is read without.
+            Method::Credentials => options.credentials(&format!("{secret}\n"))?,
         })
     }
 }

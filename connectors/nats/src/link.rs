@@ -27,7 +27,7 @@ const CLOSE_MAX: Duration = Duration::from_secs(1);
 const STREAM_INFO_MAX: Duration = Duration::from_secs(3);
 
 /// The client would connect again by itself and send what it has buffered, long after this connector has told the daemon
-/// that it was not delivered. So it never does: the runtime ends with the connection, and the next one begins anew.
+/// that it was not delivered. So it never does: the runtime ends with the connection, and the next one starts from nothing.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// A connection with the runtime that drives it.
@@ -141,9 +141,11 @@ fn options(
     was_connected: Arc<AtomicBool>,
 ) -> io::Result<ConnectOptions> {
     let (events, tls) = (fate.clone(), &common.tls);
+    // All of them have their turn within the time for connecting.
+    let servers = u32::try_from(settings.servers.len()).unwrap_or(1).max(1);
     let mut options = ConnectOptions::new()
         .name(format!("orderd/{}", common.sink))
-        .connection_timeout(common.timeout)
+        .connection_timeout(common.timeout / servers)
         .reconnect_delay_callback(move |_| if was_connected.load(Ordering::SeqCst) { NEVER } else { Duration::ZERO })
         .event_callback(move |event| {
             events.on_event(&event);

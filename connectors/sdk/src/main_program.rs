@@ -67,6 +67,8 @@ where
     if invocation.sink.is_none() {
         return Err(Failure::new(Exit::Usage, "--sink NAME is missing: the sink to attach to"));
     }
+    // First of all: a stop that comes early is a stop like any other.
+    let signals = signals::listen().map_err(|error| Failure::io("cannot listen to signals", &error))?;
     let Loaded { common, own, .. } = load::<C>(invocation)?;
     logging::start(common.log_level, common.log_format);
     let target = C::open(own, &common)?;
@@ -78,7 +80,6 @@ where
         line_bytes_max: common.limits.line_bytes_max,
         wait_max: DAEMON_WAIT_MAX,
     };
-    let signals = signals::listen().map_err(|error| Failure::io("cannot listen to signals", &error))?;
     let target = target_thread::start(target).map_err(|error| Failure::io("cannot start a thread", &error))?;
     Runner::new(common, options, target, signals, Instant::now()).run()
 }

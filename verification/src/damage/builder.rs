@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use orderd::contracts::{Clock, ParkedLane, PlanStore};
+use orderd::contracts::{Clock, ParkedLane};
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, MaintenanceOptions, OrderRow};
 
 use super::store::Store;

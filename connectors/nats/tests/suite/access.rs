@@ -2,7 +2,10 @@
 
 use async_nats::ConnectOptions;
 use async_nats::jetstream::stream::Config;
+use data_encoding::BASE64URL_NOPAD;
+use nkeys::KeyPair;
 use orderd_sink_testing::{Certificates, FakeDaemon, Program, Signal, Told, certificates, event};
+use serde_json::{Value, json};
 
 use crate::setup::{Nats, orders};
 
@@ -58,7 +61,7 @@ fn a_user_that_may_not_publish_blocks_and_one_that_may_only_publish_delivers() {
 
 #[test]
 fn a_token_and_an_nkey_are_shown() {
-    let key = nkeys::KeyPair::new_user();
+    let key = KeyPair::new_user();
     let nkey = format!("authorization {{ users: [ {{ nkey: {} }} ] }}", key.public_key());
     let seed = key.seed().unwrap();
     for (server, file, secret) in
@@ -77,6 +80,55 @@ fn a_token_and_an_nkey_are_shown() {
         daemon.wait_delivered(1);
         assert!(!connector.log().contains(secret));
     }
+}
+
+/// Claims that `issuer` has signed, as NATS writes them.
+fn token(issuer: &KeyPair, subject: &KeyPair, claims: &Value) -> String {
+    let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+    let (issuer_key, subject_key) = (issuer.public_key(), subject.public_key());
+    let claims =
+        json!({"jti": subject_key, "iat": 1, "iss": issuer_key, "sub": subject_key, "name": "x", "nats": claims});
+    let signed = format!("{}.{}", part(&json!({"typ": "JWT", "alg": "ed25519-nkey"})), part(&claims));
+    let signature = BASE64URL_NOPAD.encode(&issuer.sign(signed.as_bytes()).unwrap());
+    format!("{signed}.{signature}")
+}
+
+#[test]
+fn a_credentials_file_is_shown() {
+    let (operator, system) = (KeyPair::new_operator(), KeyPair::new_account());
+    let (account, user) = (KeyPair::new_account(), KeyPair::new_user());
+    let limits = json!({"subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1,
+        "leaf": -1, "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1});
+    let of_account = json!({"type": "account", "version": 2, "limits": limits});
+    let of_system =
+        json!({"type": "account", "version": 2, "limits": {"subs": -1, "data": -1, "payload": -1, "conn": -1}});
+    let of_user = json!({"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1});
+    let server = format!(
+        "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{ {}: {}, {}: {} }}",
+        token(&operator, &operator, &json!({"type": "operator", "version": 2})),
+        system.public_key(),
+        system.public_key(),
+        token(&operator, &system, &of_system),
+        account.public_key(),
+        token(&operator, &account, &of_account),
+    );
+    let credentials = format!(
+        "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n{}\n------END \
+         USER NKEY SEED------\n",
+        token(&account, &user, &of_user),
+        user.seed().unwrap()
+    );
+    let daemon = FakeDaemon::start();
+    let nats = Nats::with(daemon.dir(), &server);
+    nats.create_stream_as(&nats.context_as(ConnectOptions::with_credentials(&credentials).unwrap()), orders());
+    let file = daemon.dir().join("secret");
+    std::fs::write(&file, "no credentials\n").unwrap();
+    let connector = nats.connector(&daemon, "credentials_file = \"secret\"\n");
+    daemon.publish([event(1, 1, 1)]);
+    daemon.wait_told("blocked", is_blocked);
+    std::fs::write(&file, &credentials).unwrap();
+    daemon.wait_delivered(1);
+    assert!(!connector.log().contains(&user.seed().unwrap()));
 }
 
 #[test]

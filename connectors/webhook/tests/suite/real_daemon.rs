@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use orderd_sink_testing::{Program, RealDaemon};
+use orderd_sink_testing::{Program, RealDaemon, eventually};
 use serde_json::{Value, json};
 
 use crate::support::{BINARY, Endpoint, Reply, Request, SECRET};
@@ -77,7 +77,7 @@ fn an_endpoint_that_is_blocked_parks_nothing_and_a_rejected_event_parks_its_orde
     });
     let _program = start(&daemon, &endpoint.url());
     daemon.work(20);
-    orderd_sink_testing::eventually("blocked", || (daemon.sink()["state"] == "blocked").then_some(()));
+    eventually("blocked", || (daemon.sink()["state"] == "blocked").then_some(()));
     assert_eq!(daemon.sink()["parked_lanes"], 0);
     closed.store(false, std::sync::atomic::Ordering::SeqCst);
     let file = daemon.wait_settled();
@@ -86,4 +86,29 @@ fn an_endpoint_that_is_blocked_parks_nothing_and_a_rejected_event_parks_its_orde
     let lanes = daemon.call("lane.list", &json!({"sink": RealDaemon::SINK}));
     assert!(lanes["lanes"][0]["reason"].as_str().unwrap().starts_with("422"), "{lanes}");
     assert!(endpoint.requests().len() <= 62 + IN_FLIGHT * 3, "{}", endpoint.requests().len());
+}
+
+#[test]
+fn a_connector_that_is_stopped_in_good_order_repeats_nothing() {
+    let daemon = RealDaemon::start("");
+    let endpoint = Endpoint::start(|_| Reply::Status(200));
+    std::thread::scope(|scope| {
+        let working = scope.spawn(|| daemon.work(300));
+        let mut stops = 0;
+        while !working.is_finished() || stops < 3 {
+            let mut program = start(&daemon, &endpoint.url());
+            let before = endpoint.requests().len();
+            eventually("some progress", || {
+                let enough = working.is_finished() || endpoint.requests().len() >= before + 20;
+                (enough && !daemon.sink()["attached"].is_null()).then_some(())
+            });
+            assert_eq!(program.stop().code(), Some(0));
+            stops += 1;
+        }
+        println!("{stops} stops");
+    });
+    let _program = start(&daemon, &endpoint.url());
+    let file = daemon.wait_settled();
+    assert_eq!(endpoint.requests().len(), file.len());
+    assert_same_events(&endpoint, &file);
 }

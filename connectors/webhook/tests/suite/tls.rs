@@ -96,6 +96,7 @@ fn a_certificate_for_another_name_is_blocked() {
 fn the_endpoint_may_ask_for_a_certificate_of_ours() {
     let ours = "ca_file = \"ca.pem\"\nclient_cert_file = \"client.pem\"\nclient_key_file = \"client.key\"";
     assert_eq!(told("client", "localhost", ours), Told::Delivered(1));
+    // In TLS 1.3 the server's refusal comes after the handshake: the reset of the connection may be faster.
     let told = told("client", "localhost", "ca_file = \"ca.pem\"");
-    assert!(is_blocked(&told), "{told:?}");
+    assert!(is_blocked(&told) || matches!(told, Told::Failed { .. }), "{told:?}");
 }
