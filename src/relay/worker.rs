@@ -303,7 +303,13 @@ impl Worker {
                     return Ok(Some(Step::Retry(at)));
                 }
             }
-            Err(error) => return self.schedule_retry(error).map(Some),
+            Err(error) => {
+                // So that it shows how old what waits is.
+                if self.batch.is_empty() && self.source.refill(&mut self.batch).is_ok() {
+                    self.monitor.update_pending(self.batch.oldest(), |_| {});
+                }
+                return self.schedule_retry(error).map(Some);
+            }
         }
         Ok(None)
     }

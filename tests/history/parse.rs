@@ -62,7 +62,9 @@ pub fn plans_of(output: &str) -> Result<Vec<Plan>, String> {
             events: line.events.iter().map(|event| event.get().to_owned()).collect(),
         })
     };
-    output.lines().map(parse).collect()
+    // What was decided about delivery is no plan of an order.
+    let is_plan = |line: &&str| !line.contains(r#","delivery":{"#);
+    output.lines().filter(is_plan).map(parse).collect()
 }
 
 /// What an answer that arrived at `at` says, or why it is not an answer.

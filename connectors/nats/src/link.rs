@@ -27,7 +27,7 @@ const CLOSE_MAX: Duration = Duration::from_secs(1);
 const STREAM_INFO_MAX: Duration = Duration::from_secs(3);
 
 /// The client would connect again by itself and send what it has buffered, long after this connector has told the daemon
-/// that it was not delivered. So it never does: the runtime ends with the connection, and the next one begins anew.
+/// that it was not delivered. So it never does: the runtime ends with the connection, and the next one starts from nothing.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// A connection with the runtime that drives it.

@@ -26,7 +26,7 @@ impl Template {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
-            let (name, behind) = after.split_once('}').ok_or_else(|| ConfigError::key(key, "a { without its }"))?;
+            let (name, after) = after.split_once('}').ok_or_else(|| ConfigError::key(key, "a { without its }"))?;
             parts.push(Part::Text(before.to_owned()));
             parts.push(match name {
                 "type" => Part::Type,
@@ -39,7 +39,7 @@ impl Template {
                     ));
                 }
             });
-            rest = behind;
+            rest = after;
         }
         parts.push(Part::Text(rest.to_owned()));
         parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));

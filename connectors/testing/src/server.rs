@@ -6,10 +6,15 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::wait::eventually;
+use crate::wait::within;
+
+/// How long a server may take to start, on a machine that is busy.
+const START_MAX: Duration = Duration::from_secs(240);
 
 /// A server in a process group of its own. Dropping it kills the group.
 pub struct Server {
@@ -49,7 +54,7 @@ impl Server {
             Err(error) => panic!("{command:?}: {error}"),
         };
         let child = self.child.insert(child);
-        eventually("the server to become ready", || {
+        within(START_MAX, "the server to become ready", || {
             if let Some(status) = child.try_wait().expect("the server is waited for") {
                 panic!("the server ended: {status}\n{}", std::fs::read_to_string(&self.log).unwrap_or_default());
             }
@@ -93,12 +98,19 @@ impl Drop for Server {
     }
 }
 
-/// A TCP port of the loopback that was free a moment ago.
+/// A TCP port of the loopback that was free a moment ago. It is below those that the system gives to clients: one that
+/// asks again and again for a server that does not listen yet would at last be given that port, and connect to itself.
 ///
 /// # Panics
 /// There is none.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test programs run beside each other.
+    let start = std::process::id().wrapping_mul(7_919);
+    let ports = std::iter::repeat_with(|| start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT + FIRST);
+    let mut ports = ports.take(1_000).filter_map(|port| u16::try_from(port).ok());
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }

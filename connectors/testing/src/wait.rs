@@ -9,8 +9,13 @@ pub const WAIT_MAX: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// It did not within [`WAIT_MAX`].
-pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + WAIT_MAX;
+pub fn eventually<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    within(WAIT_MAX, what, condition)
+}
+
+/// The same with a limit of its own.
+pub(crate) fn within<T>(limit: Duration, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
     loop {
         if let Some(found) = condition() {
             return found;

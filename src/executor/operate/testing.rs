@@ -91,7 +91,7 @@ impl Bench {
         Self::with_decision_room(1 << 20)
     }
 
-    /// With so many bytes that only decisions may use.
+    /// With this many bytes that only decisions may use.
     pub fn with_decision_room(decisions_bytes: u64) -> Self {
         let journal = JournalOptions {
             segment_bytes: 4 << 20,

@@ -17,6 +17,8 @@ use crate::journal::{JOURNAL_DIR, SegmentMap, StoreId};
 
 /// This many at the most are replayed together: what they need can be fetched together.
 const TOGETHER: usize = 64;
+/// No configuration makes a longer one: a file that is longer is not read into memory.
+const SEGMENT_FILE_BYTES_MAX: u64 = 8 << 30;
 
 /// How the journal is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +80,9 @@ pub(super) fn read_journal(
     while let Some((base_lsn, file)) = current {
         let next = following.next();
         let path = segment_path(base_lsn);
+        if file.len().map_err(io_error("reading", &path))? > SEGMENT_FILE_BYTES_MAX {
+            return Err(damaged(&path, 0, "the file is longer than any segment"));
+        }
         read_segment(file.as_ref(), &mut bytes).map_err(io_error("reading", &path))?;
         // While this segment is replayed, the system fetches the next one.
         current = match next {

@@ -46,7 +46,7 @@ impl Kafka {
     }
 }
 
-/// Everything in the topic, partition by partition; `at_least` for a broker whose watermarks are behind.
+/// Everything in the topic, partition by partition; `at_least` for a broker whose watermarks lag.
 pub fn stored(servers: &str, partitions: i32, at_least: usize) -> Vec<Stored> {
     let mut client = ClientConfig::new();
     let consumer: BaseConsumer = client.set("bootstrap.servers", servers).set("group.id", "test").create().unwrap();
