@@ -48,10 +48,10 @@ fn a_backup_of_a_running_store_is_everything_up_to_one_position() {
                 client.place(7);
             }
         });
-        let report = orderd(&store, &["backup", store.path("copy").to_str().unwrap(), "--json"]).expect(0).json();
+        let run = orderd(&store, &["backup", store.path("copy").to_str().unwrap(), "--json"]);
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         more.join().unwrap();
-        report
+        run.expect(0).json()
     });
     let lsn = report["lsn"].as_u64().unwrap();
     assert!(lsn >= 602, "{report}");

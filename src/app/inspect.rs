@@ -105,16 +105,17 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
         points.extend(verify_checkpoint(storage, store.store_id, *lsn)?);
     }
     points.sort_by_key(|point| point.lsn);
+    // What a start would make of it: this look says up to where, also if a daemon goes on writing.
+    let (state, report) = inspect_store(storage, store.store_id, store.must_reach())?;
+    let last = report.journal.last_lsn;
     let range = RedoRange { after: Lsn(oldest.0.saturating_sub(1)), must_reach: store.must_reach(), points };
     let count = |frame: RedoFrame<'_>| {
-        plans += 1;
+        plans += u64::from(frame.lsn <= last);
         Ok(PlanRecord::decode(frame.body).map(drop)?)
     };
     inspect(storage, store.store_id, &range, &mut per_frame(count))?;
-    // And what a start would make of them together.
-    let (state, report) = inspect_store(storage, store.store_id, store.must_reach())?;
     let cursors: Vec<_> = store.cursors.iter().map(|(_, cursor)| cursor.clone()).collect();
-    inspect_positions(&store.storage, store.store_id, report.journal.last_lsn, &cursors)?;
+    inspect_positions(&store.storage, store.store_id, last, &cursors)?;
     Ok(describe(store, &state, &report, oldest, plans, &checkpoints))
 }
 
