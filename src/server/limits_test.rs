@@ -178,7 +178,7 @@ fn who_reads_slowly_but_steadily_stays() {
     let mut room = vec![0; 64 * 1024];
     let (mut bytes, mut lines, start) = (0, 0, Instant::now());
     while lines < 300 {
-        let step = start + Duration::from_millis(100) * (bytes / room.len()) as u32;
+        let step = start + Duration::from_millis(100 * (bytes / room.len()) as u64);
         while Instant::now() < step {
             std::thread::yield_now();
         }
