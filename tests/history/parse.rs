@@ -21,6 +21,8 @@ pub(super) struct Event {
     pub partitionkey: String,
     pub sequence: String,
     pub orderversion: u64,
+    #[serde(default)]
+    pub storeepoch: Option<u64>,
     pub data: Value,
 }
 
@@ -48,7 +50,10 @@ impl Event {
 #[derive(Deserialize)]
 struct DumpLine {
     lsn: u64,
+    #[serde(default)]
     order: Option<Order>,
+    /// Of a plan that decides about delivery alone there are none.
+    #[serde(default)]
     events: Vec<Box<RawValue>>,
 }
 
@@ -62,9 +67,7 @@ pub fn plans_of(output: &str) -> Result<Vec<Plan>, String> {
             events: line.events.iter().map(|event| event.get().to_owned()).collect(),
         })
     };
-    // What was decided about delivery is no plan of an order.
-    let is_plan = |line: &&str| !line.contains(r#","delivery":{"#);
-    output.lines().filter(is_plan).map(parse).collect()
+    output.lines().map(parse).collect()
 }
 
 /// What an answer that arrived at `at` says, or why it is not an answer.
