@@ -187,3 +187,29 @@ fn a_backup_that_finds_no_room_leaves_nothing() {
     assert!(!copy.exists());
     backup(&store, "copy").expect(0);
 }
+
+#[test]
+fn a_kill_at_any_moment_leaves_a_backup_that_is_whole_or_says_that_it_is_not() {
+    let store = Store::new();
+    let _daemon = Daemon::start(&store);
+    let _orders = order_ids(&mut Client::connect(&store), 300);
+    let copy = store.path("copy");
+    for step in 0..16 {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_orderd"));
+        command.arg("backup").arg(&copy).env("ORDERD_CONFIG", store.config()).current_dir(store.dir());
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let mut child = command.spawn().unwrap();
+        // Ever later, from before the first file until after the last one.
+        crate::support::pause(std::time::Duration::from_millis(step * 4));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if copy.join("UNFINISHED").exists() {
+            verify(&store, &copy).expect(65);
+        } else if copy.exists() {
+            verify(&store, &copy).expect(0);
+            fs::remove_dir_all(&copy).unwrap();
+        }
+    }
+    backup(&store, "copy").expect(0);
+    verify(&store, &copy).expect(0);
+}

@@ -14,7 +14,7 @@ pub const BACKUP_IDENTITY: &str = "store/identity.backup";
 pub const MANIFEST: &str = "manifest.json";
 const MARK: &str = "UNFINISHED";
 const MARK_TEXT: &[u8] = b"orderd was making this backup and was not done: orderd backup may replace it\n";
-/// What the folder is called before it has its mark.
+/// What the folder is called before it has its mark, and once it is to go.
 const NEW_SUFFIX: &str = ".new-backup";
 
 /// A backup in the making.
@@ -26,22 +26,11 @@ impl Unfinished {
     /// Makes the folder, in place of an unfinished one. It has its mark and its `store` from the first moment on: nobody
     /// takes it for an empty data directory.
     pub fn begin(dir: &Path) -> Result<Self, BackupError> {
-        if fs::symlink_metadata(dir).is_ok() {
-            if !is_unfinished(dir) {
-                return Err(BackupError::Exists(dir.to_owned()));
-            }
-            fs::remove_dir_all(dir).map_err(BackupError::io("removing", dir))?;
+        let new = aside(dir);
+        if fs::symlink_metadata(dir).is_ok() && !is_unfinished(dir) {
+            return Err(BackupError::Exists(dir.to_owned()));
         }
-        let mut name = dir.file_name().unwrap_or_default().to_owned();
-        name.push(NEW_SUFFIX);
-        let new = dir.with_file_name(name);
-        // What a kill has left before it had its mark: it holds nothing yet.
-        match fs::remove_dir_all(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(BackupError::io("removing", &new)(error));
-            }
-            Ok(()) | Err(_) => {}
-        }
+        take_away(dir)?;
         make_dir(&new)?;
         write_file(&new.join(MARK), MARK_TEXT)?;
         for folder in [STORE, JOURNAL_DIR, CHECKPOINTS_DIR, CURSORS_DIR] {
@@ -63,9 +52,35 @@ impl Unfinished {
 
     /// Removes the whole folder.
     pub fn remove(self) {
-        if let Err(error) = fs::remove_dir_all(&self.dir) {
+        if let Err(error) = take_away(&self.dir) {
             tracing::warn!(%error, dir = %self.dir.display(), "an unfinished backup could not be removed");
         }
+    }
+}
+
+/// Where a backup's folder is while it is made and while it is removed: under its own name it is whole, or has its mark.
+fn aside(dir: &Path) -> PathBuf {
+    let mut name = dir.file_name().unwrap_or_default().to_owned();
+    name.push(NEW_SUFFIX);
+    dir.with_file_name(name)
+}
+
+/// Removes an unfinished backup, if there is one, and what a kill has left beside it.
+fn take_away(dir: &Path) -> Result<(), BackupError> {
+    let aside = aside(dir);
+    remove_all(&aside)?;
+    match fs::rename(dir, &aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(BackupError::io("renaming", dir)(error)),
+        Ok(()) | Err(_) => {}
+    }
+    remove_all(&aside)
+}
+
+/// Removes a folder with all that is in it; it need not be there.
+pub fn remove_all(dir: &Path) -> Result<(), BackupError> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BackupError::io("removing", dir)(error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

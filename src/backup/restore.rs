@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::copy::Copier;
-use super::layout::{BACKUP_IDENTITY, IDENTITY, STORE, give_to_owner_of, make_dir, sync_dir, sync_parent};
+use super::layout::{BACKUP_IDENTITY, IDENTITY, STORE, give_to_owner_of, make_dir, remove_all, sync_dir, sync_parent};
 use super::manifest::{is_backup, read_checked};
 use super::{BackupError, BackupSource as _, StoppedStore};
 use crate::journal::{CHECKPOINTS_DIR, CURSORS_DIR, IdentityError, JOURNAL_DIR, list_segments, open_store};
@@ -37,7 +37,7 @@ pub fn restore(dir: &Path, data_dir: &Path) -> Result<Restored, BackupError> {
     let mut name = data_dir.file_name().unwrap_or_default().to_owned();
     name.push(TEMPORARY_SUFFIX);
     let restored = Restored { temporary: data_dir.with_file_name(name), data_dir: data_dir.to_owned() };
-    restored.clear()?;
+    remove_all(&restored.temporary)?;
     match restored.copy(dir, &files, identity, &mut source) {
         Ok(()) => Ok(restored),
         Err(error) => {
@@ -94,17 +94,8 @@ impl Restored {
 
     /// Removes the copy.
     pub fn discard(self) {
-        if let Err(error) = self.clear() {
+        if let Err(error) = remove_all(&self.temporary) {
             tracing::warn!(%error, "an unfinished copy could not be removed");
-        }
-    }
-
-    fn clear(&self) -> Result<(), BackupError> {
-        match fs::remove_dir_all(&self.temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(BackupError::io("removing", &self.temporary)(error))
-            }
-            Ok(()) | Err(_) => Ok(()),
         }
     }
 
