@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tempfile::TempDir;
 
+use crate::support::{DEADLINE, eventually};
+
 /// Where Debian puts the server's programs, a folder a version; they are not on the PATH.
 const DEBIAN_VERSIONS: &str = "/usr/lib/postgresql";
 
@@ -71,6 +73,11 @@ impl Server {
         self.programs.run(self.dir(), "pg_ctl", &["stop", "-w", "-m", "fast", "-D", text(&self.data())]);
         std::fs::write(self.data().join("recovery.signal"), "").expect("the server is told to recover");
         self.run("-c restore_command=false");
+        // It may take readers before it has chosen its timeline.
+        eventually(DEADLINE, "the server has left recovery", || {
+            let asked = self.psql().args(["-A", "-t", "-d", "postgres", "-c", "SELECT pg_is_in_recovery()"]).output();
+            asked.is_ok_and(|said| said.stdout == b"f\n")
+        });
     }
 
     /// fsync and autovacuum off: these tests are about the schema, and want the same plans every time.
