@@ -303,7 +303,13 @@ impl Worker {
                     return Ok(Some(Step::Retry(at)));
                 }
             }
-            Err(error) => return self.schedule_retry(error).map(Some),
+            Err(error) => {
+                // So that it shows how old what waits is.
+                if self.batch.is_empty() && self.source.refill(&mut self.batch).is_ok() {
+                    self.monitor.update_pending(self.batch.oldest(), |_| {});
+                }
+                return self.schedule_retry(error).map(Some);
+            }
         }
         Ok(None)
     }
@@ -349,7 +355,10 @@ impl Worker {
         let oldest = self.batch.oldest();
         self.monitor.update_pending(oldest, |status| status.state = SinkState::Delivering);
         self.heartbeat.set_in_delivery(true);
+        let began = self.clock.monotonic();
         let delivered = self.sink.deliver(&self.batch.delivery());
+        let took = self.clock.monotonic().saturating_sub(began);
+        self.monitor.metrics().delivery_duration.record_duration(took);
         self.heartbeat.set_in_delivery(false);
         match delivered {
             Ok(()) => {

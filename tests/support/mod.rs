@@ -12,6 +12,7 @@ mod events;
 mod fake_daemon;
 mod files;
 mod mount;
+mod program;
 mod store;
 
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ pub use events::{events, events_of, lines};
 pub use fake_daemon::{FakeDaemon, refusal};
 pub use files::{copy_tree, files, flip_byte};
 pub use mount::{Mount, must, require_root, run};
+pub use program::Program;
 pub use store::Store;
 
 /// How long anything may take before a test gives up: generous, because machines that run tests are busy.

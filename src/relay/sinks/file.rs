@@ -167,6 +167,7 @@ impl Sink for FileSink {
         let Some(mut file) = self.file.take() else {
             return Err(self.failed("write")(io::ErrorKind::NotFound.into()));
         };
+        self.compared = None;
         let len_before = self.end.len;
         let written = file.write_all(delivery.lines).map_err(self.failed("write"));
         if written.is_ok() {
@@ -189,11 +190,13 @@ impl Sink for FileSink {
             self.file = None;
         }
         synced?;
+        // While the file is compared, only what was compared is known to be what was delivered.
+        let len = self.compared.unwrap_or(self.end.len);
         if let Some(file) = &self.file {
-            evict_page_cache(file, self.synced_len, self.end.len.saturating_sub(self.synced_len));
+            evict_page_cache(file, self.synced_len, len.saturating_sub(self.synced_len));
         }
-        self.synced_len = self.end.len;
-        Ok(self.end)
+        self.synced_len = len;
+        Ok(TargetMark { len, ..self.end })
     }
 
     fn acknowledges_deliveries(&self) -> bool {

@@ -314,6 +314,7 @@ fn a_kill_repeats_no_line() {
     let mut sink = FileSink::new(folder.path(), BATCH_BYTES_MAX);
     sink.open(saved).unwrap();
     assert_eq!(sink.held(&delivery(&lines(4, 5), 4, 5)).unwrap().events, 2);
+    assert_eq!(sink.sync().unwrap().len, lines(1, 5).len() as u64, "the mark is where the comparison is");
     let rest = lines(6, 8);
     let held = sink.held(&delivery(&rest, 6, 8)).unwrap();
     assert_eq!(held.events, 1);
