@@ -34,7 +34,7 @@ pub struct Database {
 impl Connector for Postgres {
     const TYPE: &'static str = "postgres";
     const DEFAULTS: Defaults =
-        Defaults { timeout_ms: 10_000, in_flight_max: 512, in_flight_limit: 16_384, batch_events_max: 500 };
+        Defaults { timeout_ms: 10_000, in_flight_max: 512, in_flight_limit: 16_384, batch_events_max: 256 };
     const COMMANDS: &'static [(&'static str, &'static str)] =
         &[("schema", "Print the DDL of the inbox table (of the configuration's table, if there is one)")];
     type Config = PostgresConfig;

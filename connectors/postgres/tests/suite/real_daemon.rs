@@ -47,7 +47,6 @@ fn the_table_gets_what_the_file_gets_through_kills_of_daemon_connector_and_serve
 }
 
 #[test]
-#[ignore = "the daemon does not hand out replays yet"]
 fn a_replay_of_the_daemon_adds_only_what_is_missing() {
     let daemon = RealDaemon::start("");
     let server = Server::start(&[]);
