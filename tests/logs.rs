@@ -79,3 +79,26 @@ fn the_level_decides_and_sighup_reads_it_again() {
     client.place(1);
     daemon.stop();
 }
+
+#[test]
+fn a_standard_error_that_nobody_reads_stops_nothing() {
+    let store = Store::with("", "[log]\nlevel = \"trace\"\n");
+    let fifo = store.path("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    // Held open, so that it can be written to, and never read.
+    let _reader = std::fs::File::options().read(true).write(true).open(&fifo).unwrap();
+    let mut command = std::process::Command::new("/bin/sh");
+    command.arg("-c").arg("exec \"$0\" serve --config \"$1\" 2>\"$2\"");
+    command.arg(env!("CARGO_BIN_EXE_orderd")).arg(store.config()).arg(&fifo);
+    let mut daemon = Daemon::spawn_command(&store, &mut command);
+    daemon.wait_ready(&store);
+    let mut client = Client::connect(&store);
+    // Each is logged at this level: more than the pipe and the queue before it hold.
+    client.send_raw("{\"jsonrpc\":\"2.0\",\"method\":\"no\"}\n".repeat(10_000));
+    client.place(1);
+    let metrics = client.result("daemon.metrics", json!({}));
+    let family = metrics["metrics"].as_array().unwrap().iter().find(|f| f["name"] == "orderd_dropped_log_lines_total");
+    let dropped = family.map(|family| family["samples"][0]["value"].as_u64().unwrap());
+    assert!(dropped.is_some_and(|lines| lines > 0), "{dropped:?}");
+    daemon.stop();
+}

@@ -90,7 +90,8 @@ fn a_stopping_daemon_refuses_commands_and_executes_none_of_them() {
     });
     assert_eq!(daemon.wait_exit(Duration::from_secs(10)).code(), Some(0), "{}", daemon.stderr());
     assert!(results < 5000 && refusals > 0, "{results} results, {refusals} refusals");
-    assert_eq!(orderd(&store, &["dump"]).expect(0).stdout.lines().count(), results);
+    let dump = orderd(&store, &["dump"]).expect(0).stdout;
+    assert_eq!(dump.lines().filter(|line| line.contains("\"order\":")).count(), results);
 }
 
 #[test]
@@ -110,5 +111,6 @@ fn a_stopping_daemon_still_delivers_the_answers_it_owes() {
     }
     assert_eq!(daemon.wait_exit(Duration::from_secs(10)).code(), Some(0), "{}", daemon.stderr());
     assert!(results > 0);
-    assert_eq!(orderd(&store, &["dump"]).expect(0).stdout.lines().count(), results);
+    let dump = orderd(&store, &["dump"]).expect(0).stdout;
+    assert_eq!(dump.lines().filter(|line| line.contains("\"order\":")).count(), results);
 }

@@ -21,8 +21,8 @@ fn the_readmes_commands_print_what_it_shows() {
         let is_as_shown = |(succeeded, printed): &(bool, String)| {
             *succeeded && (shown.is_empty() || mask_times(printed) == mask_times(&shown))
         };
-        // A sink's file follows the answer by a moment.
-        if command.starts_with("tail ") {
+        // Delivery follows the answer by a moment.
+        if command.starts_with("tail ") || command.starts_with("orderd trace ") {
             eventually(DEADLINE, &command, || is_as_shown(&example.run(&command)));
         } else {
             let done = example.run(&command);

@@ -91,7 +91,7 @@ fn function_length(lines: &[&str]) -> Option<usize> {
     let is_last = |line: &&str| {
         line.strip_prefix(indent).is_some_and(|end| end.starts_with('}') || end.starts_with(')') && end.ends_with(';'))
     };
-    Some(rest.iter().position(|line| is_last(&line))? + 2)
+    Some(rest.iter().position(is_last)? + 2)
 }
 
 fn function_name(line: &str) -> Option<&str> {

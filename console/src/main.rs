@@ -7,6 +7,7 @@ mod find_socket;
 mod flags;
 mod listen;
 mod run;
+mod service;
 mod telemetry;
 mod token;
 mod web;

@@ -10,6 +10,7 @@ use crate::exit::{Exit, Failure};
 use crate::find_socket::find_socket;
 use crate::flags::Flags;
 use crate::listen::{Listen, Listener};
+use crate::service::tell;
 use crate::telemetry::{self, History, Sampler};
 use crate::token::Token;
 use crate::web::{App, Hosts, Server};
@@ -66,11 +67,4 @@ fn announce(address: &Listen, app: &App) {
         Listen::Unix(_) => tracing::info!("listening on {address}, daemon at {}", app.daemon.socket()),
     }
     tell(&[NotifyState::Ready]);
-}
-
-/// Tells the service manager, if there is one.
-pub fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "cannot tell the service manager");
-    }
 }

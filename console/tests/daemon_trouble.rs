@@ -49,16 +49,16 @@ fn pages_say_that_no_daemon_answers() {
 #[test]
 fn a_daemon_that_does_not_answer_delays_no_page_longer_than_the_flag_says() {
     let daemon = FakeDaemon::start(World::busy());
-    let console = Console::start(&daemon.socket(), &["--daemon-ms-max", "300"]);
+    let console = Console::start(&daemon.socket(), &["--daemon-ms-max", "1500"]);
     eventually("it is up", || (console.get("/api/v1/status").code == 200).then_some(()));
     daemon.state().silent = true;
     eventually("it is noticed", || (console.get("/readyz").code == 503).then_some(()));
     let begin = Instant::now();
     assert!(console.get("/metrics").body.contains("orderd_console_daemon_up 0"));
-    assert!(begin.elapsed().as_millis() < 300, "{:?}", begin.elapsed());
+    assert!(begin.elapsed().as_millis() < 1_000, "{:?}", begin.elapsed());
     let begin = Instant::now();
     assert_eq!(console.get("/api/v1/sinks/billing").code, 504);
-    assert!(begin.elapsed().as_millis() < 2_000, "{:?}", begin.elapsed());
+    assert!(begin.elapsed().as_millis() < 6_000, "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -1,90 +1,24 @@
 //! The console before a real daemon.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-
-use serde_json::Value;
-use tempfile::TempDir;
+use std::path::Path;
 
 use crate::metrics::promtool;
+use crate::support::browser::Browser;
 use crate::support::console::Console;
+use crate::support::consumer::Consumer;
 use crate::support::eventually;
+use crate::support::in_browser::{TOKEN, assert_clean};
+use crate::support::real_daemon::Daemon;
 
 const CUSTOMER: &str = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
-const CONFIG: &str = "[daemon]\ndata_dir = 'data'\nsocket = 'orderd.sock'\n\
-     [[sinks]]\nname = 'events'\ntype = 'file'\npath = 'events.ndjson'\n";
-
-/// The daemon of the same build, up to date.
-fn orderd() -> PathBuf {
-    let console = Path::new(env!("CARGO_BIN_EXE_orderd-console"));
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--package", "orderd", "--bin", "orderd"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    if !cfg!(debug_assertions) {
-        build.arg("--release");
-    }
-    assert!(build.status().unwrap().success());
-    console.with_file_name("orderd")
-}
-
-/// A daemon with one file sink; killed when it is dropped.
-struct Daemon {
-    dir: TempDir,
-    program: PathBuf,
-    process: Child,
-}
-
-impl Daemon {
-    fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("config.toml"), CONFIG).unwrap();
-        let program = orderd();
-        let process = serve(&program, dir.path());
-        Self { dir, program, process }
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.dir.path().join("orderd.sock")
-    }
-
-    fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    fn start_again(&mut self) {
-        self.process = serve(&self.program, self.dir.path());
-    }
-
-    /// A client command with `--json`.
-    fn run(&self, arguments: &[&str]) -> Value {
-        let mut command = Command::new(&self.program);
-        let output = command.args(arguments).arg("--json").arg("--socket").arg(self.socket()).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
-
-fn serve(program: &Path, dir: &Path) -> Child {
-    let mut command = Command::new(program);
-    command.arg("serve").arg("--config").arg(dir.join("config.toml"));
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
 
 #[test]
 fn a_first_order_is_on_its_page() {
     let daemon = Daemon::start();
     let console = Console::start(&daemon.socket(), &[]);
     eventually("it is ready", || (console.get("/readyz").code == 200).then_some(()));
-    let placed = daemon.run(&["place", "--customer-id", CUSTOMER, "--total-amount", "129900"]);
-    let order = placed["order"]["order_id"].as_str().unwrap();
+    let order = place(&daemon);
     let page = console.get(&format!("/orders/{order}"));
     assert_eq!(page.code, 200);
     assert!(page.body.contains("129,900") && page.body.contains(CUSTOMER), "{}", page.body);
@@ -114,7 +48,7 @@ fn a_killed_daemon_is_missed_and_found_again() {
 fn every_metric_that_alerts_and_graphs_use_is_there() {
     let daemon = Daemon::start();
     let console = Console::start(&daemon.socket(), &[]);
-    eventually("it is delivered", || {
+    eventually("the sinks are shown", || {
         let metrics = console.get("/metrics").body;
         metrics.contains("orderd_sink_state{").then_some(())
     });
@@ -132,4 +66,53 @@ fn every_metric_that_alerts_and_graphs_use_is_there() {
     assert!(names.len() > 15, "{names:?}");
     let missing: Vec<_> = names.iter().filter(|name| !metrics.contains(&format!("# TYPE {name} "))).collect();
     assert!(missing.is_empty(), "{missing:?} are not in\n{metrics}");
+}
+
+#[test]
+fn an_order_that_a_consumer_rejects_is_found_requeued_and_delivered() {
+    let daemon = Daemon::start();
+    let order = place(&daemon);
+    let reason = "HTTP 422: <script>alert(1)</script>";
+    let consumer = Consumer::attach(&daemon.socket(), "billing", &order, reason);
+    let token = daemon.socket().with_file_name("token");
+    std::fs::write(&token, TOKEN).unwrap();
+    let console = Console::start(&daemon.socket(), &["--actions", "--token-file", token.to_str().unwrap()]);
+    let lanes = || console.get("/api/v1/lanes?sink=billing").json()["lanes"].as_array().map(Vec::len);
+    eventually("the lane is parked", || (lanes() == Some(1)).then_some(()));
+    let mut browser = Browser::start();
+    for page in
+        ["/".to_owned(), "/parked".into(), "/sinks/billing".into(), format!("/orders/{order}"), "/storage".into()]
+    {
+        browser.open(&format!("http://{}{page}", console.address));
+        let says = |text: &str| format!("document.body.innerText.includes({})", serde_json::json!(text));
+        assert_eq!(browser.evaluate(&says("No daemon.")), false, "{page}");
+        assert_eq!(browser.evaluate("document.querySelectorAll('.note[role=note]').length"), 0, "{page}");
+        if page != "/" {
+            browser.until(&says(reason));
+        }
+    }
+    assert_clean(&browser, &console);
+
+    consumer.accept_all();
+    let body = serde_json::json!({"sink": "billing", "order_id": order, "reason": "the customer is known now"});
+    let requeued = console.act("/api/v1/lanes/requeue", TOKEN, &body.to_string());
+    assert_eq!((requeued.code, requeued.json()["lanes"].clone()), (200, 1.into()), "{}", requeued.body);
+    eventually("it went through", || (lanes() == Some(0)).then_some(()));
+    let trace = console.get(&format!("/api/v1/orders/{order}")).json();
+    let sinks = trace["events"][0]["sinks"].as_array().unwrap().clone();
+    assert!(sinks.iter().all(|sink| sink["state"] == "delivered"), "{trace}");
+    let storage = console.get("/storage").body;
+    assert!(storage.contains("requeued") && storage.contains("the customer is known now"), "{storage}");
+    assert_eq!(console.act("/api/v1/sinks/billing/pause", TOKEN, "{}").code, 200);
+    let state = || console.get("/api/v1/sinks/billing").json()["sink"]["state"].clone();
+    eventually("it is paused", || (state() == "paused").then_some(()));
+    assert_eq!(console.act("/api/v1/sinks/billing/resume", TOKEN, "{}").code, 200);
+    eventually("it goes on", || (state() == "idle").then_some(()));
+}
+
+fn place(daemon: &Daemon) -> String {
+    let placed = eventually("the daemon takes orders", || {
+        daemon.run(&["place", "--customer-id", CUSTOMER, "--total-amount", "129900"])
+    });
+    placed["order"]["order_id"].as_str().unwrap().to_owned()
 }

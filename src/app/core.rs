@@ -16,12 +16,10 @@ use crate::executor::{Executor, ExecutorOptions, Operations};
 use crate::journal::{CURSORS_DIR, IdentityError, JournalHandle, StoreId, create_store, open_store as open_store_id};
 use crate::relay::scheduler::Limits;
 use crate::relay::{
-    CursorFile, SavedPosition, Subscription, SubscriptionPorts, SubscriptionSettings, Worker, WorkerSettings,
-    cloud_event, cursor,
+    CursorFile, ReplayPorts, SavedPosition, Subscription, SubscriptionPorts, SubscriptionSettings, Worker, WorkerPorts,
+    WorkerSettings, cloud_event, cursor,
 };
-use crate::repo::{
-    JournalOutbox, Maintenance, MaintenanceOptions, OpenReport, SinkPosition, Store, StoreOptions, open_store,
-};
+use crate::repo::{Maintenance, MaintenanceOptions, OpenReport, SinkPosition, Store, StoreOptions, open_store};
 
 /// What the configuration says about the parts.
 #[derive(Debug, Clone)]
@@ -97,9 +95,9 @@ impl Core {
         let journal = JournalHandle { storage, index: Arc::clone(store.journal().index()), store_id };
         let cursors = register(&mut store, &journal, clock.as_ref(), &options.sinks, cursors)?;
         let (decide, decisions) = bounded(options.sinks.len().max(1));
-        let parts = RelayParts { options, store: &store, journal: &journal, decide };
-        let (relays, leftovers) = open_relays(host, &parts, cursors)?;
         let needs = Arc::new(JournalNeeds::default());
+        let parts = RelayParts { options, store: &store, journal: &journal, decide, needs: Arc::clone(&needs) };
+        let (relays, leftovers) = open_relays(host, &parts, cursors)?;
         for (name, saved) in relays.iter().map(Relay::need).chain(leftovers.iter().map(Leftover::need)) {
             needs.add(name, Box::new(move || saved.lsn()));
         }
@@ -150,7 +148,7 @@ fn open_or_create(storage: &dyn Storage, host: &mut dyn Host) -> Result<StoreId,
 }
 
 /// The cursors that are there, also those of sinks that are not configured any more.
-fn load_cursors(storage: &dyn Storage, store_id: StoreId) -> Result<Vec<(String, CursorFile)>, AppError> {
+pub(super) fn load_cursors(storage: &dyn Storage, store_id: StoreId) -> Result<Vec<(String, CursorFile)>, AppError> {
     let mut cursors = Vec::new();
     for sink in sinks_with_cursor(storage)? {
         if let Some(cursor) = CursorFile::load(storage, &sink, uuid_of(store_id))? {
@@ -172,7 +170,7 @@ pub(super) const fn uuid_of(store_id: StoreId) -> Uuid {
     Uuid::from_bytes(*store_id.as_bytes())
 }
 
-fn position_of(sink: &str, cursor: &CursorFile) -> SinkPosition {
+pub(super) fn position_of(sink: &str, cursor: &CursorFile) -> SinkPosition {
     SinkPosition { path: cursor::path_of(sink), position: cursor.position() }
 }
 
@@ -195,6 +193,7 @@ struct RelayParts<'a> {
     store: &'a Store,
     journal: &'a JournalHandle,
     decide: Sender<DecisionBatch>,
+    needs: Arc<JournalNeeds>,
 }
 
 fn open_relays(
@@ -228,11 +227,9 @@ fn open_lines(
     sink: &SinkOptions,
     cursor: CursorFile,
 ) -> Result<Relay, AppError> {
-    let durable_sequence = Arc::clone(parts.store.durable_sequence());
-    let feed = JournalOutbox::open(parts.journal.clone(), durable_sequence, cursor.position())
-        .map_err(AppError::behind_checkpoint)?;
     let target = host.open_sink(&sink.worker)?;
-    let worker = Worker::new(&sink.worker, Box::new(feed), target, cursor, host.clock())?;
+    let ports = WorkerPorts { history: parts.store.history(), clock: host.clock(), epoch: parts.store.epoch() };
+    let worker = Worker::new(&sink.worker, ports, target, cursor, parts.store.sink(&sink.worker.name));
     Ok(Relay::of_lines(worker, sink.worker.sink_type))
 }
 
@@ -260,8 +257,12 @@ fn open_subscription(
         history: parts.store.history(),
         decide: parts.decide.clone(),
         clock: host.clock(),
-        storage: Arc::clone(&parts.journal.storage),
-        store_id: uuid_of(parts.journal.store_id),
+        replays: ReplayPorts {
+            history: parts.store.history(),
+            storage: Arc::clone(&parts.journal.storage),
+            store_id: uuid_of(parts.journal.store_id),
+            needs: Arc::clone(&parts.needs),
+        },
     };
     Ok(Relay::of_subscription(name, Subscription::new(settings, ports, record, cursor)?))
 }

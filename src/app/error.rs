@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::backup::BackupError;
 use crate::contracts::{CommitError, FeedError};
 use crate::journal::{CheckpointError, IdentityError, RecoveryError};
 use crate::relay::{CursorError, WorkerError};
@@ -15,9 +16,6 @@ pub enum AppError {
     /// The store is damaged.
     #[error("{0}")]
     Damaged(String),
-    /// What only a sink has still to read is damaged; the state does not need it.
-    #[error("{0}")]
-    BacklogDamaged(String),
     /// Another daemon holds the data directory.
     #[error("{0}")]
     Held(String),
@@ -42,16 +40,6 @@ impl AppError {
     }
 }
 
-impl AppError {
-    /// An error of a feed below the checkpoint, where only a sink still reads.
-    pub(super) fn behind_checkpoint(error: FeedError) -> Self {
-        match error.into() {
-            Self::Damaged(message) => Self::BacklogDamaged(message),
-            other => other,
-        }
-    }
-}
-
 impl From<LockError> for AppError {
     fn from(error: LockError) -> Self {
         let message = error.to_string();
@@ -68,9 +56,22 @@ impl From<IdentityError> for AppError {
         let message = error.to_string();
         match error {
             IdentityError::Missing => Self::Io(message),
-            IdentityError::Damaged(_) => Self::Damaged(message),
+            IdentityError::Damaged(_) | IdentityError::Backup => Self::Damaged(message),
             IdentityError::Version(_) | IdentityError::Features(_) => Self::Config(message),
             IdentityError::Io { source, .. } => Self::io(message, &source),
+        }
+    }
+}
+
+impl From<BackupError> for AppError {
+    fn from(error: BackupError) -> Self {
+        let message = error.to_string();
+        match error {
+            BackupError::Damaged(_) => Self::Damaged(message),
+            BackupError::Newer(_) => Self::Config(message),
+            BackupError::Held(_) => Self::Held(message),
+            BackupError::Exists(_) | BackupError::Daemon(_) => Self::Io(message),
+            BackupError::Io { source, .. } => Self::io(message, &source),
         }
     }
 }
@@ -139,7 +140,7 @@ impl From<WorkerError> for AppError {
         let message = error.to_string();
         match error {
             WorkerError::Damaged(_) => Self::Damaged(message),
-            WorkerError::Io(_) | WorkerError::Cursor(_) => Self::Io(message),
+            WorkerError::Io(_) | WorkerError::Cursor(_) | WorkerError::Target(_) => Self::Io(message),
         }
     }
 }

@@ -79,7 +79,7 @@ impl Host for Machine<'_> {
         let configured = self.config.sinks.iter().find(|configured| configured.name == sink.name);
         match configured.map(|configured| &configured.kind) {
             Some(SinkKind::File { path }) => {
-                Ok(Box::new(FileSink::open(path.clone(), self.config.relay.batch_bytes_max)))
+                Ok(Box::new(FileSink::new(path.clone(), self.config.relay.batch_bytes_max)))
             }
             Some(SinkKind::Stdout) => {
                 let stdout = StdoutSink::stdout();

@@ -2,13 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::contracts::{
-    AttachInbox, AttachTarget, DecisionInbox, EventState, EventView, Failure, LaneView, ReplayView, Sequence,
-    SinkHandle, SinkMonitor, SinkType, SinkView,
-};
-use crate::domain::OrderId;
+use crate::contracts::{AttachInbox, AttachTarget, DecisionInbox, SinkHandle, SinkType};
 use crate::relay::{Control, Heartbeat, SavedPosition, Subscription, Worker, WorkerError};
-use uuid::Uuid;
 
 /// One sink's worker, before it runs, and how to reach it then.
 pub struct Relay {
@@ -46,14 +41,12 @@ impl Relay {
     #[must_use]
     pub fn of_lines(worker: Worker, sink_type: SinkType) -> Self {
         let control = Arc::new(Control::default());
-        let wake = Arc::clone(&control);
-        let monitor = worker.monitor();
         let sink = SinkHandle {
             name: worker.name().into(),
             sink_type,
-            inbox: Arc::new(DecisionInbox::new(Box::new(move || wake.wake()))),
-            view: Arc::new(LinesView { monitor: Arc::clone(&monitor) }),
-            monitor,
+            inbox: worker.inbox(&control),
+            view: worker.view(),
+            monitor: worker.monitor(),
         };
         let (heartbeat, saved) = (worker.heartbeat(), worker.saved());
         let handle = RelayHandle { sink, control, heartbeat, saved, attaches: None };
@@ -110,34 +103,5 @@ impl RelayWorker {
             Self::Lines(worker) => worker.run(control),
             Self::Subscription(subscription) => subscription.run(),
         }
-    }
-}
-
-/// A worker of lines has no lanes: what it knows is how far it is.
-struct LinesView {
-    monitor: Arc<SinkMonitor>,
-}
-
-impl SinkView for LinesView {
-    fn acked_sequence(&self) -> Sequence {
-        self.monitor.read().acked_sequence
-    }
-
-    fn events(&self, events: &[Sequence]) -> Vec<EventView> {
-        let acked = self.acked_sequence();
-        let state = |sequence: &Sequence| if *sequence <= acked { EventState::Settled } else { EventState::Pending };
-        events.iter().map(|sequence| EventView { state: state(sequence), attempts: 0, reason: None }).collect()
-    }
-
-    fn lane(&self, _order_id: OrderId) -> Option<LaneView> {
-        None
-    }
-
-    fn failures(&self) -> Vec<Failure> {
-        Vec::new()
-    }
-
-    fn replay(&self, _replay_id: Uuid) -> Option<ReplayView> {
-        None
     }
 }

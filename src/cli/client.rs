@@ -118,6 +118,11 @@ pub struct ErrorData {
 }
 
 impl ErrorObject {
+    /// Whether this is the error of this name.
+    pub(super) fn is_kind(&self, kind: &str) -> bool {
+        self.data.as_ref().is_some_and(|data| data.kind == kind)
+    }
+
     /// How a command ends that was refused with this.
     pub(super) fn exit(&self) -> Exit {
         match &self.data {

@@ -1,6 +1,7 @@
 //! The command line: one file or folder a subcommand.
 
-pub mod bench;
+mod backup;
+mod bench;
 mod cancel;
 mod client;
 mod client_args;
@@ -22,6 +23,7 @@ mod output;
 mod params;
 mod place;
 mod replay;
+mod restore;
 mod send;
 mod send_window;
 mod serve;
@@ -83,16 +85,12 @@ enum Command {
     Sink(sink::SinkArgs),
     Lane(lane::LaneArgs),
     Replay(replay::ReplayArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Verify(verify::VerifyArgs),
     Dump(dump::DumpArgs),
     Config(config::ConfigArgs),
-    /// Put load on a running daemon and report throughput and latency
-    Bench {
-        #[command(flatten)]
-        socket: client_args::SocketArgs,
-        #[command(flatten)]
-        bench: bench::BenchArgs,
-    },
+    Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -146,27 +144,13 @@ fn dispatch(command: &Command, config: Option<&Path>) -> Result<(), Failure> {
         Command::Sink(args) => sink::run(args, config),
         Command::Lane(args) => lane::run(args, config),
         Command::Replay(args) => replay::run(args, config),
+        Command::Backup(args) => backup::run(args, config),
+        Command::Restore(args) => restore::run(args, config),
         Command::Verify(args) => verify::run(args, config),
         Command::Dump(args) => dump::run(args, config),
         Command::Config(args) => config::run(args, config),
-        Command::Bench { socket, bench } => bench::run(bench, &socket.find(config)?),
+        Command::Bench(args) => bench::run(args, config),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
-    }
-}
-
-impl From<bench::LoadError> for Failure {
-    fn from(error: bench::LoadError) -> Self {
-        let exit = match &error {
-            bench::LoadError::Connect { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                Exit::Permission
-            }
-            bench::LoadError::Connect { .. } | bench::LoadError::Closed | bench::LoadError::Silent { .. } => {
-                Exit::NoDaemon
-            }
-            bench::LoadError::Socket { .. } => Exit::Io,
-            bench::LoadError::Wrong(_) | bench::LoadError::Histogram(_) => Exit::Internal,
-        };
-        Self::new(exit, error.to_string())
     }
 }

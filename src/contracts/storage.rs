@@ -45,7 +45,7 @@ pub trait Storage: Send + Sync {
     /// Whether `path` still names `file`: on a disk others may have removed or replaced it since it was opened.
     ///
     /// # Errors
-    /// As the system says. A path that names nothing is not an error.
+    /// Any I/O error from the OS. A path that names nothing is not an error.
     fn names(&self, _path: &str, _file: &dyn StorageFile) -> io::Result<bool> {
         Ok(true)
     }
@@ -103,7 +103,7 @@ pub trait StorageFile: Send + Sync {
     /// Tells this file from every other of its storage, whatever their names, where that can be told.
     ///
     /// # Errors
-    /// As the system says.
+    /// Any I/O error from the OS.
     fn identity(&self) -> io::Result<FileIdentity> {
         Ok(FileIdentity(0, 0))
     }

@@ -120,7 +120,7 @@ impl CheckpointWriter {
     /// Begins the checkpoint that covers everything up to `covered`.
     ///
     /// # Errors
-    /// As the system says.
+    /// Any I/O error from the OS.
     pub fn create(storage: &dyn Storage, store_id: StoreId, covered: ChainEnd) -> io::Result<Self> {
         let temporary = format!("{}{TEMPORARY_SUFFIX}", path_of(covered.lsn));
         let file = storage.create(&temporary)?;
@@ -157,7 +157,7 @@ impl CheckpointWriter {
     /// journal was durable when the last block was made: with a shorter journal the checkpoint makes no sense.
     ///
     /// # Errors
-    /// As the system says; then there is no such checkpoint, or one that is whole.
+    /// Any I/O error from the OS; then there is no such checkpoint, or one that is whole.
     pub fn finish(self, storage: &dyn Storage, required: ChainEnd) -> io::Result<u64> {
         let mut end = Vec::new();
         end.extend_from_slice(&[0; 4]);

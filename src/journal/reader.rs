@@ -132,7 +132,7 @@ impl JournalReader {
             if header.kind == FrameKind::Plan {
                 self.mark(FrameMark { lsn: header.lsn, offset });
             }
-            // A reader that opened a segment anew finds its place by walking there.
+            // A reader that opened a segment again finds its place by walking there.
             if header.kind == FrameKind::Plan && header.lsn == self.next_lsn {
                 self.next_lsn = self.next_lsn.next();
                 return Ok(self.frame(&header, offset, start));

@@ -1,8 +1,7 @@
 //! The events that are offered to a sink together.
 
 use super::cloud_event;
-use super::worker::WorkerError;
-use crate::contracts::{Delivery, EventFeed, FeedPosition, PublishedEvent, Sequence};
+use crate::contracts::{Delivery, EventFeed, FeedError, FeedPosition, Held, PublishedEvent, Sequence};
 use crate::domain::Timestamp;
 
 /// Rendered once, and offered as it is until the sink takes it.
@@ -44,6 +43,12 @@ impl Batch {
         self.events
     }
 
+    /// The first event, if there is one.
+    #[must_use]
+    pub fn first(&self) -> Option<Sequence> {
+        (self.events > 0).then(|| self.delivery().first)
+    }
+
     /// Where the last one stands.
     #[must_use]
     pub const fn end(&self) -> FeedPosition {
@@ -54,6 +59,18 @@ impl Batch {
     #[must_use]
     pub const fn oldest(&self) -> Option<Timestamp> {
         self.oldest
+    }
+
+    /// The sink holds this much of it already.
+    pub fn drop_held(&mut self, held: Held) {
+        self.lines.drain(..held.bytes.min(self.lines.len()));
+        self.events = self.events.saturating_sub(held.events);
+    }
+
+    /// Goes on after `end`, whatever it held.
+    pub fn restart(&mut self, end: FeedPosition) {
+        self.clear();
+        self.end = end;
     }
 
     /// The sink has taken it.
@@ -75,7 +92,7 @@ impl Batch {
     ///
     /// # Errors
     /// The outbox cannot be read, or does not go on where it was left.
-    pub fn refill(&mut self, reader: &mut dyn EventFeed) -> Result<(), WorkerError> {
+    pub fn refill(&mut self, reader: &mut dyn EventFeed) -> Result<(), FeedError> {
         self.clear();
         while self.events < self.events_max {
             // No more at once than will certainly fit, so that bytes_max holds; but always one.
@@ -93,23 +110,27 @@ impl Batch {
         Ok(())
     }
 
-    fn take_scratch(&mut self, reader: &dyn EventFeed) -> Result<(), WorkerError> {
+    fn take_scratch(&mut self, reader: &dyn EventFeed) -> Result<(), FeedError> {
         let mut expected = self.end.sequence;
         for event in &self.scratch {
             expected = expected.next();
             if event.sequence != expected {
-                return Err(WorkerError::out_of_order(expected, event.sequence));
+                return Err(out_of_order(expected, event.sequence));
             }
             cloud_event::render(event, &mut self.lines).map_err(std::io::Error::from)?;
             self.lines.push(b'\n');
         }
         let end = reader.position();
         if end.sequence != expected || end.sequence > reader.durable_sequence() {
-            return Err(WorkerError::out_of_order(expected, end.sequence));
+            return Err(out_of_order(expected, end.sequence));
         }
         self.oldest = self.oldest.or_else(|| self.scratch.first().map(|first| first.entry.event.occurred_at()));
         self.events += self.scratch.len();
         self.end = end;
         Ok(())
     }
+}
+
+fn out_of_order(expected: Sequence, found: Sequence) -> FeedError {
+    FeedError::Damaged(format!("event {expected} should be next, and event {found} is"))
 }

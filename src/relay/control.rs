@@ -77,7 +77,7 @@ impl Control {
         true
     }
 
-    /// Open the target anew.
+    /// Open the target again.
     pub fn reopen(&self) {
         self.reopen.store(true, Ordering::SeqCst);
         self.wake();

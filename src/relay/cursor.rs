@@ -121,7 +121,7 @@ pub enum CursorError {
         operation: &'static str,
         /// On what.
         path: String,
-        /// What came back.
+        /// The underlying error.
         source: io::Error,
     },
 }
@@ -134,7 +134,7 @@ pub enum SaveError {
     Write {
         /// The file.
         path: String,
-        /// What came back.
+        /// The underlying error.
         source: io::Error,
     },
     /// What the disk holds is unknown, and asking again would not tell: the process must end.
@@ -142,7 +142,7 @@ pub enum SaveError {
     Sync {
         /// The file.
         path: String,
-        /// What came back.
+        /// The underlying error.
         source: io::Error,
     },
 }
@@ -193,7 +193,7 @@ impl CursorFile {
     }
 
     /// Makes a cursor for a new sink, which begins after `position`. It is durable on return, so that a restart does
-    /// not decide anew where the sink begins.
+    /// not decide again where the sink begins.
     ///
     /// # Errors
     /// [`CursorError::Io`]; then there is no cursor, or this one.

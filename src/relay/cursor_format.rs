@@ -39,7 +39,7 @@
 
 use uuid::Uuid;
 
-use crate::contracts::{FeedPosition, Lsn, Sequence};
+use crate::contracts::{FeedPosition, Lsn, Sequence, TargetMark};
 
 /// The format that this orderd writes.
 pub const VERSION: u16 = 2;
@@ -85,17 +85,6 @@ pub enum CursorKind {
     Replay,
 }
 
-/// How much of a sink's file is synced, and which file that is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FileMark {
-    /// Bytes.
-    pub len: u64,
-    /// Its number on its file system; zero for no file.
-    pub inode: u64,
-    /// The file system.
-    pub device: u64,
-}
-
 /// What a save says beside its position.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Details {
@@ -110,7 +99,7 @@ pub struct Details {
     /// Of a replay: events that were given up.
     pub failed: u64,
     /// Of a file sink: what of the file is synced.
-    pub file: FileMark,
+    pub file: TargetMark,
     /// Which events after the position (or rows after `rows`) are settled.
     pub window: WindowBits,
 }
@@ -300,7 +289,7 @@ impl Slot {
         let window_events = take(&mut fields, size_of::<u32>()).and_then(u32_of)?;
         let mut number = || take(&mut fields, size_of::<u64>()).and_then(u64_of);
         let (rows, delivered, failed) = (number()?, number()?, number()?);
-        let file = FileMark { len: number()?, inode: number()?, device: number()? };
+        let file = TargetMark { len: number()?, inode: number()?, device: number()? };
         let zero = number()?;
         let window = WindowBits::decode(take(&mut bitmap, BITMAP_BYTES)?, window_events)?;
         let zeros = zero == 0 && bitmap.iter().all(|byte| *byte == 0);

@@ -21,7 +21,7 @@ fn details(generation: u64) -> Details {
     for bit in 0..generation % 40 {
         window.push(bit % 3 == 1);
     }
-    let file = FileMark { len: 0x77 + generation, inode: 5, device: 6 };
+    let file = TargetMark { len: 0x77 + generation, inode: 5, device: 6 };
     Details { kind: CursorKind::Live, epoch: 3, rows: 0, delivered: 1, failed: 2, file, window }
 }
 

@@ -1,4 +1,5 @@
-//! From the outbox to the sinks: one [`Worker`] and one cursor for each.
+//! From the outbox to the sinks: one worker and one cursor for each. A [`Worker`] writes to a file or a stream, a
+//! [`subscription::Subscription`] hands out to a program.
 
 mod backoff;
 mod batch;
@@ -7,19 +8,25 @@ mod control;
 pub mod cursor;
 pub mod cursor_format;
 mod heartbeat;
+mod inbox;
 mod progress;
+mod replay;
 pub mod scheduler;
 mod settings;
 pub mod sinks;
+mod source;
 pub mod subscription;
 #[cfg(test)]
 mod testing;
 mod worker;
+mod worker_state;
+mod worker_view;
 
 pub use backoff::Backoff;
 pub use control::Control;
 pub use cursor::{CursorError, CursorFile, SaveError, SavedPosition};
 pub use heartbeat::Heartbeat;
-pub use settings::WorkerSettings;
+pub use replay::ReplayPorts;
+pub use settings::{WorkerPorts, WorkerSettings};
 pub use subscription::{Subscription, SubscriptionPorts, SubscriptionSettings};
 pub use worker::{Step, Worker, WorkerError};

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use super::cursor::{CursorFile, SaveError};
+use super::cursor_format::Details;
 use super::{Backoff, WorkerSettings};
-use crate::contracts::FeedPosition;
+use crate::contracts::{FeedPosition, TargetMark};
 
 /// The acknowledged position, and the cursor that follows it.
 pub(super) struct Progress {
     cursor: CursorFile,
     position: FeedPosition,
+    /// What is synced of the target.
+    mark: TargetMark,
+    epoch: u32,
     unsaved_events: u64,
     /// By when, on the steady clock, the first unsaved acknowledgement is to be saved.
     due_at: Option<Duration>,
@@ -21,9 +25,11 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(cursor: CursorFile, settings: &WorkerSettings) -> Self {
+    pub(super) fn new(cursor: CursorFile, settings: &WorkerSettings, epoch: u32) -> Self {
         Self {
             position: cursor.position(),
+            mark: cursor.details().file,
+            epoch,
             cursor,
             unsaved_events: 0,
             due_at: None,
@@ -49,6 +55,18 @@ impl Progress {
         self.due_at = self.due_at.or_else(|| Some(now.saturating_add(self.delay_max)));
     }
 
+    pub(super) const fn mark(&self) -> TargetMark {
+        self.mark
+    }
+
+    /// The target is another one, or ends elsewhere: to be saved before anything is delivered to it.
+    pub(super) fn set_mark(&mut self, mark: TargetMark, now: Duration) {
+        if self.mark != mark {
+            self.mark = mark;
+            self.due_at = Some(now);
+        }
+    }
+
     /// When the cursor is to be saved; `None` if it says everything.
     pub(super) const fn due_at(&self) -> Option<Duration> {
         self.due_at
@@ -68,7 +86,8 @@ impl Progress {
         if self.due_at.is_none() {
             return Ok(());
         }
-        self.cursor.save(self.position).inspect_err(|_| {
+        let details = Details { epoch: self.epoch, file: self.mark, ..Details::default() };
+        self.cursor.save_with(self.position, details).inspect_err(|_| {
             self.retry_at = Some(now.saturating_add(self.backoff.next_wait()));
         })?;
         self.backoff.reset();

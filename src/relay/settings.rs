@@ -1,8 +1,9 @@
 //! What the configuration says about a worker.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contracts::SinkType;
+use crate::contracts::{Clock, EventHistory, SinkType};
 
 /// The limits of one sink's worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,4 +28,15 @@ pub struct WorkerSettings {
     pub backoff_seed: u64,
     /// How long a worker that is told to stop goes on to deliver what is durable already, as long as the sink takes it.
     pub drain_max: Duration,
+}
+
+/// What a worker works with.
+#[derive(Clone)]
+pub struct WorkerPorts {
+    /// Reads the outbox.
+    pub history: Arc<dyn EventHistory>,
+    /// Both clocks.
+    pub clock: Arc<dyn Clock>,
+    /// The store's epoch.
+    pub epoch: u32,
 }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::WorkerSettings;
 use crate::contracts::{
-    Clock, Delivery, EventFeed, FeedError, FeedPosition, Lsn, OutboxEntry, PublishedEvent, Sequence, Sink, SinkError,
-    SinkType, Storage, StorageFile,
+    Clock, DecisionPage, Delivery, EventFeed, EventHistory, FeedError, FeedPosition, Lsn, OrderEvents, OutboxEntry,
+    PublishedEvent, Sequence, Sink, SinkError, SinkType, Storage, StorageFile,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, Order, OrderId, Timestamp};
 
@@ -93,6 +93,40 @@ impl Outbox {
 
     pub(super) fn reader_at(&self, sequence: u64) -> Box<dyn EventFeed> {
         Box::new(FakeReader { outbox: self.clone(), at: sequence })
+    }
+}
+
+impl EventHistory for Outbox {
+    fn oldest_sequence(&self) -> Result<Sequence, FeedError> {
+        Ok(Sequence(1))
+    }
+
+    fn last_sequence(&self) -> Sequence {
+        Sequence(self.0.lock().unwrap().durable)
+    }
+
+    fn open_after(&self, after: Sequence) -> Result<Box<dyn EventFeed>, FeedError> {
+        Ok(self.reader_at(after.0))
+    }
+
+    fn open_at(&self, position: FeedPosition) -> Result<Box<dyn EventFeed>, FeedError> {
+        Ok(self.reader_at(position.sequence.0))
+    }
+
+    fn first_at_or_after(&self, _: Timestamp) -> Result<Option<Sequence>, FeedError> {
+        Ok(None)
+    }
+
+    fn last_at_or_before(&self, _: Timestamp) -> Result<Option<Sequence>, FeedError> {
+        Ok(None)
+    }
+
+    fn order_events(&self, _: Lsn) -> Result<OrderEvents, FeedError> {
+        Ok(OrderEvents::default())
+    }
+
+    fn decisions(&self, _: Lsn, _: usize, _: usize) -> Result<DecisionPage, FeedError> {
+        Ok(DecisionPage::default())
     }
 }
 
@@ -196,7 +230,11 @@ impl Sink for FakeSink {
         assert_eq!(delivery.events as u64, last - first + 1);
         log.offers.push(Offer { first, last, lines: delivery.lines.to_vec(), taken });
         let source = io::Error::other("told to fail");
-        if taken { Ok(()) } else { Err(SinkError { operation: "write", target: "fake".to_owned(), source }) }
+        if taken {
+            Ok(())
+        } else {
+            Err(SinkError { operation: "write", target: "fake".to_owned(), is_final: false, source })
+        }
     }
 
     fn reopen(&mut self) {

@@ -1,4 +1,4 @@
-//! One sink's worker: reads durable events, delivers them, and remembers how far it came.
+//! One worker of a `file` or `stdout` sink: reads durable events, delivers them, and remembers how far it came.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,32 +7,46 @@ use super::batch::Batch;
 use super::control::{Control, Wait};
 use super::cursor::{CursorFile, SaveError, SavedPosition};
 use super::heartbeat::Heartbeat;
+use super::inbox::Orders;
 use super::progress::Progress;
-use super::{Backoff, WorkerSettings};
+use super::source::Source;
+use super::worker_view::Shared;
+use super::{Backoff, WorkerPorts, WorkerSettings};
 use crate::contracts::{
-    Clock, EventFeed, FeedError, FeedPosition, Sequence, Sink, SinkError, SinkMonitor, SinkState, SinkStatus,
+    Clock, DecisionInbox, FeedPosition, Opened, Sink, SinkError, SinkMonitor, SinkRecord, SinkState, SinkStatus,
+    SinkView,
 };
 
 /// Moves events from the outbox into one sink: at least once, in order, for as long as it takes.
 ///
-/// Three positions never pass one another: saved, acknowledged, durable. A batch holds only what is durable, the
-/// acknowledged position moves only when the sink has taken the whole batch, and only that position is saved.
+/// Four positions never pass one another: saved, acknowledged, delivered, durable. A batch holds only what is durable,
+/// the acknowledged position moves only when the sink has taken responsibility, and only that position is saved.
 pub struct Worker {
-    name: String,
+    pub(super) name: String,
     drain_max: Duration,
-    reader: Box<dyn EventFeed>,
-    sink: Box<dyn Sink>,
-    clock: Arc<dyn Clock>,
-    monitor: Arc<SinkMonitor>,
+    cursor_delay_max: Duration,
+    pub(super) backoff_max: Duration,
+    pub(super) source: Source,
+    pub(super) sink: Box<dyn Sink>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) monitor: Arc<SinkMonitor>,
     heartbeat: Arc<Heartbeat>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) orders: Orders,
     /// What the sink has not taken yet; the same bytes until it does.
-    batch: Batch,
-    /// How often the batch was offered.
-    attempts: u64,
+    pub(super) batch: Batch,
+    /// The last event that was delivered, and when the first one was that is not acknowledged.
+    delivered: FeedPosition,
+    delivered_events: u64,
+    delivered_since: Option<Duration>,
+    /// Whether the target may hold events after the acknowledged ones already.
+    resuming: bool,
+    /// Failures in a row.
+    pub(super) failures: u64,
     /// After a failed delivery, when to try again.
-    retry_at: Option<Duration>,
-    backoff: Backoff,
-    progress: Progress,
+    pub(super) retry_at: Option<Duration>,
+    pub(super) backoff: Backoff,
+    pub(super) progress: Progress,
 }
 
 /// What a step came to.
@@ -40,11 +54,11 @@ pub struct Worker {
 pub enum Step {
     /// A batch was delivered; there may be more.
     Delivered,
-    /// Everything durable is delivered and saved: there is nothing to do until more is durable.
+    /// Everything durable is delivered and saved, or the sink is paused: there is nothing to do until somebody signals.
     Idle,
     /// Everything durable is delivered; at this time by the steady clock the cursor is to be saved.
     CursorDue(Duration),
-    /// The sink or the cursor's file failed; before this time by the steady clock there is nothing to do.
+    /// The sink, the outbox or the cursor's file failed; before this time by the steady clock there is nothing to do.
     Retry(Duration),
 }
 
@@ -54,63 +68,53 @@ pub enum WorkerError {
     /// The outbox is not what was written.
     #[error("the outbox is damaged: {0}")]
     Damaged(String),
-    /// The outbox cannot be read.
+    /// A call to the OS failed.
     #[error("the outbox cannot be read: {0}")]
     Io(#[from] std::io::Error),
     /// It is not known how far the cursor is saved.
     #[error("the cursor cannot be saved: {0}")]
     Cursor(#[from] SaveError),
-}
-
-impl WorkerError {
-    pub(super) fn out_of_order(expected: Sequence, found: Sequence) -> Self {
-        Self::Damaged(format!("event {expected} should be next, and event {found} is"))
-    }
-}
-
-impl From<FeedError> for WorkerError {
-    fn from(error: FeedError) -> Self {
-        match error {
-            error @ (FeedError::Damaged(_) | FeedError::OtherHistory(_) | FeedError::NotHeld { .. }) => {
-                Self::Damaged(error.to_string())
-            }
-            FeedError::Io(error) => Self::Io(error),
-        }
-    }
+    /// The target is gone for good.
+    #[error("the sink cannot go on: {0}")]
+    Target(#[from] SinkError),
 }
 
 impl Worker {
-    /// A worker that goes on where `cursor` says, and so does `reader`.
-    ///
-    /// # Errors
-    /// [`WorkerError::Damaged`] if `reader` stands elsewhere.
+    /// A worker that goes on from what is recorded of its sink, and from its cursor.
+    #[must_use]
     pub fn new(
         settings: &WorkerSettings,
-        reader: Box<dyn EventFeed>,
+        ports: WorkerPorts,
         sink: Box<dyn Sink>,
         cursor: CursorFile,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, WorkerError> {
+        record: Option<&SinkRecord>,
+    ) -> Self {
+        let WorkerPorts { history, clock, epoch } = ports;
         let position = cursor.position();
-        if reader.position().sequence != position.sequence {
-            return Err(WorkerError::out_of_order(position.sequence, reader.position().sequence));
-        }
         let mut status = SinkStatus::new(settings.name.clone(), settings.sink_type, position.sequence);
-        status.lag_events = reader.durable_sequence().since(position.sequence);
-        Ok(Self {
+        status.lag_events = history.last_sequence().since(position.sequence);
+        Self {
             name: settings.name.clone(),
             drain_max: settings.drain_max,
-            reader,
+            cursor_delay_max: settings.cursor_delay_max,
+            backoff_max: settings.backoff_max,
+            source: Source::new(history, position),
             sink,
-            clock,
             monitor: Arc::new(SinkMonitor::new(status)),
             heartbeat: Arc::default(),
+            shared: Arc::new(Shared::new(position.sequence)),
+            orders: Orders::new(record),
             batch: Batch::new(settings.batch_events_max, settings.batch_bytes_max, position),
-            attempts: 0,
+            delivered: position,
+            delivered_events: 0,
+            delivered_since: None,
+            resuming: false,
+            failures: 0,
             retry_at: None,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max, settings.backoff_seed),
-            progress: Progress::new(cursor, settings),
-        })
+            progress: Progress::new(cursor, settings, epoch),
+            clock,
+        }
     }
 
     /// The sink's name.
@@ -119,7 +123,7 @@ impl Worker {
         &self.name
     }
 
-    /// The last event that the sink acknowledged.
+    /// The last event that the sink has acknowledged.
     #[must_use]
     pub const fn position(&self) -> FeedPosition {
         self.progress.position()
@@ -143,6 +147,18 @@ impl Worker {
         self.progress.cursor().saved()
     }
 
+    /// What only this worker knows.
+    #[must_use]
+    pub fn view(&self) -> Arc<dyn SinkView> {
+        Arc::clone(&self.shared) as Arc<dyn SinkView>
+    }
+
+    /// Where durable decisions about this sink are put; `control` wakes the worker then.
+    #[must_use]
+    pub fn inbox(&self, control: &Arc<Control>) -> Arc<DecisionInbox> {
+        self.orders.inbox(control)
+    }
+
     /// Works until it is told to stop, then saves the cursor. This is all that the worker's thread does.
     ///
     /// # Errors
@@ -163,7 +179,7 @@ impl Worker {
         let mut drain_until = None;
         loop {
             if control.take_reopen() {
-                self.reopen();
+                self.reopen()?;
             }
             // Asked before the step, so that the step sees all that was durable when stop was called.
             let stopping = control.stop_requested();
@@ -183,10 +199,19 @@ impl Worker {
         }
     }
 
-    /// Has the sink open its target anew, and does not wait any longer if the last attempt had failed.
-    pub fn reopen(&mut self) {
+    /// Has the sink open its target again, and does not wait any longer if the last attempt had failed. What was
+    /// delivered before is acknowledged and saved first: the next target cannot tell.
+    ///
+    /// # Errors
+    /// [`WorkerError`].
+    pub fn reopen(&mut self) -> Result<(), WorkerError> {
+        let now = self.clock.monotonic();
+        self.acknowledge(now)?;
+        self.save_or_pause(now)?;
         self.sink.reopen();
         self.retry_at = None;
+        self.open(now)?;
+        Ok(())
     }
 
     /// Does the next thing there is to do. Waits for nothing but the sink and the disk.
@@ -196,98 +221,175 @@ impl Worker {
     pub fn step(&mut self) -> Result<Step, WorkerError> {
         self.heartbeat.beat();
         let now = self.clock.monotonic();
+        self.hear(now);
+        if self.delivered_since.is_some_and(|since| now.saturating_sub(since) >= self.cursor_delay_max) {
+            self.acknowledge(now)?;
+        }
         if self.progress.is_due(now)
             && let Some(at) = self.save_or_pause(now)?
         {
             return Ok(Step::Retry(at));
         }
+        if self.orders.is_paused() {
+            self.show_state(SinkState::Paused);
+            return Ok(self.due_at().map_or(Step::Idle, Step::CursorDue));
+        }
         if let Some(at) = self.retry_at.filter(|at| now < *at) {
-            return Ok(Step::Retry(self.progress.due_at().map_or(at, |due_at| at.min(due_at))));
+            return Ok(self.retry_or_due(at));
+        }
+        if let Some(failed) = self.open(now)? {
+            return Ok(failed);
+        }
+        if self.batch.is_empty()
+            && let Err(error) = self.source.refill(&mut self.batch)
+        {
+            return Ok(self.block(&error, now));
         }
         if self.batch.is_empty() {
-            self.batch.refill(&mut *self.reader)?;
-        }
-        if self.batch.is_empty() {
+            self.resuming = false;
             return Ok(self.rest());
+        }
+        if self.resuming {
+            return self.resume(now);
         }
         self.deliver()
     }
 
-    /// Saves the cursor, if it does not say all that was acknowledged.
+    /// Acknowledges what was delivered and saves the cursor, if it does not say all of it.
     ///
     /// # Errors
-    /// [`WorkerError::Cursor`].
+    /// [`WorkerError`].
     pub fn save(&mut self) -> Result<(), WorkerError> {
         let now = self.clock.monotonic();
+        self.acknowledge(now)?;
         Ok(self.progress.save(now)?)
     }
 
-    /// Saves the cursor; if that fails in a way that can be tried again, the time at which to do so. Until it
-    /// succeeds nothing more is delivered: what a crash makes us deliver again must stay within its bound.
-    fn save_or_pause(&mut self, now: Duration) -> Result<Option<Duration>, WorkerError> {
-        if let Some(at) = self.progress.blocked_until(now) {
-            return Ok(Some(at));
-        }
-        match self.progress.save(now) {
-            Ok(()) => Ok(None),
-            Err(error @ SaveError::Sync { .. }) => Err(error.into()),
-            Err(error @ SaveError::Write { .. }) => {
-                tracing::warn!(sink = self.name, %error, "the cursor cannot be saved; deliveries wait for it");
-                self.monitor.update(|status| {
-                    status.state = SinkState::Retrying;
-                    status.last_error = Some(error.to_string());
-                });
-                Ok(self.progress.blocked_until(now).or(Some(now)))
-            }
-        }
+    /// When something is to be acknowledged or saved.
+    pub(super) fn due_at(&self) -> Option<Duration> {
+        let sync_at = self.delivered_since.map(|since| since.saturating_add(self.cursor_delay_max));
+        [sync_at, self.progress.due_at()].into_iter().flatten().min()
     }
 
-    fn rest(&mut self) -> Step {
-        self.monitor.update(|status| {
-            status.state = SinkState::Idle;
-            status.lag_events = 0;
-            status.lag_ms = 0;
-            status.last_error = None;
-        });
-        self.progress.due_at().map_or(Step::Idle, Step::CursorDue)
+    pub(super) fn retry_or_due(&self, at: Duration) -> Step {
+        Step::Retry(self.due_at().map_or(at, |due_at| at.min(due_at)))
+    }
+
+    /// Sees to the target; what to do instead if there is none.
+    fn open(&mut self, now: Duration) -> Result<Option<Step>, WorkerError> {
+        match self.sink.open(self.progress.mark()) {
+            Ok(Opened::Ready(_)) => {}
+            Ok(Opened::Resumed(_)) => {
+                self.rewind();
+                self.resuming = true;
+            }
+            Ok(Opened::Changed(mark)) => {
+                self.rewind();
+                self.resuming = false;
+                self.progress.set_mark(mark, now);
+                // Saved before the first line: otherwise a kill would find lines there that nobody vouches for.
+                if let Some(at) = self.save_or_pause(now)? {
+                    return Ok(Some(Step::Retry(at)));
+                }
+            }
+            Ok(Opened::Cut(mark)) => {
+                if self.delivered != self.progress.position() {
+                    self.progress.advance(self.delivered, self.delivered_events, now);
+                    self.show_acknowledged();
+                }
+                (self.delivered_events, self.delivered_since, self.resuming) = (0, None, false);
+                self.progress.set_mark(mark, now);
+                if let Some(at) = self.save_or_pause(now)? {
+                    return Ok(Some(Step::Retry(at)));
+                }
+            }
+            Err(error) => {
+                // So that it shows how old what waits is.
+                if self.batch.is_empty() && self.source.refill(&mut self.batch).is_ok() {
+                    self.monitor.update_pending(self.batch.oldest(), |_| {});
+                }
+                return self.schedule_retry(error).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The last event that was delivered.
+    pub(super) const fn delivered(&self) -> FeedPosition {
+        self.delivered
+    }
+
+    /// What comes before was passed over for good: nothing of it is delivered any more.
+    pub(super) fn go_on_after(&mut self, position: FeedPosition, now: Duration) {
+        self.batch.restart(position);
+        self.delivered = position;
+        self.delivered_since = self.delivered_since.or(Some(now));
+        (self.failures, self.retry_at, self.resuming) = (0, None, false);
+    }
+
+    /// Goes back to what is acknowledged: what was delivered since then is not known to be there.
+    fn rewind(&mut self) {
+        let acknowledged = self.progress.position();
+        if self.delivered != acknowledged || self.batch.end() != acknowledged {
+            self.source.rewind(acknowledged);
+            self.batch.restart(acknowledged);
+            self.delivered = acknowledged;
+        }
+        (self.delivered_events, self.delivered_since) = (0, None);
+    }
+
+    /// Passes over what the target holds already, after a kill.
+    fn resume(&mut self, now: Duration) -> Result<Step, WorkerError> {
+        match self.sink.held(&self.batch.delivery()) {
+            Ok(held) if held.events >= self.batch.events() => self.note_delivered(now),
+            Ok(held) => {
+                self.resuming = false;
+                self.batch.drop_held(held);
+                Ok(Step::Delivered)
+            }
+            Err(error) => self.schedule_retry(error),
+        }
     }
 
     fn deliver(&mut self) -> Result<Step, WorkerError> {
-        self.attempts += 1;
-        let attempts = self.attempts;
-        let (oldest, durable) = (self.batch.oldest(), self.reader.durable_sequence());
-        self.monitor.update_pending(oldest, |status| {
-            status.state = SinkState::Delivering;
-            status.attempts = attempts;
-            status.lag_events = durable.since(status.acked_sequence);
-        });
+        let oldest = self.batch.oldest();
+        self.monitor.update_pending(oldest, |status| status.state = SinkState::Delivering);
         self.heartbeat.set_in_delivery(true);
+        let began = self.clock.monotonic();
         let delivered = self.sink.deliver(&self.batch.delivery());
+        let took = self.clock.monotonic().saturating_sub(began);
+        self.monitor.metrics().delivery_duration.record_duration(took);
         self.heartbeat.set_in_delivery(false);
         match delivered {
-            Ok(()) => self.acknowledge(),
-            Err(error) => Ok(self.schedule_retry(&error)),
+            Ok(()) => {
+                let now = self.clock.monotonic();
+                if self.failures > 0 {
+                    tracing::info!(sink = self.name, failures = self.failures, "the sink takes events again");
+                }
+                let events = self.batch.events() as u64;
+                self.monitor.update(|status| {
+                    status.delivered_total = status.delivered_total.saturating_add(events);
+                    status.attempts = 0;
+                    status.last_error = None;
+                });
+                self.note_delivered(now)
+            }
+            Err(error) => self.schedule_retry(error),
         }
     }
 
     /// The order matters: first the sink took the batch, then our position moves, then the cursor may follow.
-    fn acknowledge(&mut self) -> Result<Step, WorkerError> {
-        let now = self.clock.monotonic();
-        let end = self.batch.end();
-        self.progress.advance(end, self.batch.events() as u64, now);
-        if self.attempts > 1 {
-            tracing::info!(sink = self.name, attempts = self.attempts, last = %end.sequence, "the sink takes events again");
-            self.backoff.reset();
-        }
+    fn note_delivered(&mut self, now: Duration) -> Result<Step, WorkerError> {
+        self.delivered = self.batch.end();
+        self.delivered_events += self.batch.events() as u64;
         self.batch.clear();
-        (self.attempts, self.retry_at) = (0, None);
-        let durable = self.reader.durable_sequence();
-        self.monitor.update(|status| {
-            status.acked_sequence = end.sequence;
-            status.lag_events = durable.since(end.sequence);
-            status.attempts = 0;
-            status.last_error = None;
-        });
+        (self.failures, self.retry_at) = (0, None);
+        self.backoff.reset();
+        if self.sink.acknowledges_deliveries() {
+            self.acknowledge(now)?;
+        } else {
+            self.delivered_since = self.delivered_since.or(Some(now));
+        }
         if self.progress.is_due(now)
             && let Some(at) = self.save_or_pause(now)?
         {
@@ -296,22 +398,30 @@ impl Worker {
         Ok(Step::Delivered)
     }
 
-    fn schedule_retry(&mut self, error: &SinkError) -> Step {
-        let now = self.clock.monotonic();
-        let at = now.saturating_add(self.backoff.next_wait());
-        self.retry_at = Some(at);
-        let (attempts, delivery) = (self.attempts, self.batch.delivery());
-        let (first, last) = (delivery.first, delivery.last);
-        if attempts == 1 {
-            tracing::warn!(sink = self.name, %error, %first, %last, "the sink does not take events; trying until it does");
-        } else {
-            tracing::debug!(sink = self.name, %error, attempts, "the sink still does not take events");
+    /// Has the sink take responsibility for what was delivered.
+    fn acknowledge(&mut self, now: Duration) -> Result<(), WorkerError> {
+        if self.delivered == self.progress.position() {
+            return Ok(());
         }
-        self.monitor.update(|status| {
-            status.state = SinkState::Retrying;
-            status.last_error = Some(error.to_string());
-        });
-        Step::Retry(self.progress.due_at().map_or(at, |due_at| at.min(due_at)))
+        self.heartbeat.set_in_delivery(true);
+        let synced = self.sink.sync();
+        self.heartbeat.set_in_delivery(false);
+        match synced {
+            Ok(mark) => {
+                self.progress.advance(self.delivered, self.delivered_events, now);
+                if !self.sink.acknowledges_deliveries() {
+                    self.progress.set_mark(mark, now);
+                }
+                (self.delivered_events, self.delivered_since) = (0, None);
+                self.show_acknowledged();
+                Ok(())
+            }
+            Err(error) => {
+                self.sink.reopen();
+                self.rewind();
+                self.schedule_retry(error).map(drop)
+            }
+        }
     }
 }
 

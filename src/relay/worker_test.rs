@@ -1,7 +1,7 @@
 use std::io;
 
 use super::*;
-use crate::contracts::{FeedPosition, PublishedEvent};
+use crate::contracts::{Decision, DecisionInbox, DecisionKind, DecisionNews, FeedError, Lsn, Sequence, SinkError};
 use crate::relay::testing::{FakeSink, MemoryStorage, Outbox, STORE_ID, StillClock, event, lines, position, settings};
 
 const MS: Duration = Duration::from_millis(1);
@@ -28,9 +28,12 @@ impl World {
             Some(cursor) => cursor,
             None => CursorFile::create(&self.storage, "events", STORE_ID, position(0)).unwrap(),
         };
-        let reader = self.outbox.reader_at(cursor.position().sequence.0);
-        let (sink, clock) = (Box::new(self.sink.clone()), Arc::new(self.clock.clone()));
-        Worker::new(&settings(), reader, sink, cursor, clock).unwrap()
+        self.worker(&settings(), Box::new(self.sink.clone()), cursor)
+    }
+
+    fn worker(&self, settings: &WorkerSettings, sink: Box<dyn Sink>, cursor: CursorFile) -> Worker {
+        let (history, clock) = (Arc::new(self.outbox.clone()), Arc::new(self.clock.clone()));
+        Worker::new(settings, WorkerPorts { history, clock, epoch: 1 }, sink, cursor, None)
     }
 
     fn saved(&self) -> u64 {
@@ -77,13 +80,11 @@ fn every_durable_event_reaches_the_sink_once_and_in_order() {
 
 #[test]
 fn a_batch_keeps_to_its_bytes_but_holds_one_event_at_least() {
-    for (bytes_max, events_max) in [(1, 1), (2 * super::super::cloud_event::BYTES_MAX, 20)] {
+    for (bytes_max, events_max) in [(1, 1), (2 * super::super::cloud_event::BYTES_MAX, 100)] {
         let world = World::with(200);
-        let reader = world.outbox.reader_at(0);
         let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
         let settings = WorkerSettings { batch_bytes_max: bytes_max, batch_events_max: 1000, ..settings() };
-        let (sink, clock) = (Box::new(world.sink.clone()), Arc::new(world.clock.clone()));
-        settle(&mut Worker::new(&settings, reader, sink, cursor, clock).unwrap());
+        settle(&mut world.worker(&settings, Box::new(world.sink.clone()), cursor));
         assert_eq!(world.taken(), lines(1, 200));
         for offer in world.sink.offers() {
             assert!(offer.lines.len() <= bytes_max || offer.first == offer.last, "{} bytes", offer.lines.len());
@@ -282,74 +283,84 @@ fn a_failed_sync_of_the_cursor_ends_the_worker() {
 }
 
 #[test]
-fn an_outbox_that_cannot_be_read_ends_the_worker() {
-    let world = World::with(20);
-    let mut worker = world.start();
-    world.outbox.fail_next_read(FeedError::Io(io::Error::other("bad sector")));
-    assert!(matches!(worker.step(), Err(WorkerError::Io(_))));
-    world.outbox.fail_next_read(FeedError::Damaged("segment 1, byte 4711".to_owned()));
-    assert!(matches!(worker.step(), Err(WorkerError::Damaged(what)) if what.contains("4711")));
-    assert!(world.sink.offers().is_empty());
+fn what_cannot_be_read_blocks_the_sink_and_not_the_daemon() {
+    for failure in
+        [FeedError::Io(io::Error::other("bad sector")), FeedError::Damaged("segment 1, byte 4711".to_owned())]
+    {
+        let world = World::with(20);
+        let mut worker = world.start();
+        let shown = failure.to_string();
+        world.outbox.fail_next_read(failure);
+        let Step::Retry(at) = worker.step().unwrap() else { panic!("it cannot be read") };
+        let status = worker.monitor().read();
+        assert_eq!((status.state, status.last_error), (SinkState::Blocked, Some(shown)));
+        assert!(world.sink.offers().is_empty());
+        assert_eq!(worker.step().unwrap(), Step::Retry(at));
+        world.clock.advance(at);
+        settle(&mut worker);
+        assert_eq!(world.taken(), lines(1, 20), "it is read again, because the disk may have been mended");
+    }
 }
 
 #[test]
-fn a_gap_in_the_outbox_is_damage_and_not_delivered() {
+fn a_gap_in_the_outbox_blocks_the_sink_and_is_not_delivered() {
     let world = World::with(20);
-    let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(5)).unwrap();
-    let (sink, clock) = (Box::new(world.sink.clone()), Arc::new(world.clock.clone()));
-    let elsewhere = Worker::new(&settings(), world.outbox.reader_at(6), sink, cursor, clock);
-    assert!(matches!(elsewhere, Err(WorkerError::Damaged(_))));
     let mut worker = world.start();
     world.outbox.skip_one_event();
-    let error = worker.step().unwrap_err().to_string();
-    assert_eq!(error, "the outbox is damaged: event 6 should be next, and event 7 is");
-    assert!(world.sink.offers().is_empty());
+    settle(&mut worker);
+    let status = worker.monitor().read();
+    assert_eq!(status.state, SinkState::Blocked);
+    assert_eq!(status.last_error.as_deref(), Some("event 6 should be next, and event 7 is"));
+    assert!(world.sink.offers().iter().all(|offer| offer.last < 6));
 }
 
-/// Reads what is there, and says that it stands elsewhere.
-struct Astray {
-    reader: Box<dyn EventFeed>,
-    ahead: u64,
-    durable: Sequence,
-}
-
-impl EventFeed for Astray {
-    fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), FeedError> {
-        self.reader.read(events_max, batch)
-    }
-
-    fn position(&self) -> FeedPosition {
-        let position = self.reader.position();
-        if position.sequence == Sequence::ZERO {
-            position
-        } else {
-            crate::relay::testing::position(position.sequence.0 + self.ahead)
-        }
-    }
-
-    fn durable_sequence(&self) -> Sequence {
-        self.durable
-    }
+/// What an operator has decided.
+fn decide(inbox: &DecisionInbox, kind: DecisionKind) {
+    let at = event(1).entry.event.occurred_at();
+    let (sink, reason): (Arc<str>, Arc<str>) = (Arc::from("events"), Arc::from("by hand"));
+    let decision = Arc::new(Decision { sink, at, uid: 0, reason, kind });
+    inbox.put([DecisionNews::Durable { ticket: None, lsn: Lsn(1), decision }]);
 }
 
 #[test]
-fn a_reader_that_stands_elsewhere_or_ahead_of_what_is_durable_ends_the_worker() {
-    for (ahead, durable, error) in [
-        (0, 10, None),
-        (1, 20, Some("event 10 should be next, and event 11 is")),
-        (0, 9, Some("event 10 should be next, and event 10 is")),
-    ] {
-        let world = World::with(20);
-        let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
-        let reader = Box::new(Astray { reader: world.outbox.reader_at(0), ahead, durable: Sequence(durable) });
-        let (sink, clock) = (Box::new(world.sink.clone()), Arc::new(world.clock.clone()));
-        let mut worker = Worker::new(&settings(), reader, sink, cursor, clock).unwrap();
-        match (worker.step(), error) {
-            (Ok(step), None) => assert_eq!(step, Step::Delivered),
-            (Err(WorkerError::Damaged(what)), Some(error)) => assert_eq!(what, error),
-            (other, _) => panic!("{other:?}"),
-        }
-    }
+fn a_paused_sink_gets_nothing_until_it_is_resumed() {
+    let world = World::with(5);
+    let mut worker = world.start();
+    let inbox = worker.inbox(&Arc::new(Control::default()));
+    decide(&inbox, DecisionKind::Paused);
+    assert_eq!(settle(&mut worker), Step::Idle);
+    assert_eq!((worker.monitor().read().state, world.sink.offers().len()), (SinkState::Paused, 0));
+    decide(&inbox, DecisionKind::Resumed);
+    settle(&mut worker);
+    assert_eq!(world.taken(), lines(1, 5));
+}
+
+#[test]
+fn skip_to_passes_over_what_was_not_delivered_also_if_it_cannot_be_read() {
+    let world = World::with(20);
+    let mut worker = world.start();
+    let inbox = worker.inbox(&Arc::new(Control::default()));
+    world.outbox.skip_one_event();
+    settle(&mut worker);
+    let from = worker.position().sequence.next();
+    decide(&inbox, DecisionKind::RangeSkipped { from, to: Sequence(12) });
+    settle(&mut worker);
+    worker.save().unwrap();
+    assert_eq!(world.taken(), [lines(1, from.0 - 1), lines(13, 20)].concat());
+    assert_eq!(world.saved(), 20);
+}
+
+#[test]
+fn retry_ends_the_wait() {
+    let world = World::with(5);
+    let mut worker = world.start();
+    let inbox = worker.inbox(&Arc::new(Control::default()));
+    world.sink.fail_next(1);
+    assert!(matches!(settle(&mut worker), Step::Retry(_)));
+    inbox.put([DecisionNews::Retry]);
+    settle(&mut worker);
+    assert_eq!(world.taken(), lines(1, 5));
+    assert_eq!(worker.view().failures().len(), 1);
 }
 
 #[test]
@@ -387,7 +398,7 @@ fn reopening_reaches_the_sink_and_ends_the_wait() {
     let mut worker = world.start();
     world.sink.fail_next(1);
     assert!(matches!(worker.step().unwrap(), Step::Retry(_)));
-    worker.reopen();
+    worker.reopen().unwrap();
     assert_eq!(world.sink.reopened(), 1);
     assert_eq!(worker.step().unwrap(), Step::Delivered);
 }

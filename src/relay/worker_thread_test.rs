@@ -70,8 +70,7 @@ fn a_worker_that_stops_goes_on_no_longer_than_it_may() {
         let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
         let sink = Box::new(LateSink(world.sink.clone(), world.clock.clone()));
         let settings = WorkerSettings { drain_max, ..settings() };
-        let clock = Arc::new(world.clock.clone());
-        let worker = Worker::new(&settings, world.outbox.reader_at(0), sink, cursor, clock).unwrap();
+        let worker = world.worker(&settings, sink, cursor);
         let control = Control::default();
         control.stop();
         worker.run(&control).unwrap();
@@ -115,8 +114,7 @@ fn a_sink_at_work_is_no_sign_of_a_hang() {
     let (leave, left) = crossbeam_channel::bounded(0);
     let sink = Box::new(SlowSink { entered, left });
     let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
-    let clock = Arc::new(world.clock.clone());
-    let worker = Worker::new(&settings(), world.outbox.reader_at(0), sink, cursor, clock).unwrap();
+    let worker = world.worker(&settings(), sink, cursor);
     let (control, heartbeat, monitor) = (Arc::new(Control::default()), worker.heartbeat(), worker.monitor());
     let heard = Arc::clone(&control);
     let thread = std::thread::Builder::new().spawn(move || worker.run(&heard)).unwrap();
@@ -160,14 +158,26 @@ fn a_waiting_worker_does_not_beat_and_need_not() {
     thread.join().unwrap().unwrap();
 }
 
+/// Its reader is gone for good.
+struct BrokenSink;
+
+impl Sink for BrokenSink {
+    fn deliver(&mut self, _: &crate::contracts::Delivery<'_>) -> Result<(), SinkError> {
+        let source = io::ErrorKind::BrokenPipe.into();
+        Err(SinkError { operation: "write to", target: "standard output".to_owned(), is_final: true, source })
+    }
+
+    fn reopen(&mut self) {}
+}
+
 #[test]
-fn an_error_is_shown_and_returned() {
+fn a_target_that_never_comes_back_ends_the_worker_and_is_shown() {
     let world = World::with(10);
-    world.outbox.fail_next_read(FeedError::Damaged("segment 1".to_owned()));
-    let worker = world.start();
+    let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
+    let worker = world.worker(&settings(), Box::new(BrokenSink), cursor);
     let monitor = worker.monitor();
-    assert!(matches!(worker.run(&Control::default()), Err(WorkerError::Damaged(_))));
+    assert!(matches!(worker.run(&Control::default()), Err(WorkerError::Target(_))));
     let status = monitor.read();
     assert_eq!(status.state, SinkState::Stopped);
-    assert_eq!(status.last_error.as_deref(), Some("the outbox is damaged: segment 1"));
+    assert!(status.last_error.unwrap().starts_with("the sink cannot go on: write to standard output"));
 }

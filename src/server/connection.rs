@@ -19,8 +19,8 @@ use crate::contracts::{Answer, ConnectionId, Refusal};
 
 /// Lines of one connection that are taken before the others have their turn.
 const TURN_LINES_MAX: usize = 256;
-/// Bytes of them: the most expensive lines cost so much by the byte that a turn takes a fraction of a millisecond.
-const TURN_BYTES_MAX: usize = 64 * 1024;
+/// How long a turn may take, whatever its lines are; at least one is taken.
+const TURN_MAX: Duration = Duration::from_micros(250);
 /// Reads in one turn: what a client sends in small pieces is not waited for.
 const TURN_READS_MAX: usize = 8;
 /// How long a client that was refused may take to notice: reason at once would reset the connection under a client that
@@ -100,7 +100,21 @@ pub(super) enum CloseReason {
 /// What a turn may still take.
 struct Budget {
     lines: usize,
-    bytes: usize,
+    until: Instant,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self { lines: TURN_LINES_MAX, until: Instant::now() + TURN_MAX }
+    }
+
+    /// Whether another line may be taken; if so, it counts.
+    fn take(&mut self) -> bool {
+        let first = self.lines == TURN_LINES_MAX;
+        let granted = first || (self.lines > 0 && Instant::now() < self.until);
+        self.lines -= usize::from(granted);
+        granted
+    }
 }
 
 impl Connection {
@@ -167,7 +181,7 @@ impl Connection {
         if let ReadState::Lingering { until, bytes } = self.read_state {
             return self.discard(until, bytes);
         }
-        let mut budget = Budget { lines: TURN_LINES_MAX, bytes: TURN_BYTES_MAX };
+        let mut budget = Budget::new();
         self.take_lines(shared, now, &mut budget);
         if self.may_take(shared) && self.read_state == ReadState::Open && self.readable {
             self.read(now);
@@ -220,13 +234,11 @@ impl Connection {
 
     /// Takes whole lines while limits allow.
     fn take_lines(&mut self, shared: &mut Shared, now: Instant, budget: &mut Budget) {
-        while budget.lines > 0 && budget.bytes > 0 && self.read_state.takes_lines() && self.may_take(shared) {
+        while self.read_state.takes_lines() && self.may_take(shared) && budget.take() {
             let is_burst = self.peer.standing.is_idle() && self.lines.holds_more_lines_than(EXPRESS_IN_FLIGHT_MAX);
             match self.lines.next_line() {
                 NextLine::Whole(text) => {
                     self.line_since = None;
-                    budget.lines -= 1;
-                    budget.bytes = budget.bytes.saturating_sub(text.len());
                     let line = Line { text, is_burst };
                     match dispatch(line, &mut self.peer, &mut self.responses, shared) {
                         Dispatched::Taken => {}

@@ -35,16 +35,22 @@ pub(super) struct Results {
     by_method: [[u64; RESULTS]; METHODS],
     /// Of lines that name no method.
     unreadable: [u64; RESULTS],
+    /// Requests about orders, whatever came of them.
+    pub(super) commands: u64,
+    /// Requests answered `overloaded`.
+    pub(super) overloaded: u64,
 }
 
 impl Default for Results {
     fn default() -> Self {
-        Self { by_method: [[0; RESULTS]; METHODS], unreadable: [0; RESULTS] }
+        Self { by_method: [[0; RESULTS]; METHODS], unreadable: [0; RESULTS], commands: 0, overloaded: 0 }
     }
 }
 
 impl Results {
     pub(super) fn add(&mut self, method: Method, refused: Option<ErrorKind>) {
+        self.commands += u64::from(method.is_order_traffic());
+        self.overloaded += u64::from(refused == Some(ErrorKind::Overloaded));
         let place = self.by_method.get_mut(method as usize).and_then(|row| row.get_mut(place_of(refused)));
         if let Some(count) = place {
             *count += 1;
@@ -70,17 +76,6 @@ impl Results {
         let row = self.by_method.get(method as usize);
         row.and_then(|row| row.get(place_of(refused))).copied().unwrap_or_default()
     }
-
-    /// Requests about orders, whatever came of them.
-    pub(super) fn commands(&self) -> u64 {
-        let orders = |method: &Option<Method>| method.is_some_and(Method::is_order_traffic);
-        self.counts().filter(|(method, _, _)| orders(method)).map(|(_, _, count)| count).sum()
-    }
-
-    /// Requests answered `overloaded`.
-    pub(super) fn overloaded(&self) -> u64 {
-        self.counts().filter(|(_, refused, _)| *refused == Some(ErrorKind::Overloaded)).map(|(_, _, count)| count).sum()
-    }
 }
 
 const fn place_of(refused: Option<ErrorKind>) -> usize {
@@ -105,7 +100,6 @@ mod tests {
         let counts: Vec<_> = results.counts().collect();
         assert_eq!(counts.len(), METHODS * RESULTS + ErrorKind::ALL.len());
         assert!(counts.iter().all(|(_, _, count)| *count == 1));
-        assert_eq!(results.commands(), 4 * RESULTS as u64);
-        assert_eq!(results.overloaded(), METHODS as u64 + 1);
+        assert_eq!((results.commands, results.overloaded), (4 * RESULTS as u64, METHODS as u64));
     }
 }

@@ -137,6 +137,62 @@ fn a_slow_reader_is_closed_in_time() {
 }
 
 #[test]
+fn who_never_reads_is_closed_in_time_however_often_it_sends() {
+    let served = Served::start(|options| {
+        options.write_ms_max = Duration::from_millis(200);
+        options.answer_bytes_max = 20_000;
+    });
+    let mut deaf = served.client();
+    deaf.writer.set_nonblocking(true).unwrap();
+    let line = format!("{{\"jsonrpc\":\"2.0\",\"id\":\"{}\",\"method\":\"no\"}}\n", "x".repeat(3000));
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match deaf.writer.write(line.as_bytes()) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => std::thread::yield_now(),
+            Err(_) => break,
+        }
+        assert!(Instant::now() < deadline, "it is still there");
+    }
+    served.drain();
+}
+
+#[test]
+fn who_reads_slowly_but_steadily_stays() {
+    let served = Served::start(|options| {
+        options.write_ms_max = Duration::from_millis(500);
+        options.answer_bytes_max = 1 << 20;
+        options.in_flight_max = 1000;
+    });
+    let mut slow = served.client();
+    let line = format!("{{\"jsonrpc\":\"2.0\",\"id\":\"{}\",\"method\":\"no\"}}\n", "x".repeat(3000));
+    let mut sender = slow.writer.try_clone().unwrap();
+    let sending = std::thread::Builder::new()
+        .spawn(move || {
+            for _ in 0..300 {
+                sender.write_all(line.as_bytes()).unwrap();
+            }
+        })
+        .unwrap();
+    // About a megabyte of answers, taken in pieces with pauses that together are far longer than the limit.
+    let mut room = vec![0; 64 * 1024];
+    let (mut bytes, mut lines, start) = (0, 0, Instant::now());
+    while lines < 300 {
+        let step = start + Duration::from_millis(100) * (bytes / room.len()) as u32;
+        while Instant::now() < step {
+            std::thread::yield_now();
+        }
+        let count = slow.reader.read(&mut room).unwrap();
+        assert!(count > 0, "closed after {lines} answers");
+        bytes += count;
+        lines += room[..count].iter().filter(|byte| **byte == b'\n').count();
+    }
+    assert!(start.elapsed() > Duration::from_millis(1000));
+    sending.join().unwrap();
+    served.drain();
+}
+
+#[test]
 fn half_a_line_and_silence_are_closed_in_time() {
     let served = Served::start(|options| options.line_ms_max = Duration::from_millis(100));
     let mut half = served.client();
@@ -158,6 +214,30 @@ fn half_a_line_and_silence_are_closed_in_time() {
     assert!(served.client().is_closed());
     served.answer(&[submission]);
     assert_eq!(waiting.answer()["id"], 1);
+    served.drain();
+}
+
+#[test]
+fn what_a_client_that_is_gone_has_left_is_executed_up_to_the_first_line_that_is_none() {
+    let served = Served::start(|options| options.in_flight_max = 1);
+    let mut client = served.client();
+    for n in 0..5 {
+        client.send(&place("", n));
+    }
+    client.send(&"\n".repeat(1000));
+    client.send(&place("", 99));
+    drop(client);
+    for n in 0..5 {
+        let envelope = served.next();
+        assert_eq!(amount_of(&envelope), n);
+        served.answer(&[envelope]);
+    }
+    let mut other = served.client();
+    other.place("1", 7);
+    let others = served.next();
+    assert_eq!(amount_of(&others), 7, "nothing more of the one that is gone");
+    served.answer(&[others]);
+    other.answer();
     served.drain();
 }
 
@@ -268,5 +348,27 @@ fn the_room_that_all_share_comes_back_to_those_who_wait_for_it() {
     assert!(rest.contains(&11), "the second goes on without being touched: {rest:?}");
     drop((first, second));
     served.answers = None;
+    served.drain();
+}
+
+/// A read ends at bytes that came with a descriptor, though more is there.
+#[test]
+fn a_short_read_is_not_taken_for_the_last() {
+    let served = Served::start(|_| {});
+    let mut client = served.client();
+    // The server reads nothing before all three pieces are there: its loop is busy elsewhere, or this goes on.
+    for round in 0..20 {
+        let line = place(&format!("\"id\":{round},"), round);
+        let (half, rest) = line.split_at(line.len() / 2);
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = rustix::net::SendAncillaryBuffer::new(&mut space);
+        let descriptors = [std::os::fd::AsFd::as_fd(&client.writer)];
+        assert!(ancillary.push(rustix::net::SendAncillaryMessage::ScmRights(&descriptors)));
+        let pieces = [std::io::IoSlice::new(half.as_bytes())];
+        rustix::net::sendmsg(&client.writer, &pieces, &mut ancillary, rustix::net::SendFlags::empty()).unwrap();
+        client.send(rest);
+        served.answer_next(1);
+        assert_eq!(client.answer()["id"], round);
+    }
     served.drain();
 }

@@ -59,7 +59,7 @@ impl MetricsReport {
             let result = refused.map_or("ok", |kind: ErrorKind| kind.wire().kind);
             self.add(metric::COMMANDS, &[("method", method), ("result", result)], count);
         }
-        self.add(metric::OVERLOADED, &[], counters.results.overloaded());
+        self.add(metric::OVERLOADED, &[], counters.results.overloaded);
         self.add(metric::DROPPED_NOTIFICATIONS, &[], counters.ignored);
         self.add(metric::UNDELIVERABLE, &[], counters.undeliverable);
         self.add(metric::CONNECTIONS, &[], context.connections());

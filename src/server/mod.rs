@@ -48,6 +48,8 @@ pub use response::write_order;
 pub use server::{Server, ServerHandle, ServerPorts, ServerTelemetry};
 
 #[cfg(test)]
+mod access_test;
+#[cfg(test)]
 mod limits_test;
 #[cfg(test)]
 mod operator_calls_test;

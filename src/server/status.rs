@@ -141,8 +141,8 @@ impl DaemonStatus {
             connections: context.connections(),
             connections_max: shared.options.connections_max,
             connections_refused_total: counters.connections_refused,
-            commands_total: counters.results.commands(),
-            overloaded_total: counters.results.overloaded(),
+            commands_total: counters.results.commands,
+            overloaded_total: counters.results.overloaded,
             sinks: context.sinks.iter().map(|sink| as_of(sink.read_at(now, last_sequence), last_sequence)).collect(),
         }
     }

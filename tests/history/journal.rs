@@ -36,6 +36,8 @@ impl<'h> Journal<'h> {
         {
             found.add(Verdict::Lost, format!("an earlier dump reached LSN {end}, the final one ends at {last_lsn}"));
         }
+        // What decides about delivery alone says nothing of orders, and has its place among the LSNs all the same.
+        plans.retain(|_, plan| plan.order.is_some() || !plan.events.is_empty());
         let mut journal = Journal {
             plans: plans.into_iter().map(|(lsn, plan)| (lsn, entry(plan, found))).collect(),
             events: BTreeMap::new(),

@@ -21,6 +21,8 @@ pub(super) struct Event {
     pub partitionkey: String,
     pub sequence: String,
     pub orderversion: u64,
+    #[serde(default)]
+    pub storeepoch: Option<u64>,
     pub data: Value,
 }
 
@@ -48,7 +50,10 @@ impl Event {
 #[derive(Deserialize)]
 struct DumpLine {
     lsn: u64,
+    #[serde(default)]
     order: Option<Order>,
+    /// Of a plan that decides about delivery alone there are none.
+    #[serde(default)]
     events: Vec<Box<RawValue>>,
 }
 

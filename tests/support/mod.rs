@@ -6,22 +6,26 @@
 
 mod cli;
 mod client;
+mod consumer;
 mod daemon;
 mod events;
 mod fake_daemon;
 mod files;
 mod mount;
+mod program;
 mod store;
 
 use std::time::{Duration, Instant};
 
 pub use cli::{Cli, Run, orderd};
 pub use client::{Client, assert_error, error_kind, place_params, refuses, request};
+pub use consumer::{Consumer, Outcome};
 pub use daemon::Daemon;
 pub use events::{events, events_of, lines};
 pub use fake_daemon::{FakeDaemon, refusal};
 pub use files::{copy_tree, files, flip_byte};
 pub use mount::{Mount, must, require_root, run};
+pub use program::Program;
 pub use store::Store;
 
 /// How long anything may take before a test gives up: generous, because machines that run tests are busy.

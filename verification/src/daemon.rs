@@ -22,8 +22,6 @@ use crate::sink::look;
 pub enum StartError {
     /// Exit code 65: the store is damaged; no byte was changed.
     Damaged(String),
-    /// Exit code 65: what a sink needs is damaged, and the state does not need it any more.
-    Backlog(String),
     /// Exit code 74: something could not be read or written.
     Io(String),
     /// Exit code 78: written by a newer version.
@@ -37,6 +35,14 @@ pub struct Relay {
     pub failed: Option<WorkerError>,
     /// How often it delivered something while somebody waited for a sync.
     pub delivered_while_syncing: u64,
+}
+
+impl Relay {
+    /// The worker, until it has ended.
+    #[must_use]
+    pub const fn worker(&self) -> Option<&Worker> {
+        self.worker.as_ref()
+    }
 }
 
 /// All workers; shared with what runs while others wait for a sync.
@@ -195,7 +201,6 @@ impl From<AppError> for StartError {
         let text = error.to_string();
         match error {
             AppError::Damaged(_) => Self::Damaged(text),
-            AppError::BacklogDamaged(_) => Self::Backlog(text),
             AppError::Config(_) => Self::Version(text),
             AppError::Held(_) | AppError::Io(_) | AppError::Permission(_) | AppError::Internal(_) => Self::Io(text),
         }

@@ -115,7 +115,12 @@ pub struct SimSink {
 impl SimSink {
     fn fail(&self) -> SinkError {
         look(&self.consumer).failures += 1;
-        SinkError { operation: "write", target: "sink".to_owned(), source: io::Error::other("not now") }
+        SinkError {
+            operation: "write",
+            target: "sink".to_owned(),
+            is_final: false,
+            source: io::Error::other("not now"),
+        }
     }
 }
 

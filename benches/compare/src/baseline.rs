@@ -205,7 +205,7 @@ impl Client {
 mod tests {
     use super::*;
     use crate::wait;
-    use orderd::cli::bench::{Answers, End, JsonRpc, Load, Mix, OrderNames, drive};
+    use orderd_load::{Answers, End, JsonRpc, Load, Mix, OrderNames, drive};
     use std::time::Duration;
 
     #[test]

@@ -207,7 +207,8 @@ impl Daemon {
 /// Runs `orderd bench`; a refused command is a failure, since no figure here is about refusals.
 pub fn bench(binary: &Path, socket: &Path, args: &[&str]) -> Result<Bench> {
     let mut command = Command::new(binary);
-    command.arg("bench").arg("--socket").arg(socket).arg("--json").args(args);
+    // The stores are made for this; some were filled by somebody else before.
+    command.args(["bench", "--into-existing-orders", "--socket"]).arg(socket).arg("--json").args(args);
     let printed = crate::process::run("orderd bench", &mut command)?;
     let bench: Bench = serde_json::from_str(&printed).with_context(|| format!("orderd bench printed {printed:?}"))?;
     if !bench.refused.is_empty() {

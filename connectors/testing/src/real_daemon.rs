@@ -92,7 +92,7 @@ impl RealDaemon {
         std::fs::read_to_string(self.dir().join("daemon.log")).unwrap_or_default()
     }
 
-    /// Places, completes and cancels so many new orders: three events each.
+    /// Places, completes and cancels this many new orders: three events each.
     ///
     /// # Panics
     /// A command is refused.

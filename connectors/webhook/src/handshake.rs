@@ -27,7 +27,7 @@ pub fn ask(agent: &Agent, uri: &Uri, origin: &str) -> Result<(), Unavailable> {
         return Err(Unavailable::blocked(reason));
     }
     if let Some(rate) = field(answer.headers(), "webhook-allowed-rate").filter(|rate| *rate != "*") {
-        tracing::warn!(rate, "the endpoint allows so many events per minute: set the sink's rate_events_per_s_max");
+        tracing::warn!(rate, "the endpoint limits events per minute: set the sink's rate_events_per_s_max");
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ impl Connector for Webhook {
     fn open(config: WebhookConfig, common: &Common) -> Result<Endpoint, ConfigError> {
         let uri = config.check()?;
         let poster = Arc::new(RwLock::new(Arc::new(poster(&config, common, &uri)?)));
-        // Whoever fills the queue has at most so many unanswered events.
+        // Whoever fills the queue has at most this many unanswered events.
         let (queue, deliveries) = bounded(common.in_flight_max);
         for number in 1..=common.in_flight_max {
             start_worker(number, deliveries.clone(), poster.clone())?;

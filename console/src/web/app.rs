@@ -67,7 +67,7 @@ impl App {
     pub fn sampler_alive(&self) {
         self.sampler_turn_ms.store(crate::clock::unix_ms(), Ordering::Relaxed);
         if self.notifies_watchdog {
-            crate::run::tell(&[NotifyState::Watchdog]);
+            crate::service::tell(&[NotifyState::Watchdog]);
         }
     }
 

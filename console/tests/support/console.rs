@@ -42,7 +42,7 @@ impl Console {
                 }
             }
         });
-        let address = heard.recv_timeout(Duration::from_secs(10)).expect("the console does not listen");
+        let address = heard.recv_timeout(Duration::from_secs(30)).expect("the console does not listen");
         Self { process, address }
     }
 

@@ -172,7 +172,8 @@ impl World {
         let sinks: Vec<_> = self.sinks.iter().map(|sink| self.alive(sink)).collect();
         let uptime_ms = 93_784_000 + whole(age * 1_000.0);
         let now = json!({
-            "uptime_ms": uptime_ms, "state": self.state, "sinks": sinks, "commands_total": commands, "outbox": {"last_sequence": commands},
+            "uptime_ms": uptime_ms, "state": self.state, "sinks": sinks,
+            "commands_total": commands, "outbox": {"last_sequence": commands},
         });
         with(self.status.clone(), now)
     }

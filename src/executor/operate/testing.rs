@@ -91,7 +91,7 @@ impl Bench {
         Self::with_decision_room(1 << 20)
     }
 
-    /// With so many bytes that only decisions may use.
+    /// With this many bytes that only decisions may use.
     pub fn with_decision_room(decisions_bytes: u64) -> Self {
         let journal = JournalOptions {
             segment_bytes: 4 << 20,
@@ -106,7 +106,7 @@ impl Bench {
         let (mut store, _) = open_store(&storage, clock.clone(), STORE_ID, &options, &[]).unwrap();
         let inbox = Arc::new(DecisionInbox::new(Box::new(|| {})));
         store.set_inboxes(BTreeMap::from([(Arc::from("mail"), Arc::clone(&inbox))]));
-        let options = ExecutorOptions { batch_commands_max: 16, batch_bytes_max: 1 << 20 };
+        let options = ExecutorOptions { batch_commands_max: 16, batch_bytes_max: 1 << 20, orders_max: u64::MAX };
         let mut executor = Executor::new(store, clock, Box::new(CountedIds(0)), options);
         let (mail, pins, forgotten) = (Arc::default(), Arc::default(), Arc::<Mutex<Vec<String>>>::default());
         let told = Arc::clone(&forgotten);

@@ -43,7 +43,7 @@ pub struct Recovered {
     pub sealed: bool,
 }
 
-/// The half-written end of a batch that nobody was told of.
+/// The torn tail of a batch that was never acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TornTail {
     /// The segment.

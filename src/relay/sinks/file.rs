@@ -1,6 +1,6 @@
 //! A file with one event a line.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -9,60 +9,64 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Advice;
 
 use super::file_tail::{self, Tail};
-use crate::contracts::{Delivery, Sink, SinkError};
+use crate::contracts::{Delivery, Held, Opened, Sink, SinkError, TargetMark};
 
 /// At least as much of the file's end is looked at when it is opened, in case the batches used to be larger.
 const TAIL_BYTES_MIN: u64 = 4 << 20;
+/// How much more than a batch is read of the file to compare it: lines of others may lie between.
+const COMPARE_BYTES: u64 = 64 << 10;
 /// So much of the file's end stays cached for its readers.
 const CACHED_BYTES: u64 = 1 << 30;
 /// What lies before leaves the cache in steps of so much.
 const UNCACHE_STEP: u64 = 64 << 20;
 
-/// Appends to a file, and syncs it before the acknowledgement.
+/// Appends to a file. What was delivered is acknowledged once it is synced.
 ///
 /// If the file is renamed, later events still go into it until [`Sink::reopen`]: log rotation renames first and
-/// control then. If it is removed, it is created anew, because nobody could read on in the old one.
+/// signals then. If it is removed, it is created again, because nobody could read on in the old one.
 #[derive(Debug)]
 pub struct FileSink {
     path: PathBuf,
     tail_bytes: u64,
     file: Option<File>,
+    /// The end of what was written, or is otherwise known to be there.
+    end: TargetMark,
+    /// So much of the file was synced last.
+    synced_len: u64,
+    /// While looking for what the file holds already: how far it was compared.
+    compared: Option<u64>,
 }
 
 impl FileSink {
-    /// A sink that appends to `path`, and leaves at most `batch_bytes_max` bytes unsynced.
-    ///
-    /// The file is created or repaired at once, so that consumers find it before the first event. Where that fails it
-    /// is logged and tried again at the next delivery: a folder that is not there yet does not stop the daemon.
+    /// A sink that appends to `path`, in batches of at most `batch_bytes_max` bytes. The file is opened, created or
+    /// repaired by [`Sink::open`].
     #[must_use]
-    pub fn open(path: PathBuf, batch_bytes_max: usize) -> Self {
+    pub fn new(path: PathBuf, batch_bytes_max: usize) -> Self {
         let tail_bytes = (batch_bytes_max as u64).saturating_mul(2).max(TAIL_BYTES_MIN);
-        let mut sink = Self { path, tail_bytes, file: None };
-        sink.file = sink.open_at_once();
-        sink
-    }
-
-    fn open_at_once(&self) -> Option<File> {
-        self.open_file().inspect_err(|error| tracing::warn!(%error, "the sink's file cannot be opened yet")).ok()
+        Self { path, tail_bytes, file: None, end: TargetMark::default(), synced_len: 0, compared: None }
     }
 
     fn failed(&self, operation: &'static str) -> impl FnOnce(io::Error) -> SinkError {
         let target = self.path.display().to_string();
-        move |source| SinkError { operation, target, source }
+        move |source| SinkError { operation, target, is_final: false, source }
     }
 
-    /// The open file and its length.
-    fn ready_file(&mut self) -> Result<(File, u64), SinkError> {
-        if let Some(file) = self.file.take() {
-            let metadata = file.metadata().map_err(self.failed("look at"))?;
-            if metadata.nlink() > 0 {
-                return Ok((file, metadata.len()));
-            }
-            tracing::warn!(path = %self.path.display(), "the sink's file was removed; creating it anew");
+    /// How an open file has changed under us; `None` if it has to be opened by its name.
+    fn look(&mut self) -> Result<Option<Opened>, SinkError> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let metadata = file.metadata().map_err(self.failed("look at"))?;
+        if metadata.nlink() == 0 {
+            tracing::warn!(path = %self.path.display(), "the sink's file was removed; creating it again");
+            self.file = None;
+            return Ok(None);
         }
-        let file = self.open_file()?;
-        let len = file.metadata().map_err(self.failed("look at"))?.len();
-        Ok((file, len))
+        if metadata.len() < self.end.len {
+            tracing::warn!(path = %self.path.display(), "the sink's file was cut by somebody else; appending to what is left");
+            self.end = mark_of(&metadata);
+            self.synced_len = self.end.len;
+            return Ok(Some(Opened::Cut(self.end)));
+        }
+        Ok(Some(Opened::Ready(self.end)))
     }
 
     fn open_file(&self) -> Result<File, SinkError> {
@@ -122,28 +126,90 @@ impl FileSink {
 }
 
 impl Sink for FileSink {
-    fn deliver(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
-        let (mut file, len_before) = self.ready_file()?;
-        let written = file.write_all(delivery.lines).map_err(self.failed("write"));
-        // A failed sync may be followed by a new attempt here, other than in the journal, because the new attempt
-        // writes all of these bytes again.
-        let synced = written.and_then(|()| file.sync_data().map_err(self.failed("sync")));
-        if synced.is_ok() {
-            evict_page_cache(&file, len_before, delivery.lines.len() as u64);
+    fn open(&mut self, saved: TargetMark) -> Result<Opened, SinkError> {
+        if let Some(opened) = self.look()? {
+            return Ok(opened);
         }
-        if synced.is_ok() || cut_back(&file, len_before).is_ok() {
-            self.file = Some(file);
-        }
-        // A file that could not even be cut is given up; opening it anew will repair it.
-        synced
+        let file = self.open_file()?;
+        let end = mark_of(&file.metadata().map_err(self.failed("look at"))?);
+        (self.file, self.end) = (Some(file), end);
+        let is_same = (end.inode, end.device) == (saved.inode, saved.device) && end.len >= saved.len;
+        (self.synced_len, self.compared) = if is_same { (saved.len, Some(saved.len)) } else { (end.len, None) };
+        Ok(if is_same { Opened::Resumed(end) } else { Opened::Changed(end) })
     }
 
-    /// At once, so that whoever has renamed the file finds the new one, also while no event comes.
-    fn reopen(&mut self) {
-        // Closed first: the file may still be the same one, and its lock is ours.
-        self.file = None;
-        self.file = self.open_at_once();
+    fn held(&mut self, delivery: &Delivery<'_>) -> Result<Held, SinkError> {
+        let (Some(file), Some(offset)) = (&self.file, self.compared) else { return Ok(Held::default()) };
+        let left = self.end.len.saturating_sub(offset);
+        let mut wanted = (delivery.lines.len() as u64).saturating_add(COMPARE_BYTES);
+        let found = loop {
+            let mut bytes = vec![0; usize::try_from(wanted.min(left)).unwrap_or(0)];
+            file.read_exact_at(&mut bytes, offset).map_err(self.failed("read"))?;
+            let found = file_tail::compare(&bytes, delivery.lines);
+            // Lines of others may take more room than was thought.
+            if found.held.events >= delivery.events || found.ended || wanted >= left {
+                break found;
+            }
+            wanted = wanted.saturating_mul(4);
+        };
+        let compared = offset.saturating_add(found.compared as u64);
+        self.compared = Some(compared);
+        if found.cut {
+            tracing::warn!(path = %self.path.display(), compared, cut_bytes = self.end.len - compared,
+                "cut off lines that are not what follows; they come again");
+            file.set_len(compared).map_err(self.failed("cut"))?;
+            self.end.len = compared;
+        }
+        Ok(found.held)
     }
+
+    fn deliver(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
+        let Some(mut file) = self.file.take() else {
+            return Err(self.failed("write")(io::ErrorKind::NotFound.into()));
+        };
+        self.compared = None;
+        let len_before = self.end.len;
+        let written = file.write_all(delivery.lines).map_err(self.failed("write"));
+        if written.is_ok() {
+            self.end.len = len_before.saturating_add(delivery.lines.len() as u64);
+        }
+        if written.is_ok() || cut_back(&file, len_before).is_ok() {
+            self.file = Some(file);
+        }
+        // A file that could not even be cut is given up; opening it again will repair it.
+        written
+    }
+
+    fn sync(&mut self) -> Result<TargetMark, SinkError> {
+        // A file that was given up is compared with the journal when it is opened again.
+        let Some(file) = &self.file else { return Err(self.failed("sync")(io::ErrorKind::NotFound.into())) };
+        let synced = file.sync_data().map_err(self.failed("sync"));
+        if synced.is_err() {
+            // What the kernel says after a failed sync cannot be trusted: all of it is written again.
+            cut_back(file, self.synced_len).ok();
+            self.file = None;
+        }
+        synced?;
+        // While the file is compared, only what was compared is known to be what was delivered.
+        let len = self.compared.unwrap_or(self.end.len);
+        if let Some(file) = &self.file {
+            evict_page_cache(file, self.synced_len, len.saturating_sub(self.synced_len));
+        }
+        self.synced_len = len;
+        Ok(TargetMark { len, ..self.end })
+    }
+
+    fn acknowledges_deliveries(&self) -> bool {
+        false
+    }
+
+    fn reopen(&mut self) {
+        self.file = None;
+    }
+}
+
+fn mark_of(metadata: &Metadata) -> TargetMark {
+    TargetMark { len: metadata.len(), inode: metadata.ino(), device: metadata.dev() }
 }
 
 /// Removes what was written after `len`. Somebody else may have cut the file meanwhile, as some log rotations do:

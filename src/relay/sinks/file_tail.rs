@@ -1,5 +1,6 @@
 //! Tells how much of a sink's file is whole, after a crash.
 
+use crate::contracts::Held;
 use crate::relay::cloud_event::PREFIX;
 
 /// The smallest unit that a power cut loses: a sector.
@@ -70,6 +71,59 @@ fn lost_in_sectors(rest: &[u8], offset: u64) -> bool {
         previous = *byte;
     }
     true
+}
+
+/// What a part of a file holds of the lines that are to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Compared {
+    /// Lines that are there already, from the first on.
+    pub(super) held: Held,
+    /// How far the file was compared: after the last of them, and after lines of others.
+    pub(super) compared: usize,
+    /// Whether something of ours follows that is not the next line.
+    pub(super) ended: bool,
+    /// Whether that has to be cut off.
+    pub(super) cut: bool,
+}
+
+/// Compares whole lines of a file, `found`, with the `lines` that follow what is acknowledged.
+///
+/// Lines that others have put in between are passed. A line of an earlier epoch ends the comparison and stays: a backup
+/// was restored, and that line was delivered before.
+pub(super) fn compare(found: &[u8], lines: &[u8]) -> Compared {
+    let mut result = Compared::default();
+    let mut found_lines = found.split_inclusive(|byte| *byte == b'\n').peekable();
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        // Lines of others.
+        while let Some(other) = found_lines.next_if(|other| other.ends_with(b"\n") && is_of_others(other)) {
+            result.compared += other.len();
+        }
+        match found_lines.next().filter(|other| other.ends_with(b"\n")) {
+            Some(other) if other == line => {
+                result.compared += other.len();
+                result.held.events += 1;
+                result.held.bytes += line.len();
+            }
+            Some(other) => {
+                (result.ended, result.cut) = (true, epoch_of(other) >= epoch_of(line));
+                break;
+            }
+            None => break,
+        }
+    }
+    result
+}
+
+fn is_of_others(line: &[u8]) -> bool {
+    !line.starts_with(PREFIX.as_bytes()) && !line.contains(&0)
+}
+
+/// The epoch that a line of ours carries; none for one that cannot be read.
+fn epoch_of(line: &[u8]) -> Option<u32> {
+    const NAME: &[u8] = br#""storeepoch":"#;
+    let at = memchr::memmem::find(line, NAME)? + NAME.len();
+    let digits = line.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(Some(0_u32), |number, digit| number?.checked_mul(10)?.checked_add(u32::from(*digit - b'0')))
 }
 
 #[cfg(test)]

@@ -21,7 +21,9 @@ impl Folder {
     }
 
     fn sink(&self) -> FileSink {
-        FileSink::open(self.path(), BATCH_BYTES_MAX)
+        let mut sink = FileSink::new(self.path(), BATCH_BYTES_MAX);
+        sink.open(TargetMark::default()).ok();
+        sink
     }
 
     fn contents(&self) -> Vec<u8> {
@@ -30,8 +32,26 @@ impl Folder {
 }
 
 fn deliver(sink: &mut FileSink, first: u64, last: u64) -> Result<(), SinkError> {
+    sink.open(TargetMark::default())?;
+    sink.deliver(&delivery(&lines(first, last), first, last))?;
+    sink.sync().map(drop)
+}
+
+fn delivery(lines: &[u8], first: u64, last: u64) -> Delivery<'_> {
     let events = usize::try_from(last - first + 1).unwrap();
-    sink.deliver(&Delivery { lines: &lines(first, last), events, first: Sequence(first), last: Sequence(last) })
+    Delivery { lines, events, first: Sequence(first), last: Sequence(last) }
+}
+
+/// How many events of `first` to `last` the file holds, going on from `saved`, and what the file is then.
+fn held(folder: &Folder, saved: TargetMark, first: u64, last: u64) -> (usize, Vec<u8>) {
+    let mut sink = FileSink::new(folder.path(), BATCH_BYTES_MAX);
+    assert!(matches!(sink.open(saved).unwrap(), Opened::Resumed(_)));
+    let held = sink.held(&delivery(&lines(first, last), first, last)).unwrap();
+    assert_eq!(
+        held.bytes,
+        lines(first, last).split_inclusive(|b| *b == b'\n').take(held.events).map(<[u8]>::len).sum::<usize>()
+    );
+    (held.events, folder.contents())
 }
 
 #[test]
@@ -77,7 +97,7 @@ fn what_was_lost_of_a_batch_larger_than_any_today_is_cut_too() {
     let folder = Folder::new();
     let lost = usize::try_from(TAIL_BYTES_MIN).unwrap() - lines(3, 3).len();
     std::fs::write(folder.path(), [lines(1, 3), vec![0; lost]].concat()).unwrap();
-    deliver(&mut FileSink::open(folder.path(), 1), 4, 5).unwrap();
+    deliver(&mut FileSink::new(folder.path(), 1), 4, 5).unwrap();
     assert!(folder.contents() == lines(1, 5));
 }
 
@@ -86,7 +106,7 @@ fn an_error_says_what_was_tried_and_on_what() {
     let folder = Folder::new();
     std::fs::write(folder.path(), "").unwrap();
     let below = folder.path().join("events.ndjson");
-    let error = deliver(&mut FileSink::open(below.clone(), 1), 1, 1).unwrap_err();
+    let error = deliver(&mut FileSink::new(below.clone(), 1), 1, 1).unwrap_err();
     assert_eq!((error.operation, error.target), ("look at", below.display().to_string()));
 }
 
@@ -187,7 +207,7 @@ fn reopening_a_file_that_was_not_renamed_goes_on_in_it() {
 fn a_folder_that_comes_later_is_used_when_it_is_there() {
     let folder = Folder::new();
     let path = folder.0.path().join("later").join("events.ndjson");
-    let mut sink = FileSink::open(path.clone(), BATCH_BYTES_MAX);
+    let mut sink = FileSink::new(path.clone(), BATCH_BYTES_MAX);
     assert_eq!(deliver(&mut sink, 1, 1).unwrap_err().source.kind(), io::ErrorKind::NotFound);
     std::fs::create_dir(path.parent().unwrap()).unwrap();
     deliver(&mut sink, 1, 1).unwrap();
@@ -204,13 +224,12 @@ fn a_renamed_file_is_written_on_until_reopen() {
     deliver(&mut sink, 3, 4).unwrap();
     assert!(!folder.path().exists());
     sink.reopen();
-    assert!(folder.path().exists(), "at once, not only with the next event");
     deliver(&mut sink, 5, 6).unwrap();
     assert_eq!((std::fs::read(rotated).unwrap(), folder.contents()), (lines(1, 4), lines(5, 6)));
 }
 
 #[test]
-fn a_removed_file_is_created_anew() {
+fn a_removed_file_is_created_again() {
     let folder = Folder::new();
     let mut sink = folder.sink();
     deliver(&mut sink, 1, 2).unwrap();
@@ -282,4 +301,61 @@ fn fill_to_the_limit() {
     deliver(&mut sink, last + 1, last + 7).unwrap();
     assert_eq!(folder.contents(), lines(last + 1, last + 7));
     println!("the limit was met");
+}
+
+#[test]
+fn a_kill_repeats_no_line() {
+    let folder = Folder::new();
+    let mut sink = folder.sink();
+    sink.deliver(&delivery(&lines(1, 3), 1, 3)).unwrap();
+    let saved = sink.sync().unwrap();
+    sink.deliver(&delivery(&lines(4, 6), 4, 6)).unwrap();
+    drop(sink);
+    let mut sink = FileSink::new(folder.path(), BATCH_BYTES_MAX);
+    sink.open(saved).unwrap();
+    assert_eq!(sink.held(&delivery(&lines(4, 5), 4, 5)).unwrap().events, 2);
+    assert_eq!(sink.sync().unwrap().len, lines(1, 5).len() as u64, "the mark is where the comparison is");
+    let rest = lines(6, 8);
+    let held = sink.held(&delivery(&rest, 6, 8)).unwrap();
+    assert_eq!(held.events, 1);
+    sink.deliver(&delivery(&rest[held.bytes..], 7, 8)).unwrap();
+    assert_eq!(folder.contents(), lines(1, 8));
+}
+
+#[test]
+fn what_is_not_the_next_line_is_cut_and_lines_of_others_and_of_earlier_epochs_stay() {
+    let folder = Folder::new();
+    let mut sink = folder.sink();
+    sink.deliver(&delivery(&lines(1, 3), 1, 3)).unwrap();
+    let saved = sink.sync().unwrap();
+    drop(sink);
+    let put = |rest: &[u8]| std::fs::write(folder.path(), [&lines(1, 3), rest].concat()).unwrap();
+    put(&[lines(4, 4), lines(6, 7)].concat());
+    assert_eq!(held(&folder, saved, 4, 7), (1, lines(1, 4)), "event 5 is missing");
+    let noted = [&lines(4, 4)[..], b"a note\n", &lines(5, 5)].concat();
+    put(&noted);
+    assert_eq!(held(&folder, saved, 4, 7), (2, [lines(1, 3), noted].concat()));
+    let long = [vec![b'x'; 300_000], b"\n".to_vec(), lines(4, 5)].concat();
+    put(&long);
+    assert_eq!(held(&folder, saved, 4, 7), (2, [lines(1, 3), long].concat()));
+    let text = String::from_utf8(lines(6, 7)).unwrap();
+    let earlier = text.replace("\"storeepoch\":1", "\"storeepoch\":0").into_bytes();
+    put(&earlier);
+    assert_eq!(held(&folder, saved, 4, 7), (0, [lines(1, 3), earlier].concat()));
+    put(&[lines(4, 5), lines(6, 6)[..99].to_vec()].concat());
+    assert_eq!(held(&folder, saved, 4, 7), (2, lines(1, 5)), "a torn line is cut");
+}
+
+#[test]
+fn another_file_and_one_that_is_shorter_than_saved_hold_nothing() {
+    let folder = Folder::new();
+    let mut sink = folder.sink();
+    deliver(&mut sink, 1, 3).unwrap();
+    let saved = sink.sync().unwrap();
+    drop(sink);
+    let open = |saved| FileSink::new(folder.path(), BATCH_BYTES_MAX).open(saved).unwrap();
+    assert!(matches!(open(saved), Opened::Resumed(_)));
+    assert!(matches!(open(TargetMark { len: saved.len + 1, ..saved }), Opened::Changed(_)));
+    assert!(matches!(open(TargetMark { inode: saved.inode + 1, ..saved }), Opened::Changed(_)));
+    assert!(matches!(open(TargetMark::default()), Opened::Changed(_)));
 }

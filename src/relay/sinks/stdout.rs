@@ -59,11 +59,13 @@ impl<W: Write + Send> Sink for StdoutSink<W> {
         let mut bytes = same.map_or(0, |begun| begun.bytes);
         self.write(delivery.lines, &mut bytes).map_err(|source| {
             self.begun = Some(Begun { first, last, bytes });
-            SinkError { operation: "write to", target: self.name.to_owned(), source }
+            // A pipe whose reader is gone never gets another one.
+            let is_final = source.kind() == io::ErrorKind::BrokenPipe;
+            SinkError { operation: "write to", target: self.name.to_owned(), is_final, source }
         })
     }
 
-    /// There is nothing to open anew.
+    /// There is nothing to open again.
     fn reopen(&mut self) {}
 }
 

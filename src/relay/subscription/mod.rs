@@ -16,6 +16,7 @@ mod consumer;
 mod content;
 mod decisions;
 mod protocol;
+mod replays;
 mod saving;
 mod settings;
 #[cfg(test)]
@@ -34,14 +35,16 @@ pub use protocol::{AttachRefusal, ClosingKind, Notification};
 pub use settings::{SubscriptionPorts, SubscriptionSettings};
 
 use super::scheduler::{Scheduler, Stored, StoredLane};
-use super::{Backoff, Control, CursorFile, Heartbeat, SavedPosition, WorkerError};
+use super::{Backoff, Control, CursorFile, Heartbeat, ReplayPorts, SavedPosition, WorkerError};
 use crate::contracts::{
-    AttachInbox, Clock, Decision, DecisionInbox, SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkType, SinkView,
+    AttachInbox, Clock, Decision, DecisionInbox, ReplayState, SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkType,
+    SinkView,
 };
 use connection::Lingering;
 use consumer::Consumer;
 use content::Content;
 use decisions::{Decisions, ParkedEvents, bytes_of};
+use replays::Replay;
 use saving::Saving;
 use turn::Next;
 use view::Shared;
@@ -59,6 +62,8 @@ pub struct Subscription {
     /// Why the feed cannot be read, and when it is tried again.
     unreadable: Option<(String, Duration)>,
     parked: ParkedEvents,
+    replays: Vec<Replay>,
+    replay_ports: ReplayPorts,
     saving: Saving,
     decisions: Decisions,
     /// Decisions of the worker's own, beside the scheduler's wishes.
@@ -106,7 +111,9 @@ impl Subscription {
             Saving::new(cursor, settings.epoch, settings.cursor_events_max, settings.cursor_delay_max, backoff);
         saving.begin(scheduler.settled_count());
         let content_bytes_max = limits.in_flight_bytes_max.saturating_mul(4);
-        Ok(Self {
+        let mut subscription = Self {
+            replays: Vec::new(),
+            replay_ports: ports.replays,
             content: Content::new(ports.history, base, content_bytes_max),
             unreadable: None,
             parked: record.lanes.iter().map(|(order_id, lane)| (*order_id, lane.events.clone())).collect(),
@@ -127,7 +134,15 @@ impl Subscription {
             settings,
             poll,
             control,
-        })
+        };
+        for replay in &record.replays {
+            match replay.state {
+                ReplayState::Running => subscription.start_replay(&replay.spec, now),
+                // A crash may have come between its end and the removal of its cursor.
+                ReplayState::Done | ReplayState::Cancelled => subscription.end_replay(replay.spec.replay_id),
+            }
+        }
+        Ok(subscription)
     }
 
     /// What `daemon.status` shows of this sink.
@@ -177,7 +192,7 @@ impl Subscription {
     /// # Errors
     /// The daemon must end: see [`WorkerError`].
     pub fn run(mut self) -> Result<(), WorkerError> {
-        let ended = self.work().and_then(|()| self.save(self.clock.monotonic()));
+        let ended = self.work().and_then(|()| self.save_all());
         self.heartbeat.set_waiting(true);
         self.monitor.update(|status| {
             status.state = SinkState::Stopped;
@@ -186,6 +201,12 @@ impl Subscription {
             }
         });
         ended
+    }
+
+    fn save_all(&mut self) -> Result<(), WorkerError> {
+        let now = self.clock.monotonic();
+        self.settle_replays(now, true)?;
+        self.save(now)
     }
 
     fn work(&mut self) -> Result<(), WorkerError> {

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
-use uuid::Uuid;
-
-use crate::contracts::{Clock, DecisionBatch, EventHistory, Storage};
+use crate::contracts::{Clock, DecisionBatch, EventHistory};
+use crate::relay::ReplayPorts;
 use crate::relay::scheduler::Limits;
+use crossbeam_channel::Sender;
 
 /// What the configuration says about one subscription.
 #[derive(Debug, Clone)]
@@ -38,8 +37,6 @@ pub struct SubscriptionPorts {
     pub decide: Sender<DecisionBatch>,
     /// Both clocks.
     pub clock: Arc<dyn Clock>,
-    /// Where the cursors of replays are.
-    pub storage: Arc<dyn Storage>,
-    /// Whose cursors they are.
-    pub store_id: Uuid,
+    /// What replays work with.
+    pub replays: ReplayPorts,
 }

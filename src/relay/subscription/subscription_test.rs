@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::testing::{Bench, limits, order_id};
 use super::*;
-use crate::contracts::{DecisionKind, LaneState, Sequence};
+use crate::contracts::{DecisionKind, LaneState, ReplaySpec, ReplayState, Sequence};
 use crate::relay::scheduler::Limits;
 
 #[test]
@@ -300,4 +300,71 @@ fn an_event_that_is_alone_in_flight_whenever_its_program_dies_is_parked() {
     let decided = bench.decided.lock().unwrap();
     assert!(matches!(&decided[0].kind, DecisionKind::Parked { order_id: parked, state: LaneState::Retrying, .. }
         if *parked == order_id(3)));
+}
+
+fn replay(from: u64, to: u64) -> ReplaySpec {
+    let replay_id = uuid::Uuid::from_u128(u128::from(from * 1000 + to));
+    let (from, to) = (Sequence(from), Sequence(to));
+    ReplaySpec { replay_id, from, to, types: Vec::new(), order_id: None, rate_events_per_s_max: 1000 }
+}
+
+#[test]
+fn a_replay_hands_a_range_out_again_beside_the_live_events_and_survives_a_restart() {
+    let mut bench = Bench::start(limits());
+    for order in [1, 2, 1, 3, 2] {
+        bench.append(order);
+    }
+    let mut program = bench.attach();
+    for _ in 0..5 {
+        let (tag, _, _) = program.event();
+        program.delivered(tag);
+    }
+    bench.wait_until("all is settled", |bench| bench.acked() == 5);
+    let spec = replay(2, 4);
+    bench.decide(DecisionKind::ReplayStarted(spec.clone()));
+    let mut replayed = Vec::new();
+    for _ in 0..2 {
+        let line = program.line().unwrap();
+        assert_eq!(line["params"]["replay"], spec.replay_id.to_string());
+        assert_eq!(line["params"]["attempt"], 1);
+        replayed.push(line["params"]["event"]["sequence"].as_str().unwrap().parse::<u64>().unwrap());
+        program.delivered(line["params"]["tag"].as_u64().unwrap());
+    }
+    bench.wait_until("it is shown", |bench| bench.view.replay(spec.replay_id).is_some_and(|view| view.delivered == 2));
+    bench.stop();
+    let again = bench.restart(limits());
+    let mut program = again.attach();
+    let (_, _, sequence) = program.event();
+    replayed.push(sequence);
+    assert_eq!(replayed, [2, 3, 4]);
+    program.delivered(1);
+    let done = |bench: &Bench| bench.record.lock().unwrap().replays[0].state == ReplayState::Done;
+    again.wait_until("it has ended", done);
+    assert_eq!(again.record.lock().unwrap().replays[0].delivered, 3);
+    again.wait_until("its cursor is gone", |bench| bench.storage.contents("store/cursors").is_none());
+    assert_eq!(again.acked(), 5);
+}
+
+#[test]
+fn what_fails_in_a_replay_is_passed_over_after_enough_tries_and_parks_nothing() {
+    let bench = Bench::start(limits());
+    for order in 1..=3 {
+        bench.append(order);
+    }
+    let mut program = bench.attach();
+    for _ in 0..3 {
+        let (tag, _, _) = program.event();
+        program.delivered(tag);
+    }
+    bench.wait_until("all is settled", |bench| bench.acked() == 3);
+    bench.decide(DecisionKind::ReplayStarted(ReplaySpec { order_id: Some(order_id(2)), ..replay(1, 3) }));
+    for attempt in 1..=3 {
+        let (tag, tried, sequence) = program.event();
+        assert_eq!((tried, sequence), (attempt, 2));
+        program.say(if attempt == 2 { "rejected" } else { "failed" }, json!({"tag": tag, "reason": "no"}));
+    }
+    let replays = |bench: &Bench| bench.record.lock().unwrap().replays.clone();
+    bench.wait_until("it has ended", |bench| replays(bench)[0].state == ReplayState::Done);
+    assert_eq!((replays(&bench)[0].delivered, replays(&bench)[0].failed), (0, 1));
+    assert_eq!(bench.monitor.read().parked_events, 0);
 }

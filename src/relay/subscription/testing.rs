@@ -222,8 +222,12 @@ impl Bench {
             history: Arc::new(events.clone()),
             decide,
             clock: Arc::new(SteadyClock(Instant::now())),
-            storage: Arc::new(storage.clone()),
-            store_id: STORE_ID,
+            replays: ReplayPorts {
+                history: Arc::new(events.clone()),
+                storage: Arc::new(storage.clone()),
+                store_id: STORE_ID,
+                needs: Arc::default(),
+            },
         };
         let worker = Subscription::new(settings, ports, &record, cursor).unwrap();
         let (inbox, attaches, control) = (worker.inbox(), worker.attaches(), worker.control());
@@ -348,6 +352,15 @@ fn keep(record: &mut SinkRecord, decision: &Decision) {
         DecisionKind::Paused => record.paused = true,
         DecisionKind::Resumed => (record.paused, record.halted) = (false, false),
         DecisionKind::Halted => record.halted = true,
+        DecisionKind::ReplayStarted(spec) => {
+            let (spec, state) = (spec.clone(), crate::contracts::ReplayState::Running);
+            record.replays.push(crate::contracts::ReplayRecord { spec, state, delivered: 0, failed: 0 });
+        }
+        DecisionKind::ReplayEnded { delivered, failed, .. } => {
+            let replay = record.replays.last_mut().unwrap();
+            replay.state = crate::contracts::ReplayState::Done;
+            (replay.delivered, replay.failed) = (*delivered, *failed);
+        }
         _ => {}
     }
 }

@@ -51,6 +51,7 @@ impl Subscription {
             self.close(ClosingKind::AnswerTimeout, &format!("an event was not answered within {most} ms"), now);
         }
         let read = self.read(now);
+        let more_to_replay = self.read_replays(now);
         let stopped_by_room = self.hand_out(now);
         self.flush(now);
         let more_to_read = match read {
@@ -61,11 +62,12 @@ impl Subscription {
         let has_room = self.consumer.as_ref().is_some_and(|consumer| consumer.connection.has_room());
         let more_to_hand_out = stopped_by_room && has_room;
         self.settle(now)?;
+        self.settle_replays(now, false)?;
         self.show();
         if self.is_drained(now) {
             return Ok(Next::Ended);
         }
-        if more_to_hear || more_to_read || more_to_hand_out {
+        if more_to_hear || more_to_read || more_to_replay || more_to_hand_out {
             return Ok(Next::Again);
         }
         Ok(Next::Wait(self.wake_at(now)))
@@ -94,8 +96,21 @@ impl Subscription {
         let mut scheduler = self.shared.scheduler();
         decisions::apply(decision, own, &mut scheduler, &mut self.parked, now);
         drop(scheduler);
-        if let DecisionKind::RangeSkipped { .. } = decision.kind {
-            self.unreadable = None;
+        match &decision.kind {
+            DecisionKind::RangeSkipped { .. } => self.unreadable = None,
+            DecisionKind::ReplayStarted(spec) => self.start_replay(spec, now),
+            DecisionKind::ReplayEnded { replay_id, .. } => self.end_replay(*replay_id),
+            DecisionKind::Registered(_)
+            | DecisionKind::Forgotten
+            | DecisionKind::Parked { .. }
+            | DecisionKind::Requeued { .. }
+            | DecisionKind::Delivered { .. }
+            | DecisionKind::LaneSkipped { .. }
+            | DecisionKind::Paused
+            | DecisionKind::Resumed
+            | DecisionKind::Halted
+            | DecisionKind::SnapshotEnded
+            | DecisionKind::Restored { .. } => {}
         }
     }
 
@@ -149,18 +164,33 @@ impl Subscription {
         if self.saving.holds_up() || self.drain_until.is_some() {
             return false;
         }
-        while let Some(consumer) = self.consumer.as_mut().filter(|consumer| consumer.connection.has_room()) {
+        while self.consumer.as_ref().is_some_and(|consumer| consumer.connection.has_room()) {
             let Some(out) = self.shared.scheduler().next(now) else { return false };
-            let event = match event_of(&out, &self.content, &self.parked) {
+            let event = match self.event_of(&out) {
                 Ok(event) => event,
                 Err(error) => {
                     self.lose_content(&error, now);
                     return false;
                 }
             };
-            write_event(consumer, &out, &event);
+            if let Some(consumer) = &mut self.consumer {
+                write_event(consumer, &out, &event);
+            }
         }
         self.consumer.is_some()
+    }
+
+    /// The event that goes out.
+    fn event_of(&self, out: &HandOut) -> Result<Arc<PublishedEvent>, FeedError> {
+        match out.stream {
+            StreamId::Live if out.parked => {
+                let lane = self.parked.get(&out.order_id);
+                let event = lane.and_then(|lane| lane.iter().find(|event| event.sequence == out.sequence));
+                event.cloned().ok_or_else(|| FeedError::Damaged(format!("parked event {} is not kept", out.sequence)))
+            }
+            StreamId::Live => self.content.get(out.sequence),
+            StreamId::Replay(replay_id) => self.replayed(replay_id, out.sequence),
+        }
     }
 
     /// An event that is to go out cannot be read again, and its tag is taken: the connection cannot go on.
@@ -195,6 +225,7 @@ impl Subscription {
         if let Err(error) = asked {
             self.lose_content(&error, now);
         }
+        failures.iter().for_each(|failure| self.monitor.note_failure(failure.outcome));
         self.shared.note(failures);
         self.content.release(prefix);
         self.saving.note(settled_count, now);
@@ -214,7 +245,11 @@ impl Subscription {
         }
         let details = live_details(&scheduler, base);
         drop(scheduler);
-        match self.saving.save(base, details, settled_count, now)? {
+        let began = self.clock.monotonic();
+        let saved = self.saving.save(base, details, settled_count, now)?;
+        let took = self.clock.monotonic().saturating_sub(began);
+        self.monitor.metrics().cursor_save_duration.record_duration(took);
+        match saved {
             Saved::Done => {}
             Saved::Later(error) => {
                 tracing::warn!(sink = &*self.settings.name, %error, "the cursor cannot be saved; deliveries wait for it");
@@ -268,7 +303,9 @@ impl Subscription {
 
     fn wake_at(&self, now: Duration) -> Option<Duration> {
         let scheduler = self.shared.scheduler();
-        let wishes = scheduler.wishes_due_at().filter(|_| !self.decisions.is_busy());
+        let idle = !self.decisions.is_busy();
+        let wishes =
+            scheduler.wishes_due_at().filter(|_| idle).or_else(|| (idle && !self.others.is_empty()).then_some(now));
         let stop = self.drain_until.map(|until| if now < until { until } else { now + self.settings.drain_max / 2 });
         let times = [
             scheduler.wake_at(now),
@@ -276,28 +313,12 @@ impl Subscription {
             wishes,
             self.decisions.send_at(),
             self.saving.due_at(),
+            self.replays_due_at(),
             self.unreadable.as_ref().map(|(_, retry_at)| *retry_at),
             self.lingering.iter().map(|(_, lingering)| lingering.until()).min(),
             stop,
         ];
         times.into_iter().flatten().min()
-    }
-}
-
-/// The event that goes out.
-fn event_of(
-    out: &HandOut,
-    content: &super::Content,
-    parked: &super::ParkedEvents,
-) -> Result<Arc<PublishedEvent>, FeedError> {
-    match out.stream {
-        StreamId::Live if out.parked => {
-            let lane = parked.get(&out.order_id);
-            let event = lane.and_then(|lane| lane.iter().find(|event| event.sequence == out.sequence));
-            event.cloned().ok_or_else(|| FeedError::Damaged(format!("parked event {} is not kept", out.sequence)))
-        }
-        StreamId::Live => content.get(out.sequence),
-        StreamId::Replay(replay_id) => Err(FeedError::Damaged(format!("there is no replay {replay_id}"))),
     }
 }
 

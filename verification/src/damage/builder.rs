@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use orderd::contracts::{Clock, ParkedLane, PlanStore};
+use orderd::contracts::{Clock, ParkedLane};
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, MaintenanceOptions, OrderRow};
 
 use super::store::Store;
@@ -25,7 +25,7 @@ const SLOW: usize = 1;
 const NAMES: [&str; 2] = ["quick", "slow"];
 
 /// How many plans each part of the story adds.
-const PLANS: usize = 60;
+const PLANS: usize = 80;
 
 /// A story that is being told.
 struct Builder {

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use orderd::contracts::{Clock, CommitError, ParkedLane, PlanStore, Request};
-use orderd::relay::WorkerError;
+use orderd::contracts::{Clock, CommitError, ParkedLane, PlanStore, Request, SinkState};
+use orderd::relay::{Worker, WorkerError};
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, OrderRow};
 
 use super::world::{Stop, World};
@@ -148,12 +148,18 @@ impl World {
     /// A worker that ended ends the process; it must have had a reason.
     pub(super) fn look_at_relays(&mut self, daemon: &Daemon) -> Result<(), Stop> {
         for relay in daemon.relays.borrow().iter() {
+            let blocked = relay.worker().and_then(blocked_by);
             match &relay.failed {
-                None => {}
+                // What cannot be read for the moment is read again.
+                None => {
+                    if let Some(problem) = blocked.filter(|problem| !problem.starts_with("reading the outbox")) {
+                        return Err(Stop::Broken(format!("a worker found damage where there is none: {problem}")));
+                    }
+                }
                 Some(WorkerError::Damaged(problem)) => {
                     return Err(Stop::Broken(format!("a worker found damage where there is none: {problem}")));
                 }
-                Some(WorkerError::Io(_)) => return Err(Stop::Ended),
+                Some(WorkerError::Io(_) | WorkerError::Target(_)) => return Err(Stop::Ended),
                 Some(WorkerError::Cursor(_)) => {
                     self.marks.hit(Mark::CursorSyncFailed);
                     return Err(Stop::Ended);
@@ -266,4 +272,10 @@ impl CheckpointSource for Busy<'_> {
         let count = count.min(1 + self.world.rng.index(20));
         Ok(self.daemon.executor.store().state().delivery.lanes_after(after, count))
     }
+}
+
+/// Why a sink is blocked, if it is.
+fn blocked_by(worker: &Worker) -> Option<String> {
+    let status = worker.monitor().read();
+    status.last_error.filter(|_| status.state == SinkState::Blocked)
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use orderd::contracts::{Clock, ConnectionId, Envelope, ParkedLane, PlanStore, Request, Ticket};
+use orderd::contracts::{Clock, ConnectionId, Envelope, ParkedLane, Request, Ticket};
 use orderd::relay::Step;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow};
 

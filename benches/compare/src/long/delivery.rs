@@ -6,7 +6,7 @@ use crate::figures::{Figure, Figures, Made};
 use crate::targets;
 use crate::wait;
 use anyhow::{Result, ensure};
-use orderd::cli::bench::{Answers, Dialect, JsonRpc, OrderNames, Verb, Verdict};
+use orderd_load::{Answers, Dialect, JsonRpc, OrderNames, Verb, Verdict};
 use std::fs::File;
 use std::io::Read;
 use std::time::{Duration, Instant};

@@ -8,7 +8,7 @@ use super::{Bench, Cell, Filled, Measured, System};
 use crate::process::{Server, run};
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
-use orderd::cli::bench::Latency;
+use orderd_load::Latency;
 use rustix::process::Signal;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};

@@ -3,7 +3,7 @@
 use super::{Bench, Cell, Filled, Measured, System, scratch, socket_in};
 use crate::process::Server;
 use anyhow::{Context, Result, ensure};
-use orderd::cli::bench::{Dialect, End, Load, MadeUpOrder, Mix, OrderNames, Report, Verb, Verdict, drive};
+use orderd_load::{Dialect, End, Load, MadeUpOrder, Mix, OrderNames, Report, Verb, Verdict, drive};
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -125,7 +125,7 @@ impl Dialect for Resp {
         if verb == Verb::Place {
             push_bulk(order.customer_id(), out);
             out.extend_from_slice(b"$5\r\n");
-            orderd::cli::bench::push_number(order.total_amount(), out);
+            orderd_load::push_number(order.total_amount(), out);
             out.extend_from_slice(b"\r\n");
         }
     }
@@ -142,7 +142,7 @@ impl Dialect for Resp {
 
 fn push_bulk(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'$');
-    orderd::cli::bench::push_number(u64::try_from(text.len()).unwrap_or(u64::MAX), out);
+    orderd_load::push_number(u64::try_from(text.len()).unwrap_or(u64::MAX), out);
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(text);
     out.extend_from_slice(b"\r\n");

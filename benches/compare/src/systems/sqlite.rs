@@ -3,7 +3,7 @@
 use super::{Bench, Cell, Filled, Measured, System, scratch};
 use anyhow::{Result, ensure};
 use hdrhistogram::Histogram;
-use orderd::cli::bench::{Latency, MadeUpOrder, OrderNames};
+use orderd_load::{Latency, MadeUpOrder, OrderNames};
 use rusqlite::{Connection, params};
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -46,7 +46,7 @@ pub struct LaneFilter {
     pub reason_contains: Option<String>,
     /// After this position of an earlier answer.
     pub after: Option<String>,
-    /// At most so many.
+    /// At most this many.
     pub limit: Option<u64>,
 }
 

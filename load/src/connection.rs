@@ -1,8 +1,8 @@
 //! One connection of a load run: what it has sent, what it waits for, and the orders it may complete.
 
 use super::dialect::{Dialect, Verb, Verdict};
-use super::load::LoadError;
 use super::orders::OrderNames;
+use super::run::LoadError;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 /// What the commands of a run are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mix {
     /// Place an order, then complete one that was answered: half and half.
@@ -23,11 +23,32 @@ pub enum Mix {
     Get,
 }
 
+impl Mix {
+    /// Their names, for command lines.
+    pub const NAMES: [&str; 4] = ["place-complete", "place-cancel", "place", "get"];
+}
+
+impl std::str::FromStr for Mix {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "place-complete" => Ok(Self::PlaceComplete),
+            "place-cancel" => Ok(Self::PlaceCancel),
+            "place" => Ok(Self::Place),
+            "get" => Ok(Self::Get),
+            _ => Err(format!("there is no mix {name}; there are {}", Self::NAMES.join(", "))),
+        }
+    }
+}
+
 /// What one answer was to.
 #[derive(Debug)]
 pub struct Answered {
     /// What it says.
     pub verdict: Verdict,
+    /// The order, if it was to be placed.
+    pub placed: Option<u64>,
     /// When its request was sent, or should have been, in nanoseconds since the start of the run.
     pub sent_ns: u64,
 }
@@ -90,16 +111,23 @@ impl Connection {
         self.waiting.len()
     }
 
-    /// Renders the next command; `number` is the run's next command number.
-    pub fn send(&mut self, number: u64, sent_ns: u64, names: OrderNames, dialect: &mut impl Dialect) {
-        let (verb, order) = self.choose(number);
+    /// Renders the next command; `number` is the run's next command number, and `new_order` gives the run's next order.
+    pub fn send(
+        &mut self,
+        number: u64,
+        sent_ns: u64,
+        names: OrderNames,
+        dialect: &mut impl Dialect,
+        new_order: impl FnOnce() -> u64,
+    ) {
+        let (verb, order) = self.choose(new_order);
         dialect.render(verb, number, &names.order(order), &mut self.outbox);
         self.waiting.push_back(Sent { id: number, verb, order, sent_ns });
     }
 
-    fn choose(&mut self, number: u64) -> (Verb, u64) {
+    fn choose(&mut self, new_order: impl FnOnce() -> u64) -> (Verb, u64) {
         let (second, again) = match self.mix {
-            Mix::Place => return (Verb::Place, number),
+            Mix::Place => return (Verb::Place, new_order()),
             Mix::PlaceComplete => (Verb::Complete, false),
             Mix::PlaceCancel => (Verb::Cancel, false),
             Mix::Get => (Verb::Get, true),
@@ -111,7 +139,7 @@ impl Connection {
         };
         // Until the first answer is there, there is nothing but placing.
         self.place_next = known.is_some();
-        known.map_or((Verb::Place, number), |order| (second, order))
+        known.map_or_else(|| (Verb::Place, new_order()), |order| (second, order))
     }
 
     /// Writes what is rendered, as far as the socket takes it. Returns how far, and the bytes written now.
@@ -157,13 +185,19 @@ impl Connection {
             let line = filled.get(line_start..line_end).unwrap_or_default();
             line_start = line_end.saturating_add(1);
             let Some(sent) = self.waiting.pop_front() else {
-                return Err(LoadError::Wrong("an answer came that nobody waits for".to_owned()));
+                return Err(match dialect.judge(line, u64::MAX) {
+                    Verdict::TurnedAway(refusal) => LoadError::TurnedAway(refusal),
+                    Verdict::Done | Verdict::Refused(_) | Verdict::Wrong(_) => {
+                        LoadError::Wrong("an answer came that nobody waits for".to_owned())
+                    }
+                });
             };
             let verdict = dialect.judge(line, sent.id);
             if sent.verb == Verb::Place && verdict == Verdict::Done && self.mix != Mix::Place {
                 self.placed.push_back(sent.order);
             }
-            take(Answered { verdict, sent_ns: sent.sent_ns })?;
+            let placed = (sent.verb == Verb::Place).then_some(sent.order);
+            take(Answered { verdict, placed, sent_ns: sent.sent_ns })?;
         }
         self.inbox.copy_within(line_start..self.inbox_bytes, 0);
         self.inbox_bytes = self.inbox_bytes.saturating_sub(line_start);

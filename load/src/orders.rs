@@ -3,9 +3,13 @@
 use uuid::Uuid;
 
 /// Names the orders of one run. Two runs with different seeds never name the same order.
+///
+/// The first order of a *run with a number* is named by that number alone, and its amount is the seed: so a later run finds
+/// out which orders of a store earlier ones have made, without asking anybody but the store.
 #[derive(Debug, Clone, Copy)]
 pub struct OrderNames {
     seed: u64,
+    run: Option<u64>,
 }
 
 /// One made-up order, as text ready for a request.
@@ -21,7 +25,23 @@ const TEXT_BYTES: usize = uuid::fmt::Hyphenated::LENGTH;
 impl OrderNames {
     /// Names that follow from `seed`.
     pub fn from_seed(seed: u64) -> Self {
-        Self { seed }
+        Self { seed, run: None }
+    }
+
+    /// The names of run `run` of a store, which follow from its seed.
+    pub fn of_run(run: u64, seed: u64) -> Self {
+        Self { seed: seed & SEED_MAX, run: Some(run) }
+    }
+
+    /// The names of run `run` of a store, which is new.
+    pub fn of_new_run(run: u64) -> Self {
+        Self::of_run(run, Self::fresh().seed)
+    }
+
+    /// The id of the first order of run `run`.
+    pub fn first_order_id(run: u64) -> String {
+        let text = Self::from_seed(RUNS_SEED).id(run);
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// Names that no other run has.
@@ -32,11 +52,22 @@ impl OrderNames {
 
     /// The order with this number.
     pub fn order(self, number: u64) -> MadeUpOrder {
-        MadeUpOrder {
-            order_id: self.id(number.wrapping_mul(2)),
-            customer_id: self.id(number.wrapping_mul(2).wrapping_add(1)),
-            total_amount: AMOUNT_LEAST.saturating_add(number % AMOUNTS),
+        let customer_id = self.id(number.wrapping_mul(2).wrapping_add(1));
+        match self.run {
+            Some(run) if number == 0 => {
+                let order_id = Self::from_seed(RUNS_SEED).id(run);
+                MadeUpOrder { order_id, customer_id, total_amount: self.seed }
+            }
+            Some(_) | None => {
+                let order_id = self.id(number.wrapping_mul(2));
+                MadeUpOrder { order_id, customer_id, total_amount: AMOUNT_LEAST.saturating_add(number % AMOUNTS) }
+            }
         }
+    }
+
+    /// The id of the order with this number, as text.
+    pub fn order_id_text(self, number: u64) -> String {
+        String::from_utf8_lossy(self.order(number).order_id()).into_owned()
     }
 
     fn id(self, salt: u64) -> [u8; TEXT_BYTES] {
@@ -63,12 +94,16 @@ impl MadeUpOrder {
         &self.customer_id
     }
 
-    /// The amount in cents: five digits, as orders usually have.
+    /// The amount in cents: five digits, as orders usually have, or a run's seed.
     pub fn total_amount(&self) -> u64 {
         self.total_amount
     }
 }
 
+/// Names the first orders of runs; any number will do, as long as it stays.
+const RUNS_SEED: u64 = 0x6f72_6465_7264_2062;
+/// The greatest amount that an order can have: 2^53 - 1.
+const SEED_MAX: u64 = (1 << 53) - 1;
 const AMOUNT_LEAST: u64 = 10_000;
 const AMOUNTS: u64 = 90_000;
 

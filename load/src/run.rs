@@ -4,7 +4,7 @@
 //! clock once a wake-up instead of once a command, and it sends nothing that it has to compute from an answer.
 
 use super::connection::{Connection, Flushed, Mix};
-use super::dialect::{Dialect, Verdict};
+use super::dialect::{Dialect, Refusal, Verdict};
 use super::orders::OrderNames;
 use super::pace::Pace;
 use super::report::{Report, Tally};
@@ -63,6 +63,9 @@ pub enum LoadError {
     /// The server hung up.
     #[error("the server closed the connection with commands unanswered")]
     Closed,
+    /// The server refuses a connection.
+    #[error("the server refuses a connection: {}", .0.message)]
+    TurnedAway(Refusal),
     /// An answer that is none.
     #[error("wrong answer: {0}")]
     Wrong(String),
@@ -78,9 +81,13 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// Turns an I/O error into `Socket` with this verb.
+    /// Turns an I/O error into `Socket` with this verb, or into `Closed` if that is what it says.
     pub fn socket<E: Into<io::Error>>(verb: &'static str) -> impl FnOnce(E) -> Self {
-        move |source| Self::Socket { verb, source: source.into() }
+        move |source| {
+            let source: io::Error = source.into();
+            let hung_up = matches!(source.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
+            if hung_up { Self::Closed } else { Self::Socket { verb, source } }
+        }
     }
 }
 
@@ -129,6 +136,7 @@ pub fn drive<D: Dialect>(
             },
         )?,
         sent: 0,
+        orders: Numbers::default(),
         blocked: vec![false; load.connections],
     };
     run.go(watch)?;
@@ -148,9 +156,35 @@ struct Run<'a, D> {
     pace: Option<Pace>,
     tally: Tally,
     sent: u64,
+    orders: Numbers,
     /// By connection: its socket is full, and epoll tells when it is not.
     blocked: Vec<bool>,
 }
+
+/// Numbers for new orders: without gaps, so that what a run has made can be found again.
+#[derive(Debug, Default)]
+struct Numbers {
+    next: u64,
+    /// Of orders whose placing was refused.
+    free: Vec<u64>,
+}
+
+impl Numbers {
+    fn take(&mut self) -> u64 {
+        self.free.pop().unwrap_or_else(|| {
+            let number = self.next;
+            self.next = self.next.saturating_add(1);
+            number
+        })
+    }
+
+    fn give_back(&mut self, number: u64) {
+        self.free.push(number);
+    }
+}
+
+/// An order of this name was there before: another one has to be tried.
+const TAKEN: &str = "order_exists";
 
 impl<D: Dialect> Run<'_, D> {
     fn go(&mut self, watch: &mut dyn FnMut(Progress)) -> Result<(), LoadError> {
@@ -223,16 +257,20 @@ impl<D: Dialect> Run<'_, D> {
 
     fn receive_at(&mut self, index: usize, now_ns: u64) -> Result<(), LoadError> {
         let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
-        let tally = &mut self.tally;
+        let (tally, orders) = (&mut self.tally, &mut self.orders);
         let bytes = connection.receive(self.dialect, |answered| match answered.verdict {
             Verdict::Done => {
                 tally.done(answered.sent_ns, now_ns);
                 Ok(())
             }
             Verdict::Refused(kind) => {
+                if let Some(number) = answered.placed.filter(|_| kind != TAKEN) {
+                    orders.give_back(number);
+                }
                 tally.refused(kind, now_ns);
                 Ok(())
             }
+            Verdict::TurnedAway(refusal) => Err(LoadError::TurnedAway(refusal)),
             Verdict::Wrong(what) => Err(LoadError::Wrong(what)),
         })?;
         tally.received(bytes, now_ns);
@@ -252,7 +290,8 @@ impl<D: Dialect> Run<'_, D> {
                 },
             };
             if let Some(connection) = self.connections.get_mut(index) {
-                connection.send(self.sent, sent_ns, self.load.names, self.dialect);
+                let orders = &mut self.orders;
+                connection.send(self.sent, sent_ns, self.load.names, self.dialect, || orders.take());
             }
             self.sent = self.sent.saturating_add(1);
             room = room.saturating_sub(1);
@@ -288,3 +327,7 @@ fn token(index: usize) -> epoll::EventData {
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+#[path = "run_test.rs"]
+mod tests;

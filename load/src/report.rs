@@ -1,7 +1,7 @@
 //! What a load run found.
 
 use super::connection::Mix;
-use super::load::Load;
+use super::run::Load;
 use hdrhistogram::{CreationError, Histogram};
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -23,9 +23,23 @@ pub enum Verdict {
     Done,
     /// The command was refused; the kind of error.
     Refused(String),
+    /// The connection was refused as a whole.
+    TurnedAway(Refusal),
     /// This is no answer to that request: what is wrong with it.
     Wrong(String),
 }
+
+/// Why a server refuses a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The kind of error.
+    pub kind: String,
+    /// What the server says of it.
+    pub message: String,
+}
+
+/// Errors that can be about a connection as a whole; their answer carries no id.
+const OF_CONNECTIONS: [&str; 3] = ["overloaded", "permission_denied", "shutting_down"];
 
 /// A line protocol that a load run can speak: one request in, one line of answer out, in order.
 ///
@@ -71,6 +85,10 @@ impl JsonRpc {
             let kind = error.pointer("/data/kind").and_then(Value::as_str);
             return match (kind, answer.get("id").and_then(Value::as_u64)) {
                 (Some(kind), Some(answered)) if answered == id => Verdict::Refused(kind.to_owned()),
+                (Some(kind), None) if OF_CONNECTIONS.contains(&kind) => {
+                    let message = error.get("message").and_then(Value::as_str).unwrap_or_default();
+                    Verdict::TurnedAway(Refusal { kind: kind.to_owned(), message: message.to_owned() })
+                }
                 _ => Verdict::Wrong(format!("an error for no request of ours: {answer}")),
             };
         }
@@ -143,8 +161,8 @@ pub fn push_number(mut number: u64, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::orders::OrderNames;
     use super::*;
+    use crate::orders::OrderNames;
 
     fn rendered(verb: Verb) -> Value {
         let mut dialect = JsonRpc::new(Some(OrderNames::from_seed(2)), Answers::InOrder);
@@ -189,6 +207,13 @@ mod tests {
     fn a_refusal_is_counted_by_its_kind() {
         let line = br#"{"jsonrpc":"2.0","id":7,"error":{"code":1101,"message":"","data":{"kind":"overloaded","retryable":true}}}"#;
         assert_eq!(JsonRpc::default().judge(line, 7), Verdict::Refused("overloaded".into()));
+    }
+
+    #[test]
+    fn a_refused_connection_is_told_apart() {
+        let line = br#"{"jsonrpc":"2.0","id":null,"error":{"code":1101,"message":"m","data":{"kind":"overloaded","retryable":true}}}"#;
+        let refusal = Refusal { kind: "overloaded".into(), message: "m".into() };
+        assert_eq!(JsonRpc::default().judge(line, 7), Verdict::TurnedAway(refusal));
     }
 
     #[test]

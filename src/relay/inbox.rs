@@ -1,0 +1,92 @@
+//! What operators have decided about a `file` or `stdout` sink.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Control;
+use super::worker::Worker;
+use crate::contracts::{DecisionInbox, DecisionKind, DecisionNews, Sequence, SinkRecord};
+
+/// Whether the sink is paused, what it is to pass over, and where it hears of more.
+pub(super) struct Orders {
+    paused: bool,
+    /// Ranges that are passed over for good and were not passed yet.
+    skips: Vec<(Sequence, Sequence)>,
+    inbox: Mutex<Option<Arc<DecisionInbox>>>,
+}
+
+impl Orders {
+    pub(super) fn new(record: Option<&SinkRecord>) -> Self {
+        let skips = record.map_or_else(Vec::new, |record| record.skipped.clone());
+        Self { paused: record.is_some_and(|record| record.paused), skips, inbox: Mutex::default() }
+    }
+
+    pub(super) const fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    pub(super) fn inbox(&self, control: &Arc<Control>) -> Arc<DecisionInbox> {
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let control = Arc::clone(control);
+        Arc::clone(inbox.get_or_insert_with(|| Arc::new(DecisionInbox::new(Box::new(move || control.wake())))))
+    }
+
+    fn take(&self) -> impl Iterator<Item = DecisionNews> + use<> {
+        let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = inbox.as_ref().map(|inbox| inbox.take()).unwrap_or_default();
+        news.into_iter()
+    }
+}
+
+impl Worker {
+    /// Acts on what is durably decided.
+    pub(super) fn hear(&mut self, now: Duration) {
+        for news in self.orders.take() {
+            match news {
+                DecisionNews::Durable { decision, .. } => match &decision.kind {
+                    DecisionKind::Paused => self.orders.paused = true,
+                    DecisionKind::Resumed => self.orders.paused = false,
+                    DecisionKind::RangeSkipped { from, to } => self.orders.skips.push((*from, *to)),
+                    DecisionKind::Registered(_)
+                    | DecisionKind::Forgotten
+                    | DecisionKind::Parked { .. }
+                    | DecisionKind::Requeued { .. }
+                    | DecisionKind::Delivered { .. }
+                    | DecisionKind::LaneSkipped { .. }
+                    | DecisionKind::Halted
+                    | DecisionKind::ReplayStarted(_)
+                    | DecisionKind::ReplayEnded { .. }
+                    | DecisionKind::SnapshotEnded
+                    | DecisionKind::Restored { .. } => {}
+                },
+                DecisionNews::Retry => {
+                    self.retry_at = None;
+                    self.source.close();
+                }
+                DecisionNews::Full { .. } => {}
+            }
+        }
+        self.pass_skipped(now);
+    }
+
+    /// Passes over what was skipped, if it is what comes next.
+    fn pass_skipped(&mut self, now: Duration) {
+        while let Some(at) = self.orders.skips.iter().position(|(from, to)| self.is_next(*from, *to)) {
+            let (_, to) = self.orders.skips.swap_remove(at);
+            match self.source.jump(to) {
+                Ok(position) => self.go_on_after(position, now),
+                Err(error) => {
+                    self.orders.skips.push((Sequence::ZERO, to));
+                    self.block(&error, now);
+                    return;
+                }
+            }
+        }
+        let delivered = self.delivered().sequence;
+        self.orders.skips.retain(|(_, to)| *to > delivered);
+    }
+
+    fn is_next(&self, from: Sequence, to: Sequence) -> bool {
+        (from..=to).contains(&self.delivered().sequence.next())
+    }
+}

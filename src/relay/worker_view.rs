@@ -1,0 +1,67 @@
+//! What others see of a `file` or `stdout` worker while it works.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use uuid::Uuid;
+
+use crate::contracts::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, Sequence, SinkView};
+use crate::domain::{OrderId, Timestamp};
+
+const FAILURES_MAX: usize = 100;
+
+/// How far it has come, and what went wrong last.
+#[derive(Debug)]
+pub(super) struct Shared {
+    acknowledged: AtomicU64,
+    failures: Mutex<VecDeque<Failure>>,
+}
+
+impl Shared {
+    pub(super) fn new(acknowledged: Sequence) -> Self {
+        Self { acknowledged: AtomicU64::new(acknowledged.0), failures: Mutex::default() }
+    }
+
+    pub(super) fn acknowledge(&self, sequence: Sequence) {
+        self.acknowledged.store(sequence.0, Ordering::Release);
+    }
+
+    /// A batch that begins with `first` was not delivered.
+    pub(super) fn note_failure(&self, at: Timestamp, first: Option<Sequence>, attempts: u64, reason: &str) {
+        let attempt = u32::try_from(attempts).unwrap_or(u32::MAX);
+        let (outcome, order_id) = (FailureOutcome::Failed, None);
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.push_back(Failure { at, sequence: first, order_id, attempt, outcome, reason: reason.into() });
+        if failures.len() > FAILURES_MAX {
+            failures.pop_front();
+        }
+    }
+}
+
+impl SinkView for Shared {
+    fn acked_sequence(&self) -> Sequence {
+        Sequence(self.acknowledged.load(Ordering::Acquire))
+    }
+
+    fn events(&self, events: &[Sequence]) -> Vec<EventView> {
+        let acknowledged = self.acked_sequence();
+        let view = |sequence: &Sequence| {
+            let state = if *sequence <= acknowledged { EventState::Settled } else { EventState::Pending };
+            EventView { state, attempts: 0, reason: None }
+        };
+        events.iter().map(view).collect()
+    }
+
+    fn lane(&self, _: OrderId) -> Option<LaneView> {
+        None
+    }
+
+    fn failures(&self) -> Vec<Failure> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    fn replay(&self, _: Uuid) -> Option<ReplayView> {
+        None
+    }
+}
