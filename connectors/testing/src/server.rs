@@ -9,9 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
-use crate::wait::within;
+use crate::wait::{eventually, within};
 
 /// How long a server may take to start, on a machine that is busy.
 const START_MAX: Duration = Duration::from_secs(240);
@@ -83,8 +83,11 @@ impl Server {
 
     fn end(&mut self, signal: Signal) {
         let Some(mut child) = self.child.take() else { return };
-        kill_process_group(group(&child), signal).ok();
+        let group = group(&child);
+        kill_process_group(group, signal).ok();
         child.wait().expect("the server is waited for");
+        // The one that listens may be a child of the one that we started, and its port would still seem to answer.
+        eventually("the end of the server", || test_kill_process_group(group).is_err().then_some(()));
     }
 }
 
