@@ -86,7 +86,7 @@ impl SharedState<'_> {
 
 impl CheckpointSource for SharedState<'_> {
     fn begin(&mut self) -> io::Result<CheckpointBegin> {
-        self.ask(|store| CheckpointBegin::of(store))
+        self.ask(CheckpointBegin::of)
     }
 
     fn orders(&mut self, from: usize, count: usize) -> io::Result<Vec<OrderRow>> {

@@ -188,7 +188,8 @@ impl Journal {
         let reserve = self.options.reserve_bytes().saturating_sub(END_BYTES);
         let fits = self.active.as_ref().is_some_and(|active| active.free_bytes() >= reserve);
         let rests = self.full.as_ref().is_some_and(|full| self.clock.monotonic() < full.next_probe);
-        if !(fits && self.full.is_none()) && !rests {
+        let ready = fits && self.full.is_none();
+        if !ready && !rests {
             self.rotate()?;
         }
         Ok(match &self.full {

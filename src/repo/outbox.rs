@@ -49,8 +49,6 @@ pub struct JournalOutbox {
     source: Arc<str>,
     /// The position may be inside a plan: the events before it are passed over.
     inside_plan: bool,
-    /// What keeps it from being read.
-    unreadable: Option<String>,
 }
 
 impl JournalOutbox {
@@ -75,34 +73,13 @@ impl JournalOutbox {
             return Err(FeedError::OtherHistory(problem));
         }
         let reader = JournalReader::new(files, cursor_lsn.next());
-        let mut outbox =
-            Self { reader, durable_sequence, position, source: Arc::from(""), inside_plan: false, unreadable: None };
+        let mut outbox = Self { reader, durable_sequence, position, source: Arc::from(""), inside_plan: false };
         // The plan at the cursor is read again where it is still there, to see that it is the one that was delivered.
         if cursor_lsn >= oldest && cursor_lsn > Lsn::ZERO {
             outbox.reader.jump_to(cursor_lsn, position.segment, position.offset)?;
             outbox.check_plan_at_cursor()?;
         }
         Ok(outbox)
-    }
-
-    /// The same, but damage that is met at `position` is told by the first read: what only one sink has still to read keeps
-    /// nobody else from starting.
-    ///
-    /// # Errors
-    /// The position is not of this journal, or a file cannot be read.
-    pub fn open_for_sink(
-        files: JournalHandle,
-        durable_sequence: Arc<DurableSequence>,
-        position: FeedPosition,
-    ) -> Result<Self, FeedError> {
-        match Self::open(files.clone(), Arc::clone(&durable_sequence), position) {
-            Err(FeedError::Damaged(problem)) => {
-                let (reader, source) = (JournalReader::new(files, position.lsn.next()), Arc::from(""));
-                let unreadable = Some(problem);
-                Ok(Self { reader, durable_sequence, position, source, inside_plan: false, unreadable })
-            }
-            opened => opened,
-        }
     }
 
     /// Goes on after the event `after`, with the plan `lsn`, which holds the next one.
@@ -115,7 +92,7 @@ impl JournalOutbox {
         let mut reader = JournalReader::new(files, lsn);
         reader.seek(lsn)?;
         let position = FeedPosition { sequence: after, lsn: Lsn(lsn.0.saturating_sub(1)), ..FeedPosition::START };
-        Ok(Self { reader, durable_sequence, position, source: Arc::from(""), inside_plan: true, unreadable: None })
+        Ok(Self { reader, durable_sequence, position, source: Arc::from(""), inside_plan: true })
     }
 
     /// The position before the first event that the journal still holds.
@@ -179,9 +156,6 @@ pub fn published(plan: PlanRecord<'_>, source: &Arc<str>) -> impl Iterator<Item 
 
 impl EventFeed for JournalOutbox {
     fn read(&mut self, events_max: usize, batch: &mut Vec<PublishedEvent>) -> Result<(), FeedError> {
-        if let Some(problem) = &self.unreadable {
-            return Err(FeedError::Damaged(problem.clone()));
-        }
         let full = batch.len().saturating_add(events_max);
         while batch.len() < full {
             let Some(frame) = self.reader.next_frame()? else { break };

@@ -363,15 +363,12 @@ fn damage_that_only_a_sink_still_reads_is_told_to_the_sink_and_not_to_the_start(
     let sinks = [super::SinkPosition { path: "store/cursors/mail.cursor".to_owned(), position }];
     let clock = Arc::new(SteppedClock::default());
     let (store, _) = super::open_store(&storage, clock, STORE_ID, &store_options(7), &sinks).unwrap();
-    let index = Arc::clone(store.journal().index());
-    let files = crate::journal::JournalHandle { storage, index, store_id: STORE_ID };
-    let sequence = Arc::clone(store.durable_sequence());
-    let mut feed = super::JournalOutbox::open_for_sink(files.clone(), Arc::clone(&sequence), position).unwrap();
-    let error = crate::contracts::EventFeed::read(&mut feed, 1, &mut Vec::new()).unwrap_err().to_string();
+    let history = store.history();
+    let error = history.open_at(position).map(drop).unwrap_err().to_string();
     assert!(error.contains(&path) && error.contains("offset"), "{error}");
     // A cursor of another history is the start's affair all the same.
     let other = crate::contracts::FeedPosition { body_crc: 77, lsn: Lsn(5), sequence: Sequence(5), ..position };
-    assert!(super::JournalOutbox::open_for_sink(files, sequence, other).is_err());
+    assert!(matches!(history.open_at(other).map(drop), Err(crate::contracts::FeedError::OtherHistory(_))));
 }
 
 #[test]

@@ -69,9 +69,9 @@ pub(super) struct StoredReplaySpec {
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum StoredEventType {
-    OrderPlaced,
-    OrderCompleted,
-    OrderCancelled,
+    Placed,
+    Completed,
+    Cancelled,
 }
 
 impl<'a> From<&'a SinkStartPoint> for StoredStart<'a> {
@@ -100,9 +100,9 @@ impl From<StoredStart<'_>> for SinkStartPoint {
 impl From<&ReplaySpec> for StoredReplaySpec {
     fn from(spec: &ReplaySpec) -> Self {
         let types = spec.types.iter().map(|event_type| match event_type {
-            EventType::OrderPlaced => StoredEventType::OrderPlaced,
-            EventType::OrderCompleted => StoredEventType::OrderCompleted,
-            EventType::OrderCancelled => StoredEventType::OrderCancelled,
+            EventType::OrderPlaced => StoredEventType::Placed,
+            EventType::OrderCompleted => StoredEventType::Completed,
+            EventType::OrderCancelled => StoredEventType::Cancelled,
         });
         Self {
             replay_id: spec.replay_id,
@@ -118,9 +118,9 @@ impl From<&ReplaySpec> for StoredReplaySpec {
 impl From<StoredReplaySpec> for ReplaySpec {
     fn from(stored: StoredReplaySpec) -> Self {
         let types = stored.types.into_iter().map(|event_type| match event_type {
-            StoredEventType::OrderPlaced => EventType::OrderPlaced,
-            StoredEventType::OrderCompleted => EventType::OrderCompleted,
-            StoredEventType::OrderCancelled => EventType::OrderCancelled,
+            StoredEventType::Placed => EventType::OrderPlaced,
+            StoredEventType::Completed => EventType::OrderCompleted,
+            StoredEventType::Cancelled => EventType::OrderCancelled,
         });
         Self {
             replay_id: stored.replay_id,
