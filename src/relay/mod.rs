@@ -20,6 +20,7 @@ pub mod subscription;
 mod testing;
 mod worker;
 mod worker_state;
+mod worker_target;
 mod worker_view;
 
 pub use backoff::Backoff;

@@ -13,8 +13,7 @@ use super::source::Source;
 use super::worker_view::Shared;
 use super::{Backoff, WorkerPorts, WorkerSettings};
 use crate::contracts::{
-    Clock, DecisionInbox, FeedPosition, Opened, Sink, SinkError, SinkMonitor, SinkRecord, SinkState, SinkStatus,
-    SinkView,
+    Clock, DecisionInbox, FeedPosition, Sink, SinkError, SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkView,
 };
 
 /// Moves events from the outbox into one sink: at least once, in order, for as long as it takes.
@@ -30,17 +29,17 @@ pub struct Worker {
     pub(super) sink: Box<dyn Sink>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) monitor: Arc<SinkMonitor>,
-    heartbeat: Arc<Heartbeat>,
+    pub(super) heartbeat: Arc<Heartbeat>,
     pub(super) shared: Arc<Shared>,
     pub(super) orders: Orders,
     /// What the sink has not taken yet; the same bytes until it does.
     pub(super) batch: Batch,
     /// The last event that was delivered, and when the first one was that is not acknowledged.
-    delivered: FeedPosition,
-    delivered_events: u64,
-    delivered_since: Option<Duration>,
+    pub(super) delivered: FeedPosition,
+    pub(super) delivered_events: u64,
+    pub(super) delivered_since: Option<Duration>,
     /// Whether the target may hold events after the acknowledged ones already.
-    resuming: bool,
+    pub(super) resuming: bool,
     /// Failures in a row.
     pub(super) failures: u64,
     /// After a failed delivery, when to try again.
@@ -275,82 +274,6 @@ impl Worker {
         Step::Retry(self.due_at().map_or(at, |due_at| at.min(due_at)))
     }
 
-    /// Sees to the target; what to do instead if there is none.
-    fn open(&mut self, now: Duration) -> Result<Option<Step>, WorkerError> {
-        match self.sink.open(self.progress.mark()) {
-            Ok(Opened::Ready(_)) => {}
-            Ok(Opened::Resumed(_)) => {
-                self.rewind();
-                self.resuming = true;
-            }
-            Ok(Opened::Changed(mark)) => {
-                self.rewind();
-                self.resuming = false;
-                self.progress.set_mark(mark, now);
-                // Saved before the first line: otherwise a kill would find lines there that nobody vouches for.
-                if let Some(at) = self.save_or_pause(now)? {
-                    return Ok(Some(Step::Retry(at)));
-                }
-            }
-            Ok(Opened::Cut(mark)) => {
-                if self.delivered != self.progress.position() {
-                    self.progress.advance(self.delivered, self.delivered_events, now);
-                    self.show_acknowledged();
-                }
-                (self.delivered_events, self.delivered_since, self.resuming) = (0, None, false);
-                self.progress.set_mark(mark, now);
-                if let Some(at) = self.save_or_pause(now)? {
-                    return Ok(Some(Step::Retry(at)));
-                }
-            }
-            Err(error) => {
-                // So that it shows how old what waits is.
-                if self.batch.is_empty() && self.source.refill(&mut self.batch).is_ok() {
-                    self.monitor.update_pending(self.batch.oldest(), |_| {});
-                }
-                return self.schedule_retry(error).map(Some);
-            }
-        }
-        Ok(None)
-    }
-
-    /// The last event that was delivered.
-    pub(super) const fn delivered(&self) -> FeedPosition {
-        self.delivered
-    }
-
-    /// What comes before was passed over for good: nothing of it is delivered any more.
-    pub(super) fn go_on_after(&mut self, position: FeedPosition, now: Duration) {
-        self.batch.restart(position);
-        self.delivered = position;
-        self.delivered_since = self.delivered_since.or(Some(now));
-        (self.failures, self.retry_at, self.resuming) = (0, None, false);
-    }
-
-    /// Goes back to what is acknowledged: what was delivered since then is not known to be there.
-    fn rewind(&mut self) {
-        let acknowledged = self.progress.position();
-        if self.delivered != acknowledged || self.batch.end() != acknowledged {
-            self.source.rewind(acknowledged);
-            self.batch.restart(acknowledged);
-            self.delivered = acknowledged;
-        }
-        (self.delivered_events, self.delivered_since) = (0, None);
-    }
-
-    /// Passes over what the target holds already, after a kill.
-    fn resume(&mut self, now: Duration) -> Result<Step, WorkerError> {
-        match self.sink.held(&self.batch.delivery()) {
-            Ok(held) if held.events >= self.batch.events() => self.note_delivered(now),
-            Ok(held) => {
-                self.resuming = false;
-                self.batch.drop_held(held);
-                Ok(Step::Delivered)
-            }
-            Err(error) => self.schedule_retry(error),
-        }
-    }
-
     fn deliver(&mut self) -> Result<Step, WorkerError> {
         let oldest = self.batch.oldest();
         self.monitor.update_pending(oldest, |status| status.state = SinkState::Delivering);
@@ -379,7 +302,7 @@ impl Worker {
     }
 
     /// The order matters: first the sink took the batch, then our position moves, then the cursor may follow.
-    fn note_delivered(&mut self, now: Duration) -> Result<Step, WorkerError> {
+    pub(super) fn note_delivered(&mut self, now: Duration) -> Result<Step, WorkerError> {
         self.delivered = self.batch.end();
         self.delivered_events += self.batch.events() as u64;
         self.batch.clear();
@@ -396,32 +319,6 @@ impl Worker {
             return Ok(Step::Retry(at));
         }
         Ok(Step::Delivered)
-    }
-
-    /// Has the sink take responsibility for what was delivered.
-    fn acknowledge(&mut self, now: Duration) -> Result<(), WorkerError> {
-        if self.delivered == self.progress.position() {
-            return Ok(());
-        }
-        self.heartbeat.set_in_delivery(true);
-        let synced = self.sink.sync();
-        self.heartbeat.set_in_delivery(false);
-        match synced {
-            Ok(mark) => {
-                self.progress.advance(self.delivered, self.delivered_events, now);
-                if !self.sink.acknowledges_deliveries() {
-                    self.progress.set_mark(mark, now);
-                }
-                (self.delivered_events, self.delivered_since) = (0, None);
-                self.show_acknowledged();
-                Ok(())
-            }
-            Err(error) => {
-                self.sink.reopen();
-                self.rewind();
-                self.schedule_retry(error).map(drop)
-            }
-        }
     }
 }
 

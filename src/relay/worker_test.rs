@@ -1,7 +1,7 @@
 use std::io;
 
 use super::*;
-use crate::contracts::{Decision, DecisionInbox, DecisionKind, DecisionNews, FeedError, Lsn, Sequence, SinkError};
+use crate::contracts::{FeedError, Sequence, SinkError};
 use crate::relay::testing::{FakeSink, MemoryStorage, Outbox, STORE_ID, StillClock, event, lines, position, settings};
 
 const MS: Duration = Duration::from_millis(1);
@@ -283,87 +283,6 @@ fn a_failed_sync_of_the_cursor_ends_the_worker() {
 }
 
 #[test]
-fn what_cannot_be_read_blocks_the_sink_and_not_the_daemon() {
-    for failure in
-        [FeedError::Io(io::Error::other("bad sector")), FeedError::Damaged("segment 1, byte 4711".to_owned())]
-    {
-        let world = World::with(20);
-        let mut worker = world.start();
-        let shown = failure.to_string();
-        world.outbox.fail_next_read(failure);
-        let Step::Retry(at) = worker.step().unwrap() else { panic!("it cannot be read") };
-        let status = worker.monitor().read();
-        assert_eq!((status.state, status.last_error), (SinkState::Blocked, Some(shown)));
-        assert!(world.sink.offers().is_empty());
-        assert_eq!(worker.step().unwrap(), Step::Retry(at));
-        world.clock.advance(at);
-        settle(&mut worker);
-        assert_eq!(world.taken(), lines(1, 20), "it is read again, because the disk may have been mended");
-    }
-}
-
-#[test]
-fn a_gap_in_the_outbox_blocks_the_sink_and_is_not_delivered() {
-    let world = World::with(20);
-    let mut worker = world.start();
-    world.outbox.skip_one_event();
-    settle(&mut worker);
-    let status = worker.monitor().read();
-    assert_eq!(status.state, SinkState::Blocked);
-    assert_eq!(status.last_error.as_deref(), Some("event 6 should be next, and event 7 is"));
-    assert!(world.sink.offers().iter().all(|offer| offer.last < 6));
-}
-
-/// What an operator has decided.
-fn decide(inbox: &DecisionInbox, kind: DecisionKind) {
-    let at = event(1).entry.event.occurred_at();
-    let (sink, reason): (Arc<str>, Arc<str>) = (Arc::from("events"), Arc::from("by hand"));
-    let decision = Arc::new(Decision { sink, at, uid: 0, reason, kind });
-    inbox.put([DecisionNews::Durable { ticket: None, lsn: Lsn(1), decision }]);
-}
-
-#[test]
-fn a_paused_sink_gets_nothing_until_it_is_resumed() {
-    let world = World::with(5);
-    let mut worker = world.start();
-    let inbox = worker.inbox(&Arc::new(Control::default()));
-    decide(&inbox, DecisionKind::Paused);
-    assert_eq!(settle(&mut worker), Step::Idle);
-    assert_eq!((worker.monitor().read().state, world.sink.offers().len()), (SinkState::Paused, 0));
-    decide(&inbox, DecisionKind::Resumed);
-    settle(&mut worker);
-    assert_eq!(world.taken(), lines(1, 5));
-}
-
-#[test]
-fn skip_to_passes_over_what_was_not_delivered_also_if_it_cannot_be_read() {
-    let world = World::with(20);
-    let mut worker = world.start();
-    let inbox = worker.inbox(&Arc::new(Control::default()));
-    world.outbox.skip_one_event();
-    settle(&mut worker);
-    let from = worker.position().sequence.next();
-    decide(&inbox, DecisionKind::RangeSkipped { from, to: Sequence(12) });
-    settle(&mut worker);
-    worker.save().unwrap();
-    assert_eq!(world.taken(), [lines(1, from.0 - 1), lines(13, 20)].concat());
-    assert_eq!(world.saved(), 20);
-}
-
-#[test]
-fn retry_ends_the_wait() {
-    let world = World::with(5);
-    let mut worker = world.start();
-    let inbox = worker.inbox(&Arc::new(Control::default()));
-    world.sink.fail_next(1);
-    assert!(matches!(settle(&mut worker), Step::Retry(_)));
-    inbox.put([DecisionNews::Retry]);
-    settle(&mut worker);
-    assert_eq!(world.taken(), lines(1, 5));
-    assert_eq!(worker.view().failures().len(), 1);
-}
-
-#[test]
 fn the_status_shows_what_the_worker_does() {
     let world = World::with(15);
     let mut worker = world.start();
@@ -430,5 +349,7 @@ fn retention_follows_the_saved_cursor_and_not_the_acknowledged_one() {
     assert_eq!(saved.lsn(), position(40).lsn, "the save before the last one");
 }
 
+#[path = "worker_inbox_test.rs"]
+mod inbox;
 #[path = "worker_thread_test.rs"]
 mod thread;

@@ -27,6 +27,8 @@ mod in_flight;
 mod lane;
 mod limits;
 #[cfg(test)]
+mod model_record_test;
+#[cfg(test)]
 mod model_test;
 mod outage;
 mod outcomes;

@@ -7,95 +7,15 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::model_record_test::{Decided, Record};
 use super::*;
+
+#[path = "model_crash_test.rs"]
+mod crash;
 
 const RUNS: u64 = 300;
 const STEPS: usize = 1500;
 const VERSIONS_MAX: usize = 6;
-
-/// What is durably decided, kept in the simplest way.
-#[derive(Debug, Clone, Default)]
-struct Record {
-    lanes: BTreeMap<OrderId, (LaneState, VecDeque<Sequence>)>,
-    skipped: BTreeSet<Sequence>,
-    ranges: Vec<(Sequence, Sequence)>,
-    paused: bool,
-    halted: bool,
-}
-
-#[derive(Debug, Clone)]
-enum Decided {
-    Wish(Wish),
-    Requeue(OrderId),
-    Skip(OrderId, Sequence),
-    Park(OrderId, Vec<Sequence>),
-    Range(Sequence, Sequence),
-    Pause,
-    Resume,
-}
-
-impl Record {
-    fn is_skipped(&self, sequence: Sequence) -> bool {
-        self.skipped.contains(&sequence) || self.ranges.iter().any(|(from, to)| (*from..=*to).contains(&sequence))
-    }
-
-    fn is_parked(&self, order_id: OrderId, sequence: Sequence) -> bool {
-        self.lanes.get(&order_id).is_some_and(|(_, events)| events.contains(&sequence))
-    }
-
-    fn apply(&mut self, decided: &Decided) {
-        match decided {
-            Decided::Wish(Wish::Park(wish)) => self.park(wish.order_id, wish.state, &wish.events),
-            Decided::Park(order_id, events) => self.park(*order_id, LaneState::Held, events),
-            Decided::Wish(Wish::Delivered(events)) => {
-                for (order_id, sequence) in events {
-                    self.remove(*order_id, *sequence);
-                }
-            }
-            Decided::Wish(Wish::Halt(_)) => self.halted = true,
-            Decided::Requeue(order_id) => {
-                if let Some((state, _)) = self.lanes.get_mut(order_id) {
-                    *state = LaneState::Requeued;
-                }
-            }
-            Decided::Skip(order_id, sequence) => {
-                if self.is_parked(*order_id, *sequence) {
-                    self.skipped.insert(*sequence);
-                    self.remove(*order_id, *sequence);
-                    if let Some((state, _)) = self.lanes.get_mut(order_id)
-                        && *state != LaneState::Held
-                    {
-                        *state = LaneState::Requeued;
-                    }
-                }
-            }
-            Decided::Range(from, to) => self.ranges.push((*from, *to)),
-            Decided::Pause => self.paused = true,
-            Decided::Resume => (self.paused, self.halted) = (false, false),
-        }
-    }
-
-    fn park(&mut self, order_id: OrderId, state: LaneState, events: &[Sequence]) {
-        if events.is_empty() && !self.lanes.contains_key(&order_id) {
-            return;
-        }
-        let lane = self.lanes.entry(order_id).or_insert((state, VecDeque::new()));
-        lane.0 = state;
-        for sequence in events {
-            if lane.1.back().is_none_or(|last| last < sequence) {
-                lane.1.push_back(*sequence);
-            }
-        }
-    }
-
-    fn remove(&mut self, order_id: OrderId, sequence: Sequence) {
-        let Some((_, events)) = self.lanes.get_mut(&order_id) else { return };
-        events.retain(|event| *event != sequence);
-        if events.is_empty() {
-            self.lanes.remove(&order_id);
-        }
-    }
-}
 
 struct World {
     seed: u64,
@@ -307,7 +227,12 @@ impl World {
                 },
                 Decided::Wish(Wish::Delivered(_)) => "parked delivered",
                 Decided::Wish(Wish::Halt(_)) => "halted",
-                _ => "other",
+                Decided::Requeue(_)
+                | Decided::Skip(..)
+                | Decided::Park(..)
+                | Decided::Range(..)
+                | Decided::Pause
+                | Decided::Resume => "other",
             });
             self.news.push_back((decided, own));
         }
@@ -392,46 +317,6 @@ impl World {
         self.answered.clear();
     }
 
-    fn save(&mut self) {
-        let prefix = self.scheduler.prefix();
-        let bits = (1..).zip(self.scheduler.settled_bits());
-        let ahead = bits.filter(|(_, settled)| *settled).map(|(at, _)| prefix.plus(at));
-        self.saved = (prefix, ahead.chain(self.scheduler.settled_unread()).collect());
-    }
-
-    /// Everything that was not durable is gone.
-    fn crash(&mut self) {
-        self.count("crash");
-        self.on_their_way.clear();
-        self.news.clear();
-        self.batch_left = 0;
-        self.in_flight.clear();
-        self.answered.clear();
-        self.heard = self.record.clone();
-        let stored = Stored {
-            prefix: self.saved.0,
-            settled: self.saved.1.iter().chain(&self.record.skipped).copied().collect(),
-            skips: self.record.ranges.clone(),
-            lanes: self.stored_lanes(),
-            paused: self.record.paused,
-            halted: self.record.halted,
-            snapshot_at: None,
-        };
-        self.scheduler = Scheduler::new(self.limits.clone(), stored, self.now);
-        self.prefix = self.saved.0;
-    }
-
-    fn stored_lanes(&self) -> Vec<StoredLane> {
-        let lane = |(order_id, (state, events)): (&OrderId, &(LaneState, VecDeque<Sequence>))| StoredLane {
-            order_id: *order_id,
-            state: *state,
-            attempts: 1,
-            reason: Arc::from("stored"),
-            events: events.iter().map(|event| (*event, 10)).collect(),
-        };
-        self.record.lanes.iter().map(lane).collect()
-    }
-
     fn check(&mut self) {
         let (seed, prefix) = (self.seed, self.scheduler.prefix());
         assert!(prefix >= self.prefix, "seed {seed}: the prefix went back");
@@ -485,10 +370,10 @@ impl World {
                 break;
             }
         }
-        let seed = self.seed;
-        assert_eq!(self.prefix, Sequence(self.events.len() as u64), "seed {seed}: not everything is settled");
+        let (seed, last) = (self.seed, self.events.len() as u64);
+        assert_eq!(self.prefix, Sequence(last), "seed {seed}: not everything is settled");
         assert!(self.record.lanes.is_empty(), "seed {seed}: lanes are left: {:?}", self.record.lanes);
-        for sequence in (1..=self.events.len() as u64).map(Sequence) {
+        for sequence in (1..=last).map(Sequence) {
             let ended = self.delivered.contains(&sequence) || self.record.is_skipped(sequence);
             assert!(ended, "seed {seed}: event {sequence} was neither delivered nor skipped");
         }
@@ -503,9 +388,7 @@ fn random_schedules_keep_the_invariants() {
         let mut world = World::new(seed);
         println!("seed {seed}");
         world.scheduler.attach(8);
-        for _ in 0..STEPS {
-            world.step();
-        }
+        (0..STEPS).for_each(|_| world.step());
         world.finish();
         for (what, count) in world.seen {
             *seen.entry(what).or_default() += count;

@@ -122,8 +122,8 @@ fn is_of_others(line: &[u8]) -> bool {
 fn epoch_of(line: &[u8]) -> Option<u32> {
     const NAME: &[u8] = br#""storeepoch":"#;
     let at = memchr::memmem::find(line, NAME)? + NAME.len();
-    let digits = line.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit());
-    digits.fold(Some(0_u32), |number, digit| number?.checked_mul(10)?.checked_add(u32::from(*digit - b'0')))
+    let mut digits = line.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.try_fold(0_u32, |number, digit| number.checked_mul(10)?.checked_add(u32::from(*digit - b'0')))
 }
 
 #[cfg(test)]

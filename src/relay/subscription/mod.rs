@@ -15,6 +15,8 @@ mod connection;
 mod consumer;
 mod content;
 mod decisions;
+#[cfg(test)]
+mod program_test;
 mod protocol;
 mod replays;
 mod saving;

@@ -268,11 +268,8 @@ impl Subscription {
         let oldest = self.content.kept(standing.prefix.next()).map(|event| event.entry.event.occurred_at());
         let unreadable = self.unreadable.as_ref().map(|(problem, _)| problem.clone());
         self.monitor.update_pending(oldest, |status| {
-            status.state = match standing.state {
-                SinkState::Paused | SinkState::Halted => standing.state,
-                _ if unreadable.is_some() => SinkState::Blocked,
-                other => other,
-            };
+            let stands = matches!(standing.state, SinkState::Paused | SinkState::Halted) || unreadable.is_none();
+            status.state = if stands { standing.state } else { SinkState::Blocked };
             status.acked_sequence = standing.prefix;
             status.in_flight = standing.in_flight;
             status.parked_lanes = standing.parked_lanes;
