@@ -92,13 +92,14 @@ fn kills_lose_nothing_keep_the_order_and_repeat_no_more_than_promised() {
     let mut client = Client::connect(&store);
     let last = client.status()["outbox"]["last_sequence"].as_u64().unwrap();
     let mut consumer = Program::attach(&store, "bus");
-    let rest = std::thread::spawn(move || {
+    let take_the_rest = move || {
         while let Some(out) = consumer.try_event() {
             seen.again += u64::from(!seen.delivered.insert(out.sequence));
             consumer.try_say("delivered", json!({"tags": [out.tag]}));
         }
         seen
-    });
+    };
+    let rest = std::thread::Builder::new().name("consumer".into()).spawn(take_the_rest).unwrap();
     wait_for(&mut client, "all is settled", |bus| bus["acked_sequence"] == last && bus["parked_lanes"] == 0);
     daemon.stop();
     let seen = rest.join().unwrap();

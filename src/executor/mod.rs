@@ -1,6 +1,7 @@
 //! The one thread that decides: it owns the store, runs commands against it, and makes their plans durable in batches.
 
 mod command_loop;
+#[expect(clippy::module_inception, reason = "the executor is the noun of this file and of this layer")]
 mod executor;
 mod inspector;
 #[cfg(test)]

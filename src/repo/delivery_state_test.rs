@@ -187,8 +187,8 @@ fn lanes_are_handed_out_page_by_page() {
     for (lsn, sink) in ["a", "b", "c"].into_iter().enumerate() {
         let named = |kind| Decision { sink: sink.into(), ..decision(kind) };
         state.apply(Lsn(lsn as u64), &named(registered()));
-        for number in 0..(lsn as u128 * 3) {
-            state.apply(Lsn(100), &named(parked(number, LaneState::Held, &[number as u64 + 1])));
+        for number in 0..(lsn as u64 * 3) {
+            state.apply(Lsn(100), &named(parked(u128::from(number), LaneState::Held, &[number + 1])));
         }
     }
     for count in [1, 2, 4, 100] {

@@ -53,7 +53,7 @@ both! {
 
 fn place(number: u64) -> Order {
     let customer_id = CustomerId::new(Uuid::from_u128(7));
-    Order::place(order_id(number), customer_id, Cents::new(number).unwrap(), at(1000 * number as i64))
+    Order::place(order_id(number), customer_id, Cents::new(number).unwrap(), at(1000 * number.cast_signed()))
 }
 
 fn placement<S: PlanStore>(store: &S, number: u64) -> Plan {
@@ -148,7 +148,7 @@ fn decisions_reach_their_sink_once_they_are_durable<S: PlanStore>(mut subject: S
     let news = Vec::from(subject.inbox.take());
     let lsns = news.iter().map(|news| match news {
         DecisionNews::Durable { ticket: Some(4), lsn, .. } => *lsn,
-        other => panic!("{other:?}"),
+        other @ (DecisionNews::Durable { .. } | DecisionNews::Full { .. } | DecisionNews::Retry) => panic!("{other:?}"),
     });
     assert_eq!(lsns.collect::<Vec<_>>(), [Lsn(1), Lsn(2)]);
     assert!(store.sink(SINK).unwrap().paused && store.sinks().len() == 1);
