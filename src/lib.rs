@@ -1,6 +1,7 @@
 //! orderd keeps orders and announces what happened to them.
 
 pub mod app;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod contracts;

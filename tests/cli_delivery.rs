@@ -28,6 +28,14 @@ impl Consumer {
         line["params"].clone()
     }
 
+    /// The next event, which is delivered.
+    #[track_caller]
+    fn take(&mut self) -> Value {
+        let event = self.event();
+        self.say("delivered", &json!({"tags": [event["tag"]]}));
+        event
+    }
+
     fn say(&mut self, method: &str, params: &Value) {
         let mut line: Value = serde_json::from_str(&request(&Value::Null, method, params)).unwrap();
         line.as_object_mut().unwrap().remove("id");
@@ -160,4 +168,31 @@ fn a_sink_is_forgotten_once_it_is_no_longer_configured() {
         orderd(&store, &["sink", "forget", "mail", "--json"]).expect(1).json()["data"]["kind"],
         "sink_not_found"
     );
+}
+
+#[test]
+fn a_range_is_handed_out_again_and_its_progress_listed() {
+    let store = store();
+    let _daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    (1..=4).for_each(|amount| drop(client.place(amount)));
+    let mut consumer = Consumer::attach(&store);
+    let first: Vec<Value> = (0..4).map(|_| consumer.take()).collect();
+    let acked =
+        || orderd(&store, &["sink", "show", "mail", "--json"]).expect(0).json()["sink"]["acked_sequence"].clone();
+    eventually(DEADLINE, "all are acknowledged", || acked() == 4);
+    let dry = orderd(&store, &["replay", "start", "mail", "--from", "2", "--to", "3", "--dry-run", "--json"]);
+    assert_eq!(dry.expect(0).json()["events"], 2);
+    let start = ["replay", "start", "mail", "--from", "2", "--to", "3", "--reason", "lost", "--json"];
+    let started = orderd(&store, &start).expect(0).json();
+    for event in &first[1..3] {
+        let again = consumer.take();
+        assert_eq!(again["event"], event["event"], "the same bytes");
+        assert_eq!(again["replay"], started["replay_id"]);
+    }
+    let listed = || orderd(&store, &["replay", "list", "--json"]).expect(0).json()["replays"][0].clone();
+    eventually(DEADLINE, "the replay is done", || listed()["state"] == "done");
+    assert_eq!((&listed()["delivered"], &listed()["remaining"]), (&json!(2), &json!(0)));
+    let beyond = orderd(&store, &["replay", "start", "mail", "--from", "1", "--to", "9", "--json"]).expect(1).json();
+    assert_eq!(beyond["data"]["kind"], "out_of_range");
 }

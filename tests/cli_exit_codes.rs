@@ -96,7 +96,9 @@ fn a_socket_or_data_directory_that_cannot_be_had_exits_74() {
         let other = if key == "socket" { "data_dir = \"data\"" } else { "socket = \"s\"" };
         let store = Store::raw(&format!("[daemon]\n{key} = \"{path}\"\n{other}\n"));
         let run = Daemon::refused(&store).expect(74);
-        assert!(run.stderr.contains(path), "{path} is not named: {}", run.stderr);
+        // The socket's folder, or the file in the place of one.
+        let folder = path.split('/').next().unwrap();
+        assert!(run.stderr.contains(folder), "{folder} is not named: {}", run.stderr);
     }
 }
 

@@ -49,6 +49,31 @@ fn a_store_in_use_can_be_verified() {
 }
 
 #[test]
+fn what_is_said_of_a_store_in_use_is_of_one_moment() {
+    let store = filled();
+    let _daemon = Daemon::start(&store);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let runs = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut client = Client::connect(&store);
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                client.place(1);
+            }
+        });
+        let runs: Vec<_> = (0..5).map(|_| orderd(&store, &["verify"])).collect();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        runs
+    });
+    for run in runs {
+        let said = run.expect(0).stdout;
+        let line = said.lines().find(|line| line.starts_with("journal: ")).unwrap();
+        let numbers: Vec<u64> = line.replace(',', "").split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let [plans, first, last] = numbers.try_into().unwrap();
+        assert_eq!(plans, last + 1 - first, "{line}");
+    }
+}
+
+#[test]
 fn a_damaged_store_exits_65_and_names_file_and_offset() {
     let store = filled();
     let segment = store.segments().remove(0);

@@ -14,6 +14,7 @@ mod support;
 mod access;
 mod architecture;
 mod backup;
+mod cli_backup;
 mod cli_bench;
 mod cli_delivery;
 mod cli_dump;

@@ -140,7 +140,6 @@ fn skip_to_says_first_what_it_would_pass_over_and_then_passes_over_it() {
 
 /// A consumer that lost some hours: the same bytes again, marked, beside the live events.
 #[test]
-#[ignore = "workers do not hand these out yet"]
 fn a_replay_hands_out_the_same_bytes_again_and_leaves_the_cursor() {
     let store = store("");
     let _daemon = Daemon::start(&store);
@@ -162,7 +161,7 @@ fn a_replay_hands_out_the_same_bytes_again_and_leaves_the_cursor() {
 
 /// A new consumer that needs state and not history.
 #[test]
-#[ignore = "workers do not hand these out yet"]
+#[ignore = "workers do not hand snapshots out yet"]
 fn a_sink_that_starts_with_a_snapshot_gets_each_order_once_and_then_what_follows() {
     let store = store("start = \"beginning\"");
     let mut daemon = Daemon::start(&store);

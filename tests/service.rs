@@ -83,8 +83,60 @@ fn a_daemon_started_with_closed_standard_streams_keeps_its_journal_clean() {
     events_of(&store, 20);
     daemon.stop();
     orderd(&store, &["verify"]).expect(0);
-    assert_eq!(orderd(&store, &["dump"]).expect(0).stdout.lines().count(), 20);
+    let dump = orderd(&store, &["dump"]).expect(0).stdout;
+    assert_eq!(dump.lines().filter(|line| line.contains("\"order\":")).count(), 20);
     let _daemon = Daemon::start(&store);
     let status: Value = Client::connect(&store).status();
     assert_eq!(status["orders"]["count"], 20);
+}
+
+#[test]
+fn connections_that_take_more_open_files_than_there_may_be_are_a_configuration_error() {
+    let store = Store::with("", "[server]\nconnections_max = 1000\n");
+    let limited = |files: u32| {
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(format!("ulimit -n {files}; exec \"$0\" serve --config \"$1\""));
+        command.arg(env!("CARGO_BIN_EXE_orderd")).arg(store.config());
+        Daemon::spawn_command(&store, &mut command)
+    };
+    let mut daemon = limited(500);
+    assert_eq!(daemon.wait_exit(DEADLINE).code(), Some(78));
+    assert!(daemon.stderr().contains("server.connections_max = 1000"), "{}", daemon.stderr());
+    assert!(!store.data_dir().exists(), "and nothing was made");
+    let mut daemon = limited(1500);
+    daemon.wait_ready(&store);
+    daemon.stop();
+}
+
+#[test]
+fn a_soft_limit_of_open_files_is_raised() {
+    let store = Store::with("", "[server]\nconnections_max = 600\n");
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg("ulimit -S -n 100; exec \"$0\" serve --config \"$1\"");
+    command.arg(env!("CARGO_BIN_EXE_orderd")).arg(store.config());
+    let mut daemon = Daemon::spawn_command(&store, &mut command);
+    daemon.wait_ready(&store);
+    let mut clients: Vec<Client> = (0..300).map(|_| Client::connect(&store)).collect();
+    clients.iter_mut().for_each(|client| drop(client.status()));
+    clients[0].place(1);
+    daemon.stop();
+}
+
+#[test]
+fn a_service_manager_that_reads_nothing_keeps_nobody_from_stopping() {
+    let store = Store::new();
+    let manager = Manager::new(&store);
+    // Its queue is full from the beginning.
+    let flood = UnixDatagram::unbound().unwrap();
+    flood.connect(store.path("notify")).unwrap();
+    flood.set_nonblocking(true).unwrap();
+    while flood.send(b"STATUS=full\n").is_ok() {}
+    let mut command = Daemon::command(&store);
+    command.env("NOTIFY_SOCKET", store.path("notify")).env("WATCHDOG_USEC", "1");
+    let mut daemon = Daemon::spawn_command(&store, &mut command);
+    daemon.wait_ready(&store);
+    Client::connect(&store).place(1);
+    daemon.sigterm();
+    assert_eq!(daemon.wait_exit(Duration::from_secs(10)).code(), Some(0), "{}", daemon.stderr());
+    drop(manager);
 }

@@ -69,9 +69,8 @@ fn every_command_that_was_executed_was_answered() {
         let dump = orderd(&store, &["dump"]).expect(0).stdout;
         let executed: BTreeSet<String> = dump
             .lines()
-            .filter_map(|line| {
-                serde_json::from_str::<Value>(line).unwrap()["order"]["order_id"].as_str().map(str::to_owned)
-            })
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter_map(|plan| Some(plan["order"]["order_id"].as_str()?.to_owned()))
             .filter(|order| orders.contains(order))
             .collect();
         assert_eq!(executed.len(), answered.len(), "executed and answered are the same commands");
@@ -108,6 +107,7 @@ fn a_clean_stop_saves_the_cursors_so_nothing_is_delivered_twice() {
             count += 1;
         }
         events_of(&store, count);
+        eventually(DEADLINE, "the sink has caught up", || client.status()["sinks"][0]["lag_events"] == 0);
         daemon.stop();
     }
     let mut daemon = Daemon::start(&store);

@@ -148,7 +148,7 @@ fn open_or_create(storage: &dyn Storage, host: &mut dyn Host) -> Result<StoreId,
 }
 
 /// The cursors that are there, also those of sinks that are not configured any more.
-fn load_cursors(storage: &dyn Storage, store_id: StoreId) -> Result<Vec<(String, CursorFile)>, AppError> {
+pub(super) fn load_cursors(storage: &dyn Storage, store_id: StoreId) -> Result<Vec<(String, CursorFile)>, AppError> {
     let mut cursors = Vec::new();
     for sink in sinks_with_cursor(storage)? {
         if let Some(cursor) = CursorFile::load(storage, &sink, uuid_of(store_id))? {
@@ -170,7 +170,7 @@ pub(super) const fn uuid_of(store_id: StoreId) -> Uuid {
     Uuid::from_bytes(*store_id.as_bytes())
 }
 
-fn position_of(sink: &str, cursor: &CursorFile) -> SinkPosition {
+pub(super) fn position_of(sink: &str, cursor: &CursorFile) -> SinkPosition {
     SinkPosition { path: cursor::path_of(sink), position: cursor.position() }
 }
 

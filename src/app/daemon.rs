@@ -29,6 +29,8 @@ use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
 const STOP_MAX: Duration = Duration::from_millis(1500);
+/// How long the executor may take to stop once the server has let go of it, which may be at the end of the drain.
+const DRAINED_MAX: Duration = Duration::from_millis(300);
 /// How often the state is shown to the service manager when it asks for no watchdog.
 const STATUS_TURN: Duration = Duration::from_secs(5);
 /// How long a thread that has failed may take to tell why, once another has ended because of it.
@@ -263,7 +265,7 @@ impl Daemon {
         // 2. The executor, with nobody left to send commands, seals the journal.
         self.server.drain();
         self.maintenance_goes_on = None;
-        let server_deadline = Instant::now() + config.daemon.shutdown_ms_max;
+        let server_deadline = Instant::now() + config.daemon.shutdown_ms_max + DRAINED_MAX;
         self.await_thread("executor", server_deadline, &mut running)?;
         // 3. The relays deliver what they can in a moment and save their cursors. One that hangs in its sink is left
         //    behind: its cursor says less than it did, and it will do that again.

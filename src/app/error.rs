@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::backup::BackupError;
 use crate::contracts::{CommitError, FeedError};
 use crate::journal::{CheckpointError, IdentityError, RecoveryError};
 use crate::relay::{CursorError, WorkerError};
@@ -55,9 +56,22 @@ impl From<IdentityError> for AppError {
         let message = error.to_string();
         match error {
             IdentityError::Missing => Self::Io(message),
-            IdentityError::Damaged(_) => Self::Damaged(message),
+            IdentityError::Damaged(_) | IdentityError::Backup => Self::Damaged(message),
             IdentityError::Version(_) | IdentityError::Features(_) => Self::Config(message),
             IdentityError::Io { source, .. } => Self::io(message, &source),
+        }
+    }
+}
+
+impl From<BackupError> for AppError {
+    fn from(error: BackupError) -> Self {
+        let message = error.to_string();
+        match error {
+            BackupError::Damaged(_) => Self::Damaged(message),
+            BackupError::Newer(_) => Self::Config(message),
+            BackupError::Held(_) => Self::Held(message),
+            BackupError::Exists(_) | BackupError::Daemon(_) => Self::Io(message),
+            BackupError::Io { source, .. } => Self::io(message, &source),
         }
     }
 }

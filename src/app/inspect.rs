@@ -7,11 +7,12 @@ use std::sync::Arc;
 use super::AppError;
 use super::core::{sinks_with_cursor, uuid_of};
 use super::machine::open_storage;
+use crate::backup::{check as check_backup, is_backup};
 use crate::contracts::{DecisionView, Lsn, Mutation, Storage};
 use crate::domain::OrderState;
 use crate::journal::{
-    IdentityError, RedoFrame, RedoRange, StoreId, inspect, list_checkpoints, oldest_lsn, open_store, per_frame,
-    sync_up_to,
+    IdentityError, RedoFrame, RedoRange, StoreId, inspect, list_checkpoints, oldest_lsn, open_backup, open_store,
+    per_frame, sync_up_to,
 };
 use crate::relay::{CursorFile, cloud_event, cursor};
 use crate::repo::{
@@ -34,7 +35,14 @@ impl ReadOnly {
     fn open(data_dir: &Path) -> Result<Self, AppError> {
         let storage = open_storage(data_dir)?;
         match open_store(storage.as_ref()) {
-            Err(IdentityError::Missing) => Err(AppError::Io(format!("there is no store in {}", data_dir.display()))),
+            Err(IdentityError::Missing) if !is_backup(data_dir) => {
+                Err(AppError::Io(format!("there is no store in {}", data_dir.display())))
+            }
+            Err(IdentityError::Missing | IdentityError::Backup | IdentityError::Damaged(_)) if is_backup(data_dir) => {
+                check_backup(data_dir)?;
+                let store_id = open_backup(storage.as_ref())?;
+                Self::of(storage, store_id)
+            }
             opened => Self::of(storage, opened?),
         }
     }
@@ -97,16 +105,17 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
         points.extend(verify_checkpoint(storage, store.store_id, *lsn)?);
     }
     points.sort_by_key(|point| point.lsn);
+    // What a start would make of it: this look says up to where, also if a daemon goes on writing.
+    let (state, report) = inspect_store(storage, store.store_id, store.must_reach())?;
+    let last = report.journal.last_lsn;
     let range = RedoRange { after: Lsn(oldest.0.saturating_sub(1)), must_reach: store.must_reach(), points };
     let count = |frame: RedoFrame<'_>| {
-        plans += 1;
+        plans += u64::from(frame.lsn <= last);
         Ok(PlanRecord::decode(frame.body).map(drop)?)
     };
     inspect(storage, store.store_id, &range, &mut per_frame(count))?;
-    // And what a start would make of them together.
-    let (state, report) = inspect_store(storage, store.store_id, store.must_reach())?;
     let cursors: Vec<_> = store.cursors.iter().map(|(_, cursor)| cursor.clone()).collect();
-    inspect_positions(&store.storage, store.store_id, report.journal.last_lsn, &cursors)?;
+    inspect_positions(&store.storage, store.store_id, last, &cursors)?;
     Ok(describe(store, &state, &report, oldest, plans, &checkpoints))
 }
 

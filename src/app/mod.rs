@@ -12,6 +12,7 @@ mod maintenance;
 mod options;
 mod registration;
 mod relays;
+mod restored;
 mod start_watch;
 mod watchdog;
 
@@ -21,3 +22,4 @@ pub use error::AppError;
 pub use host::Host;
 pub use inspect::{dump_store, verify_storage, verify_store};
 pub use relays::{Relay, RelayHandle, RelayWorker};
+pub use restored::{NewEpoch, begin_epoch};

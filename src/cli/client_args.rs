@@ -40,6 +40,14 @@ impl SocketArgs {
         }
     }
 
+    /// The configuration that names the daemon, if one is looked at.
+    ///
+    /// # Errors
+    /// It cannot be read, or says something that cannot be.
+    pub fn configuration(&self, config: Option<&Path>) -> Result<Config, Failure> {
+        Ok(self.config.find(config)?)
+    }
+
     /// Connects to the daemon.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The command line: one file or folder a subcommand.
 
+mod backup;
 mod bench;
 mod cancel;
 mod client;
@@ -22,6 +23,7 @@ mod output;
 mod params;
 mod place;
 mod replay;
+mod restore;
 mod send;
 mod send_window;
 mod serve;
@@ -83,6 +85,8 @@ enum Command {
     Sink(sink::SinkArgs),
     Lane(lane::LaneArgs),
     Replay(replay::ReplayArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Verify(verify::VerifyArgs),
     Dump(dump::DumpArgs),
     Config(config::ConfigArgs),
@@ -140,6 +144,8 @@ fn dispatch(command: &Command, config: Option<&Path>) -> Result<(), Failure> {
         Command::Sink(args) => sink::run(args, config),
         Command::Lane(args) => lane::run(args, config),
         Command::Replay(args) => replay::run(args, config),
+        Command::Backup(args) => backup::run(args, config),
+        Command::Restore(args) => restore::run(args, config),
         Command::Verify(args) => verify::run(args, config),
         Command::Dump(args) => dump::run(args, config),
         Command::Config(args) => config::run(args, config),

@@ -230,6 +230,8 @@ fn nothing_else_writes_into_the_store() {
     refused(&sink("data/orderd.sock"), "sinks[0].path", "daemon.socket");
     refused(&sink("config.toml"), "sinks[0].path", "configuration");
     refused("[daemon]\nsocket = \"data/store/s\"", "daemon.socket", "outside the store");
+    refused(&sink("data/../data/./store/x"), "sinks[0].path", "outside the store");
+    refused(&sink("x/../../conf/data/store/x"), "sinks[0].path", "outside the store");
     parse(&sink("data/events.ndjson")).unwrap();
     parse(&sink("data/storeroom")).unwrap();
 }

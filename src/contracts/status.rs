@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use super::throughput::{Sample, Throughput};
-use super::{Lsn, Sequence, SinkType};
+use super::{FailureOutcome, Lsn, Sequence, SinkType};
 use crate::domain::Timestamp;
 use crate::telemetry::SinkMetrics;
 
@@ -160,6 +160,8 @@ struct Shown {
     oldest_pending: Option<Timestamp>,
     /// Settled events after `acked_sequence`.
     settled_ahead: u64,
+    /// `delivered_total` when progress was last noted.
+    delivered_noted: u64,
     throughput: Throughput,
 }
 
@@ -175,7 +177,7 @@ impl SinkMonitor {
     #[must_use]
     pub fn new(status: SinkStatus) -> Self {
         let throughput = Throughput::default();
-        let shown = Shown { status, oldest_pending: None, settled_ahead: 0, throughput };
+        let shown = Shown { status, oldest_pending: None, settled_ahead: 0, delivered_noted: 0, throughput };
         Self { shown: Mutex::new(shown), metrics: SinkMetrics::default() }
     }
 
@@ -202,8 +204,24 @@ impl SinkMonitor {
     pub fn note_progress(&self, now: Timestamp, last_sequence: Sequence, settled_ahead: u64) {
         let mut shown = self.locked();
         shown.settled_ahead = settled_ahead;
+        let delivered_total = shown.status.delivered_total;
+        if std::mem::replace(&mut shown.delivered_noted, delivered_total) < delivered_total {
+            self.metrics.acknowledged_at_ms.set(u64::try_from(now.micros() / 1000).unwrap_or(0));
+        }
         let sample = shown.sample(now, last_sequence);
         shown.throughput.note(sample);
+    }
+
+    /// Counts an attempt that did not deliver.
+    pub fn note_failure(&self, outcome: FailureOutcome) {
+        let metrics = &self.metrics;
+        let counter = match outcome {
+            FailureOutcome::Failed => &metrics.failed,
+            FailureOutcome::Rejected => &metrics.rejected,
+            FailureOutcome::Unavailable | FailureOutcome::Blocked => &metrics.unavailable,
+            FailureOutcome::Detached => &metrics.detached,
+        };
+        counter.add(1);
     }
 
     /// What the worker wrote last.

@@ -59,7 +59,8 @@ impl Throughput {
     /// The sample that a minute's average starts from, and how long ago that start is. One from before the minute
     /// still holds at its beginning, because a worker that did nothing took no further samples.
     fn base(&self, now: Timestamp) -> Option<(&Sample, u64)> {
-        let base = self.samples.front()?;
+        let from_before = self.samples.iter().rev().find(|sample| now.millis_since(sample.at) >= WINDOW_MS);
+        let base = from_before.or(self.samples.front())?;
         let ms = now.millis_since(base.at).min(WINDOW_MS);
         (ms > 0).then_some((base, ms))
     }

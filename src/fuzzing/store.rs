@@ -102,7 +102,11 @@ fn start(memory: &Memory, boot: u64) -> Result<(Store, Lsn), Refused> {
         // Another id has to be mended, and then nothing else fits; there is no store at all only if all is gone.
         Ok(_)
         | Err(
-            IdentityError::Missing | IdentityError::Damaged(_) | IdentityError::Version(_) | IdentityError::Features(_),
+            IdentityError::Missing
+            | IdentityError::Damaged(_)
+            | IdentityError::Backup
+            | IdentityError::Version(_)
+            | IdentityError::Features(_),
         ) => {
             return Err(Refused);
         }

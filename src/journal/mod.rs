@@ -3,9 +3,11 @@
 //! It knows bytes and LSNs; what a frame's body means is `repo`'s affair. `docs/journal.md` has the whole story.
 
 mod checkpoint;
+mod cut;
 mod format;
 mod reader;
 mod recovery;
+mod rotation;
 mod scan;
 mod segment;
 mod segment_map;
@@ -29,15 +31,16 @@ pub use checkpoint::{
     CHECKPOINT_HEADER_LEN, ChainEnd, CheckpointError, CheckpointReader, CheckpointWriter, checkpoint_name,
     list_checkpoints, parse_checkpoint_name,
 };
+pub use cut::plan_end;
 pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};
 pub use reader::{FrameRef, JournalReader};
 pub use recovery::{
     ChainPoint, Precheck, Recovered, RecoveryError, Redo, RedoError, RedoFrame, RedoProblem, RedoRange, TornTail,
     inspect, inspect_files, oldest_lsn, per_frame, recover, sync_up_to,
 };
-pub use segment::{TEMPORARY_SUFFIX, segment_path};
+pub use segment::{TEMPORARY_SUFFIX, list_segments, segment_path};
 pub use segment_map::{FrameMark, JournalHandle, SegmentInfo, SegmentMap};
-pub use store_id::{IdentityError, StoreId, create_store, open_store};
+pub use store_id::{IdentityError, StoreId, create_store, open_backup, open_store};
 pub use writer::{Journal, JournalOptions};
 
 /// What fuzzers see of the bytes.

@@ -26,6 +26,17 @@ pub fn segment_path(base_lsn: Lsn) -> String {
     format!("{JOURNAL_DIR}/{}", segment_name(base_lsn))
 }
 
+/// The segments that are there, by their first LSN, oldest first.
+///
+/// # Errors
+/// The directory cannot be listed.
+pub fn list_segments(storage: &dyn Storage) -> io::Result<Vec<Lsn>> {
+    let names = storage.list(JOURNAL_DIR)?;
+    let mut segments: Vec<Lsn> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
+    segments.sort_unstable();
+    Ok(segments)
+}
+
 /// A segment that takes frames.
 pub struct NewSegment {
     pub file: Box<dyn StorageFile>,

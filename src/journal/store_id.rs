@@ -46,6 +46,11 @@ pub enum IdentityError {
     /// There is one, but it cannot be trusted.
     #[error("{IDENTITY_PATH}: {0}")]
     Damaged(&'static str),
+    /// It is a backup's.
+    #[error(
+        "{BACKUP_IDENTITY_PATH}: this is a backup, which is never served; make a store of it with `orderd restore`"
+    )]
+    Backup,
     /// It is of another version.
     #[error("{IDENTITY_PATH}: the store has format version {0}{of}, and this orderd reads version {FORMAT_VERSION}", of = release_of(*.0))]
     Version(u16),
@@ -71,6 +76,8 @@ const KNOWN_FEATURES: u16 = 0;
 const LEN: usize = 32;
 const TEMPORARY_DIR: &str = "store.tmp";
 const IDENTITY_PATH: &str = "store/identity";
+/// A backup has its identity here: a store without one is never served.
+const BACKUP_IDENTITY_PATH: &str = "store/identity.backup";
 
 /// Which release wrote a format that is read no more.
 const fn release_of(version: u16) -> &'static str {
@@ -90,16 +97,32 @@ pub fn open_store(storage: &dyn Storage) -> Result<StoreId, IdentityError> {
     if !names.iter().any(|name| name == STORE_DIR) {
         return Err(IdentityError::Missing);
     }
-    let file = match storage.open_read_only(IDENTITY_PATH) {
+    match read_identity(storage, IDENTITY_PATH)? {
+        Some(bytes) => decode(&bytes),
+        None if read_identity(storage, BACKUP_IDENTITY_PATH)?.is_some() => Err(IdentityError::Backup),
+        None => Err(IdentityError::Damaged("the file is missing from a store that is there")),
+    }
+}
+
+/// Reads the identity of the store that a backup was made of.
+///
+/// # Errors
+/// As [`open_store`].
+pub fn open_backup(storage: &dyn Storage) -> Result<StoreId, IdentityError> {
+    let bytes = read_identity(storage, BACKUP_IDENTITY_PATH)?.ok_or(IdentityError::Missing)?;
+    decode(&bytes)
+}
+
+fn read_identity(storage: &dyn Storage, path: &'static str) -> Result<Option<Vec<u8>>, IdentityError> {
+    let file = match storage.open_read_only(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(IdentityError::Damaged("the file is missing from a store that is there"));
-        }
-        Err(error) => return Err(io_error("opening", IDENTITY_PATH)(error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error("opening", path)(error)),
     };
-    let mut bytes = [0; LEN + 1];
-    let len = file.read_at(&mut bytes, 0).map_err(io_error("reading", IDENTITY_PATH))?;
-    decode(bytes.get(..len).unwrap_or_default())
+    let mut bytes = vec![0; LEN + 1];
+    let len = file.read_at(&mut bytes, 0).map_err(io_error("reading", path))?;
+    bytes.truncate(len);
+    Ok(Some(bytes))
 }
 
 /// Makes a new, empty store. A crash at any moment leaves none or a whole one.

@@ -4,11 +4,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::format::{ALIGNMENT, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
-use super::segment::{CreateError, NewSegment, create_segment, is_no_room, segment_path};
+use super::format::{ALIGNMENT, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN};
+use super::segment::{NewSegment, is_no_room};
 use super::segment_map::{FrameMark, MarkPace};
 use super::{ChainEnd, SegmentInfo, SegmentMap, StoreId};
-use crate::contracts::{Clock, CommitError, Lsn, Room, Storage, StorageFile};
+use crate::contracts::{Clock, CommitError, Lsn, Room, Storage};
 
 /// The journal's limits, all from the configuration, and what makes its epochs differ from boot to boot.
 #[derive(Debug, Clone, Copy)]
@@ -32,68 +32,68 @@ pub struct JournalOptions {
 impl JournalOptions {
     /// Room that a segment must have for a batch to go into it: the batch, one plan more, what decisions may take beside
     /// them, and the end.
-    const fn reserve_bytes(&self) -> u64 {
+    pub(super) const fn reserve_bytes(&self) -> u64 {
         let batch = (self.batch_bytes_max as u64).saturating_add(self.plan_bytes_max);
         batch.saturating_add(self.decisions_bytes).saturating_add(END_BYTES)
     }
 }
 
 /// A segment ends with a seal or a link.
-const END_BYTES: u64 = FRAME_HEADER_LEN as u64;
+pub(super) const END_BYTES: u64 = FRAME_HEADER_LEN as u64;
 /// A segment with less room than this takes no decision: it could be too long for it.
-const DECISION_BYTES_MIN: u64 = 4 << 10;
+pub(super) const DECISION_BYTES_MIN: u64 = 4 << 10;
 
 /// The journal, open for appending.
 pub struct Journal {
-    storage: Arc<dyn Storage>,
-    clock: Arc<dyn Clock>,
-    index: Arc<SegmentMap>,
-    options: JournalOptions,
-    store_id: StoreId,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) index: Arc<SegmentMap>,
+    pub(super) options: JournalOptions,
+    pub(super) store_id: StoreId,
     /// None while there is no room for one, and after the end.
-    active: Option<ActiveSegment>,
+    pub(super) active: Option<ActiveSegment>,
     /// A segment with plans that takes no more, and does not say yet that another follows.
-    behind: Option<SegmentEnd>,
+    pub(super) behind: Option<SegmentEnd>,
     /// The frames of the batch that is being put together.
-    batch: Vec<u8>,
+    pub(super) batch: Vec<u8>,
     /// Where some of them will be.
-    batch_marks: Vec<FrameMark>,
+    pub(super) batch_marks: Vec<FrameMark>,
     /// The last frame in `batch`, or else the last one written.
-    appended_lsn: Lsn,
+    pub(super) appended_lsn: Lsn,
     /// The header CRC of that frame.
-    chain: u32,
+    pub(super) chain: u32,
     /// The header CRC of the last durable frame.
-    durable_chain: u32,
-    epochs_made: u64,
-    full: Option<Full>,
+    pub(super) durable_chain: u32,
+    pub(super) epochs_made: u64,
+    pub(super) full: Option<Full>,
     /// A sync or write failed: nothing may be written any more.
-    poisoned: bool,
+    pub(super) poisoned: bool,
 }
 
-struct ActiveSegment {
-    segment: NewSegment,
-    path: String,
+pub(super) struct ActiveSegment {
+    pub(super) segment: NewSegment,
+    pub(super) path: String,
     /// Where the next batch goes.
-    offset: u64,
-    pace: MarkPace,
+    pub(super) offset: u64,
+    pub(super) pace: MarkPace,
     /// The last plan in it that a mark, or an earlier segment's link, proves to be durable.
-    proven_lsn: Lsn,
+    pub(super) proven_lsn: Lsn,
 }
 
 impl ActiveSegment {
     /// What can still be written to it, its end apart.
-    const fn free_bytes(&self) -> u64 {
+    pub(super) const fn free_bytes(&self) -> u64 {
         self.segment.capacity.saturating_sub(self.offset).saturating_sub(END_BYTES)
     }
 
-    const fn end(&self) -> SegmentEnd {
+    pub(super) const fn end(&self) -> SegmentEnd {
         let header = &self.segment.header;
         SegmentEnd { base_lsn: header.base_lsn, epoch: header.epoch, offset: self.offset }
     }
 }
 
 /// There is no room.
-struct Full {
+pub(super) struct Full {
     /// When to look again.
     next_probe: Duration,
 }
@@ -198,7 +198,7 @@ impl Journal {
         })
     }
 
-    fn takes_decisions(&self) -> bool {
+    pub(super) fn takes_decisions(&self) -> bool {
         self.active.as_ref().is_some_and(|active| active.free_bytes() >= DECISION_BYTES_MIN)
     }
 
@@ -319,113 +319,6 @@ impl Journal {
         self.write_end(active.segment.file.as_ref(), FrameKind::Seal, &end)
     }
 
-    /// Writes a seal or a link behind the last plan of a segment, and gives the unused room back. With it in place
-    /// any damage before it can be proved, and so can a cut at the end.
-    fn write_end(&self, file: &dyn StorageFile, kind: FrameKind, end: &SegmentEnd) -> io::Result<()> {
-        let mut frame = Vec::with_capacity(FRAME_HEADER_LEN);
-        FrameHeader::append_end(&mut frame, kind, self.appended_lsn, end.epoch, self.chain);
-        let len = end.offset.saturating_add(frame.len() as u64);
-        match file.write_all_at(&frame, end.offset) {
-            // It was cut to its last byte when the disk was full, or may grow no more. No plan is missing from it.
-            Err(error) if is_no_room(&error) => {
-                tracing::warn!(%error, "no room to mark the end of a segment; nothing is missing from it");
-                return Ok(());
-            }
-            written => written?,
-        }
-        file.set_len(len)?;
-        // A failed sync is final whatever it says: it is never taken for a full disk.
-        file.sync_data().map_err(io::Error::other)?;
-        self.index.put(end.base_lsn, SegmentInfo { bytes: len });
-        Ok(())
-    }
-
-    /// Lets the segment before a new one say that another follows: from now on it is noticed if that one is missing.
-    fn write_bridge(&mut self, old: Option<ActiveSegment>) -> io::Result<()> {
-        let kind = FrameKind::Link;
-        match (old, self.behind.take()) {
-            (Some(old), _) => self.write_end(old.segment.file.as_ref(), kind, &old.end()),
-            (None, Some(behind)) => {
-                let file = self.storage.open(&segment_path(behind.base_lsn))?;
-                self.write_end(file.as_ref(), kind, &behind)
-            }
-            (None, None) => Ok(()),
-        }
-    }
-
-    /// Changes to a new segment, or notes that there is no room for one.
-    fn rotate(&mut self) -> Result<(), CommitError> {
-        let header = SegmentHeader {
-            epoch: self.next_epoch(),
-            store_id: self.store_id,
-            base_lsn: self.appended_lsn.next(),
-            chain: self.chain,
-        };
-        let reserve = self.options.reserve_bytes();
-        match self.create(header, self.options.segment_bytes, reserve) {
-            Ok(segment) => {
-                self.activate(segment)?;
-                self.index.set_full(false);
-                if self.full.take().is_some() {
-                    tracing::info!("there is room again: changes are taken");
-                }
-                Ok(())
-            }
-            Err(CreateError::NotNow(error)) => {
-                if self.full.is_none() {
-                    tracing::error!(%error, "no room for a new segment: changes are refused until there is");
-                }
-                self.set_full();
-                self.keep_room_for_decisions(header)
-            }
-            Err(CreateError::Failed(operation, error)) => Err(self.poison(operation, error)),
-        }
-    }
-
-    /// Where there is no room for commands and none is left for decisions either, a small segment takes them: who skips
-    /// or parks makes room.
-    fn keep_room_for_decisions(&mut self, header: SegmentHeader) -> Result<(), CommitError> {
-        if self.takes_decisions() || self.options.decisions_bytes < DECISION_BYTES_MIN {
-            return Ok(());
-        }
-        let wanted = self.options.decisions_bytes.saturating_add(END_BYTES);
-        match self.create(header, wanted, DECISION_BYTES_MIN.saturating_mul(2)) {
-            Ok(segment) => self.activate(segment),
-            Err(CreateError::NotNow(_)) => Ok(()),
-            Err(CreateError::Failed(operation, error)) => Err(self.poison(operation, error)),
-        }
-    }
-
-    /// Makes a segment with room for `wanted` bytes, or for `needed` at least.
-    fn create(&self, header: SegmentHeader, wanted: u64, needed: u64) -> Result<NewSegment, CreateError> {
-        let (taken, bytes_max) = (self.index.totals().1, self.options.bytes_max);
-        let bytes_min = needed.saturating_add(SEGMENT_HEADER_LEN as u64);
-        if taken.saturating_add(bytes_min) > bytes_max {
-            let budget = format!("the journal has {taken} of journal.bytes_max = {bytes_max} bytes");
-            return Err(CreateError::NotNow(io::Error::new(io::ErrorKind::QuotaExceeded, budget)));
-        }
-        let wanted = wanted.min(bytes_max.saturating_sub(taken));
-        create_segment(self.storage.as_ref(), header, wanted, bytes_min)
-    }
-
-    /// Goes on in a segment that was made.
-    fn activate(&mut self, segment: NewSegment) -> Result<(), CommitError> {
-        let header = segment.header;
-        // The new segment is durable, and takes no plan before the old one says that it is there: so a segment whose
-        // plans were answered is never missing unnoticed. A crash in between finds the old one without its link, and
-        // the new one, which proves where the old one ends, without a plan.
-        let old = self.active.take().filter(|old| old.segment.header.base_lsn != header.base_lsn);
-        self.write_bridge(old).map_err(|error| self.poison("end of a segment", error))?;
-        self.index.put(header.base_lsn, SegmentInfo { bytes: segment.capacity });
-        let offset = SEGMENT_HEADER_LEN as u64;
-        let pace = MarkPace::from(FrameMark { lsn: header.base_lsn, offset });
-        // The link of the segment before proves what is in that one.
-        let proven_lsn = self.index.durable_lsn();
-        let path = segment_path(header.base_lsn);
-        self.active = Some(ActiveSegment { segment, path, offset, pace, proven_lsn });
-        Ok(())
-    }
-
     /// A write found no room: cuts off what of it is there, so that nothing half-written stays behind.
     fn abort(&mut self, error: io::Error) -> CommitError {
         let Some(active) = self.active.as_ref() else { return self.poison("write", error) };
@@ -449,18 +342,18 @@ impl Journal {
         CommitError::Full(error)
     }
 
-    fn set_full(&mut self) {
+    pub(super) fn set_full(&mut self) {
         self.full = Some(Full { next_probe: self.clock.monotonic().saturating_add(self.options.full_probe) });
         self.index.set_full(true);
     }
 
-    fn poison(&mut self, operation: &'static str, error: io::Error) -> CommitError {
+    pub(super) fn poison(&mut self, operation: &'static str, error: io::Error) -> CommitError {
         self.poisoned = true;
         failed(operation, error)
     }
 
     /// Differs from segment to segment and from boot to boot, so that bytes of another one never pass for this one's.
-    fn next_epoch(&mut self) -> u32 {
+    pub(super) fn next_epoch(&mut self) -> u32 {
         self.epochs_made += 1;
         let seed = crc32c::crc32c(&self.options.epoch_seed.to_le_bytes());
         crc32c::crc32c_append(seed, &self.epochs_made.to_le_bytes()).max(1)

@@ -278,7 +278,10 @@ impl Worker {
         let oldest = self.batch.oldest();
         self.monitor.update_pending(oldest, |status| status.state = SinkState::Delivering);
         self.heartbeat.set_in_delivery(true);
+        let began = self.clock.monotonic();
         let delivered = self.sink.deliver(&self.batch.delivery());
+        let took = self.clock.monotonic().saturating_sub(began);
+        self.monitor.metrics().delivery_duration.record_duration(took);
         self.heartbeat.set_in_delivery(false);
         match delivered {
             Ok(()) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::cursor::SaveError;
 use super::worker::{Step, Worker, WorkerError};
-use crate::contracts::{FeedError, SinkError, SinkState};
+use crate::contracts::{FailureOutcome, FeedError, SinkError, SinkState};
 
 impl Worker {
     /// Saves the cursor; if that fails in a way that can be tried again, the time at which to do so. Until it
@@ -13,7 +13,10 @@ impl Worker {
         if let Some(at) = self.progress.blocked_until(now) {
             return Ok(Some(at));
         }
-        match self.progress.save(now) {
+        let began = self.clock.monotonic();
+        let saved = self.progress.save(now);
+        self.monitor.metrics().cursor_save_duration.record_duration(self.clock.monotonic().saturating_sub(began));
+        match saved {
             Ok(()) => Ok(None),
             Err(error @ SaveError::Sync { .. }) => Err(error.into()),
             Err(error @ SaveError::Write { .. }) => {
@@ -39,6 +42,7 @@ impl Worker {
         self.failures += 1;
         let failures = self.failures;
         self.shared.note_failure(self.clock.now(), self.batch.first(), failures, &error.to_string());
+        self.monitor.note_failure(FailureOutcome::Failed);
         self.monitor.update(|status| status.attempts = failures);
         self.show_error(SinkState::Retrying, error.to_string());
         Ok(self.retry_or_due(at))

@@ -31,19 +31,30 @@ pub struct DedupTable {
     commands: VecDeque<DedupEntry>,
     /// How many were logged before the oldest one in `commands`: positions count from the first command ever.
     forgotten: u64,
-    /// Positions by the hash of the command's id.
-    index: HashTable<u64>,
+    /// Positions by the hash of the command's id, in many small tables: one of them is rebuilt now and then, because what
+    /// was removed leaves its place used up, and never all at once.
+    index: Vec<HashTable<u64>>,
     hasher: RandomState,
     commands_max: usize,
+}
+
+const INDEX_TABLES: usize = 1024;
+const COMMANDS_RESERVED_MAX: usize = 4 << 20;
+
+/// The table that a hash belongs to: by bits from its middle, because the tables themselves use both ends.
+const fn table_of(hash: u64) -> usize {
+    let [_, _, a, b, ..] = hash.to_le_bytes();
+    u16::from_le_bytes([a, b]) as usize % INDEX_TABLES
 }
 
 impl DedupTable {
     /// A log that remembers `commands_max` commands.
     #[must_use]
     pub fn new(commands_max: usize) -> Self {
-        // With its full size from the start the index never pauses to grow; untouched memory costs nothing.
-        let index = HashTable::with_capacity(commands_max);
-        Self { commands: VecDeque::new(), forgotten: 0, index, hasher: RandomState::default(), commands_max }
+        let index = (0..INDEX_TABLES).map(|_| HashTable::new()).collect();
+        // With its usual size from the start the list does not pause to grow; untouched memory costs nothing.
+        let commands = VecDeque::with_capacity(commands_max.min(COMMANDS_RESERVED_MAX));
+        Self { commands, forgotten: 0, index, hasher: RandomState::default(), commands_max }
     }
 
     /// The command of this id.
@@ -51,7 +62,7 @@ impl DedupTable {
     pub fn find(&self, command_id: CommandId) -> Option<&DedupEntry> {
         let hash = self.hasher.hash_one(command_id);
         let is_it = |position: &u64| self.at(*position).is_some_and(|command| command.command_id == command_id);
-        self.index.find(hash, is_it).and_then(|position| self.at(*position))
+        self.index.get(table_of(hash))?.find(hash, is_it).and_then(|position| self.at(*position))
     }
 
     /// Logs a command. Older ones are forgotten by [`DedupTable::evict`], not here: this can be taken back.
@@ -60,7 +71,8 @@ impl DedupTable {
         self.commands.push_back(command);
         let hash = self.hasher.hash_one(command.command_id);
         let Self { commands, forgotten, index, hasher, .. } = self;
-        index.insert_unique(hash, position, |position| {
+        let Some(table) = index.get_mut(table_of(hash)) else { return };
+        table.insert_unique(hash, position, |position| {
             command_at(commands, *forgotten, *position).map_or(0, |command| hasher.hash_one(command.command_id))
         });
     }
@@ -124,7 +136,8 @@ impl DedupTable {
 
     fn unindex(&mut self, command_id: CommandId, position: u64) {
         let hash = self.hasher.hash_one(command_id);
-        if let Ok(entry) = self.index.find_entry(hash, |candidate| *candidate == position) {
+        let table = self.index.get_mut(table_of(hash));
+        if let Some(Ok(entry)) = table.map(|table| table.find_entry(hash, |candidate| *candidate == position)) {
             entry.remove();
         }
     }
@@ -164,6 +177,18 @@ mod tests {
         assert_eq!((log.start(), log.end(), log.last_lsn()), (900, 1_000, Lsn(1_000)));
         let from_forgotten: Vec<_> = log.range(5, 2).copied().collect();
         assert_eq!(from_forgotten, [command(901), command(902)]);
+    }
+
+    #[test]
+    fn no_part_of_the_index_is_large_however_many_commands_come_and_go() {
+        let mut log = DedupTable::new(10_000);
+        for number in 1..=50_000 {
+            log.push(command(number));
+            log.evict();
+        }
+        let sizes = log.index.iter().map(HashTable::capacity);
+        assert!(sizes.clone().max().unwrap() <= 112, "{:?}", sizes.max());
+        assert_eq!(log.index.iter().map(HashTable::len).sum::<usize>(), 10_000);
     }
 
     #[test]

@@ -147,11 +147,15 @@ fn a_checkpoint_is_written_after_so_much_time_if_there_is_something_new() {
     assert_eq!(house.turn(), 0, "there is nothing to write");
     house.plan_times(1);
     assert_eq!((house.turn(), house.checkpoints()), (1, vec![1]));
-    house.plan_times(1);
+    house.plan_times(9);
     house.clock.advance(age - MOMENT);
     assert_eq!(house.turn(), 0);
     house.clock.advance(MOMENT);
-    assert_eq!((house.turn(), house.checkpoints()), (1, vec![2, 1]));
+    assert_eq!((house.turn(), house.checkpoints()), (1, vec![10, 1]));
+    // But not where it would cost more than the plans themselves, however long they wait.
+    house.plan_times(1);
+    house.clock.advance(10 * age);
+    assert_eq!(house.turn(), 0);
 }
 
 #[test]

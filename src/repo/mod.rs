@@ -11,12 +11,16 @@ mod history_test;
 #[cfg(test)]
 mod maintenance_test;
 mod meaning;
+#[cfg(test)]
+mod memory_store;
 mod open;
 mod order_repo;
 mod order_row;
 mod outbox;
 #[cfg(test)]
 mod outbox_test;
+#[cfg(test)]
+mod plan_store_test;
 mod retention;
 mod sink_record;
 mod state;

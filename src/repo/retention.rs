@@ -9,7 +9,9 @@ use super::checkpoint::{
     CheckpointSource, delete_checkpoints_but, delete_unfinished, write_checkpoint, write_earlier_checkpoint,
 };
 use crate::contracts::{Clock, JournalNeeds, Lsn, Sequence};
-use crate::journal::{ChainEnd, JOURNAL_DIR, JournalHandle, JournalReader, segment_path};
+use crate::journal::{
+    CHECKPOINTS_DIR, ChainEnd, JOURNAL_DIR, JournalHandle, JournalReader, checkpoint_name, segment_path,
+};
 use crate::telemetry::CheckpointMetrics;
 
 /// When to write a checkpoint, and how much of the journal to keep for replays.
@@ -39,6 +41,8 @@ pub struct Maintenance {
     checkpoints: Vec<Lsn>,
     checkpoint_bytes: u64,
     metrics: Arc<CheckpointMetrics>,
+    /// A sync of the journal's directory failed: nothing may be deleted any more.
+    deletions_stopped: bool,
     /// Nothing unfinished lies about.
     cleared: bool,
     written_before: u64,
@@ -46,6 +50,8 @@ pub struct Maintenance {
     next_try: Duration,
 }
 
+/// Segments that are deleted in one turn while there is room: each costs the disk a moment that commands wait for, too.
+const DELETIONS_MAX: usize = 8;
 /// After a failed checkpoint, the wait before the next.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -61,14 +67,17 @@ impl Maintenance {
     ) -> Self {
         let checkpoints = if loaded > Lsn::ZERO { vec![loaded] } else { Vec::new() };
         let last_tried = clock.monotonic();
+        // What the next one will about cost; where it cannot be told, it is found out by writing one.
+        let checkpoint_bytes = checkpoints.first().map_or(0, |lsn| checkpoint_bytes(files.storage.as_ref(), *lsn));
         Self {
             files,
             clock,
             options,
             needs,
             checkpoints,
-            checkpoint_bytes: 0,
+            checkpoint_bytes,
             metrics: Arc::default(),
+            deletions_stopped: false,
             cleared: false,
             written_before: 0,
             last_tried,
@@ -146,9 +155,10 @@ impl Maintenance {
         let bytes = index.written_bytes().saturating_sub(self.written_before);
         // However large checkpoints are, two of them must fit into what the journal may take, or it would fill up.
         let worth_it = bytes >= self.checkpoint_bytes.saturating_mul(2).min(self.options.journal_bytes_max / 4);
-        let due = bytes >= self.options.journal_bytes || plans >= self.options.plans;
+        let aged = now.saturating_sub(self.last_tried) >= self.options.age;
+        let due = bytes >= self.options.journal_bytes || plans >= self.options.plans || aged;
         // A full journal gets room from nothing else.
-        (due && worth_it) || index.is_full() || now.saturating_sub(self.last_tried) >= self.options.age
+        (due && worth_it) || index.is_full()
     }
 
     /// Writes a checkpoint now.
@@ -225,8 +235,8 @@ impl Maintenance {
     }
 
     /// Deletes segments below the watermark, oldest first, as long as more than enough is left; gives how many.
-    fn delete_segments(&self) -> io::Result<usize> {
-        if self.needs.backups().any() {
+    fn delete_segments(&mut self) -> io::Result<usize> {
+        if self.needs.backups().any() || self.deletions_stopped {
             return Ok(0);
         }
         let (index, storage) = (&self.files.index, &self.files.storage);
@@ -240,12 +250,19 @@ impl Maintenance {
         for (segment, following) in segments.iter().zip(segments.iter().skip(1)) {
             let (base_lsn, info) = *segment;
             let last_lsn = Lsn(following.0.0.saturating_sub(1));
-            if last_lsn > watermark || bytes.saturating_sub(info.bytes) < keep {
+            let enough = deleted >= DELETIONS_MAX && !index.is_full();
+            if last_lsn > watermark || bytes.saturating_sub(info.bytes) < keep || enough {
                 break;
             }
             // The deletion before this one is made durable first: a crash, or a failed sync, may take back the last one
             // only, which leaves no hole among the segments.
-            storage.sync_dir(JOURNAL_DIR)?;
+            if let Err(error) = storage.sync_dir(JOURNAL_DIR) {
+                // The kernel may have dropped what it could not write: a later success would say nothing of it, and one
+                // more deletion could leave a hole.
+                self.deletions_stopped = true;
+                tracing::error!(%error, "nothing more is deleted from the journal until a restart");
+                return Err(error);
+            }
             storage.remove(&segment_path(base_lsn))?;
             index.forget(base_lsn);
             bytes = bytes.saturating_sub(info.bytes);
@@ -256,6 +273,12 @@ impl Maintenance {
         }
         Ok(deleted)
     }
+}
+
+/// What a checkpoint takes on the disk.
+fn checkpoint_bytes(storage: &dyn crate::contracts::Storage, lsn: Lsn) -> u64 {
+    let path = format!("{CHECKPOINTS_DIR}/{}", checkpoint_name(lsn));
+    storage.open_read_only(&path).and_then(|file| file.len()).unwrap_or(0)
 }
 
 /// The plan before: a reader's own plan stays, so that its position can be checked against it.

@@ -14,7 +14,7 @@ use crate::contracts::{
     StoreStatus,
 };
 use crate::domain::{CommandId, Order, OrderId};
-use crate::journal::{Journal, JournalHandle};
+use crate::journal::{FRAME_BODY_BYTES_MAX, Journal, JournalHandle};
 
 /// The store over the journal.
 pub struct Store {
@@ -167,6 +167,9 @@ impl OrderRepository for Store {
 impl PlanStore for Store {
     fn stage(&mut self, plan: &Plan) -> Result<Staged, CommitError> {
         self.encode(plan);
+        if self.body.len() > FRAME_BODY_BYTES_MAX || !self.journal.fits(1, self.body.len()) {
+            return Err(unfit(format!("a plan of {} bytes does not fit into what is left", self.body.len())));
+        }
         let lsn = self.journal.stage(&self.body);
         // A plan that does not fit the state it was made from would be refused by every later start: end here, before
         // it is written.
@@ -180,12 +183,13 @@ impl PlanStore for Store {
     fn stage_decisions(&mut self, ticket: Option<u64>, decisions: Vec<Decision>) -> Result<Vec<Lsn>, CommitError> {
         let sink = decisions.first().map(|decision| Arc::clone(&decision.sink));
         let plans = Plan::of_decisions(decisions);
-        let mut bytes = 0_usize;
+        let (mut bytes, mut longest) = (0_usize, 0_usize);
         for plan in &plans {
             self.encode(plan);
             bytes = bytes.saturating_add(self.body.len());
+            longest = longest.max(self.body.len());
         }
-        if !self.journal.fits(plans.len(), bytes) {
+        if longest > FRAME_BODY_BYTES_MAX || !self.journal.fits(plans.len(), bytes) {
             if let (Some(sink), Some(ticket)) = (sink, ticket) {
                 refuse(&self.inboxes, &sink, ticket);
             }

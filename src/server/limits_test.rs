@@ -350,3 +350,25 @@ fn the_room_that_all_share_comes_back_to_those_who_wait_for_it() {
     served.answers = None;
     served.drain();
 }
+
+/// A read ends at bytes that came with a descriptor, though more is there.
+#[test]
+fn a_short_read_is_not_taken_for_the_last() {
+    let served = Served::start(|_| {});
+    let mut client = served.client();
+    // The server reads nothing before all three pieces are there: its loop is busy elsewhere, or this goes on.
+    for round in 0..20 {
+        let line = place(&format!("\"id\":{round},"), round);
+        let (half, rest) = line.split_at(line.len() / 2);
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = rustix::net::SendAncillaryBuffer::new(&mut space);
+        let descriptors = [std::os::fd::AsFd::as_fd(&client.writer)];
+        assert!(ancillary.push(rustix::net::SendAncillaryMessage::ScmRights(&descriptors)));
+        let pieces = [std::io::IoSlice::new(half.as_bytes())];
+        rustix::net::sendmsg(&client.writer, &pieces, &mut ancillary, rustix::net::SendFlags::empty()).unwrap();
+        client.send(rest);
+        served.answer_next(1);
+        assert_eq!(client.answer()["id"], round);
+    }
+    served.drain();
+}

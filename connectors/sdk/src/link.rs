@@ -144,26 +144,28 @@ fn read_until_end(lines: &mut Lines, sender: &Sender<FromLink>) -> Result<(), St
 #[derive(Debug)]
 struct Lines {
     stream: UnixStream,
+    /// What was read is in `start..filled`; the rest is room for more.
     buffer: Vec<u8>,
     /// Where the next line begins.
     start: usize,
     /// Up to here there is no line break after `start`.
     searched: usize,
+    /// Where the next bytes go.
+    filled: usize,
     line_bytes_max: usize,
 }
 
 impl Lines {
-    const fn new(stream: UnixStream, line_bytes_max: usize) -> Self {
-        Self { stream, buffer: Vec::new(), start: 0, searched: 0, line_bytes_max }
+    fn new(stream: UnixStream, line_bytes_max: usize) -> Self {
+        Self { stream, buffer: vec![0; READ_BYTES], start: 0, searched: 0, filled: 0, line_bytes_max }
     }
 
     /// The next whole line of what was read, without its line break.
     fn next_whole(&mut self) -> Result<Option<Vec<u8>>, String> {
-        let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+        let unsearched = self.buffer.get(self.searched..self.filled).unwrap_or_default();
         let Some(end) = memchr::memchr(b'\n', unsearched).map(|at| self.searched + at) else {
-            self.searched = self.buffer.len();
-            let bytes = self.buffer.len() - self.start;
-            if bytes > self.line_bytes_max {
+            self.searched = self.filled;
+            if self.filled - self.start > self.line_bytes_max {
                 return Err(format!("the daemon sent a line of more than line_bytes_max = {}", self.line_bytes_max));
             }
             return Ok(None);
@@ -176,18 +178,61 @@ impl Lines {
 
     /// Reads more; false at the end of the stream.
     fn fill(&mut self) -> Result<bool, String> {
-        self.buffer.drain(..self.start);
+        self.buffer.copy_within(self.start..self.filled, 0);
+        self.filled -= self.start;
         self.searched -= self.start;
         self.start = 0;
-        let held = self.buffer.len();
-        self.buffer.resize(held + READ_BYTES, 0);
+        if self.buffer.len() - self.filled < READ_BYTES / 2 {
+            self.buffer.resize(self.filled + READ_BYTES, 0);
+        }
         let read = loop {
-            match self.stream.read(self.buffer.get_mut(held..).unwrap_or_default()) {
+            match self.stream.read(self.buffer.get_mut(self.filled..).unwrap_or_default()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read,
             }
         };
-        self.buffer.truncate(held + *read.as_ref().unwrap_or(&0));
-        read.map(|bytes| bytes > 0).map_err(|error| format!("the connection to the daemon broke: {error}"))
+        let bytes = read.map_err(|error| format!("the connection to the daemon broke: {error}"))?;
+        self.filled += bytes;
+        Ok(bytes > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_any_length_and_in_any_pieces_come_out_whole() {
+        let (mut daemon, stream) = UnixStream::pair().unwrap();
+        let sent: Vec<String> = (0..400).map(|number| "x".repeat(number * 97 % 70_000)).collect();
+        let text: String = sent.iter().map(|line| format!("{line}\n")).collect();
+        let writing = thread::Builder::new().spawn(move || {
+            for piece in text.as_bytes().chunks(1_009) {
+                daemon.write_all(piece).unwrap();
+            }
+        });
+        let mut lines = Lines::new(stream, 100_000);
+        let mut read = Vec::new();
+        loop {
+            while let Some(line) = lines.next_whole().unwrap() {
+                read.push(String::from_utf8(line).unwrap());
+            }
+            if !lines.fill().unwrap() {
+                break;
+            }
+        }
+        writing.unwrap().join().unwrap();
+        assert_eq!(read, sent);
+    }
+
+    #[test]
+    fn a_line_without_end_is_an_error() {
+        let (mut daemon, stream) = UnixStream::pair().unwrap();
+        daemon.write_all(&[b'x'; 5_000]).unwrap();
+        drop(daemon);
+        let mut lines = Lines::new(stream, 4_096);
+        while lines.next_whole().is_ok() {
+            assert!(lines.fill().unwrap(), "the end of the stream came first");
+        }
     }
 }

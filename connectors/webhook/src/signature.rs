@@ -1,10 +1,18 @@
 //! Signatures of Standard Webhooks, version 1: HMAC-SHA-256 over `ID.TIMESTAMP.BODY`.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use orderd_sink::{ConfigError, SecretFile};
 use sha2::Sha256;
+
+/// Secrets are made with and without `=` at their end.
+const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The secrets that sign, the new one first.
 #[derive(Clone)]
@@ -35,7 +43,7 @@ fn key(file: &SecretFile) -> Result<Hmac<Sha256>, ConfigError> {
     };
     let secret = file.read()?;
     let text = secret.expose().strip_prefix("whsec_").unwrap_or(secret.expose());
-    let bytes = STANDARD.decode(text).map_err(|_| wrong())?;
+    let bytes = ANY_PADDING.decode(text).map_err(|_| wrong())?;
     if !(24..=64).contains(&bytes.len()) {
         return Err(wrong());
     }
@@ -53,5 +61,12 @@ mod tests {
         let body = br#"{"email":"test@example.com","username":"test_user"}"#;
         let signature = signer.sign("msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553, body);
         assert_eq!(signature, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
+    }
+
+    #[test]
+    fn a_secret_may_end_with_or_without_padding() {
+        for text in ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            assert_eq!(ANY_PADDING.decode(text).unwrap().len(), 25);
+        }
     }
 }

@@ -17,6 +17,8 @@ use crate::journal::{JOURNAL_DIR, SegmentMap, StoreId};
 
 /// This many at the most are replayed together: what they need can be fetched together.
 const TOGETHER: usize = 64;
+/// No configuration makes a longer one: a file that is longer is not read into memory.
+const SEGMENT_FILE_BYTES_MAX: u64 = 8 << 30;
 
 /// How the journal is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +80,7 @@ pub(super) fn read_journal(
     while let Some((base_lsn, file)) = current {
         let next = following.next();
         let path = segment_path(base_lsn);
-        read_segment(file.as_ref(), &mut bytes).map_err(io_error("reading", &path))?;
+        read_whole(file.as_ref(), &path, &mut bytes)?;
         // While this segment is replayed, the system fetches the next one.
         current = match next {
             Some(next) => Some((next, open_segment(storage, next, access)?)),
@@ -107,6 +109,13 @@ pub(super) fn read_journal(
         }
     }
     Ok(read)
+}
+
+fn read_whole(file: &dyn StorageFile, path: &str, bytes: &mut Vec<u8>) -> Result<(), RecoveryError> {
+    if file.len().map_err(io_error("reading", path))? > SEGMENT_FILE_BYTES_MAX {
+        return Err(damaged(path, 0, "the file is longer than any segment"));
+    }
+    read_segment(file, bytes).map_err(io_error("reading", path))
 }
 
 /// The points that were not met yet, by LSN.

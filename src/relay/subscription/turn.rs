@@ -225,6 +225,7 @@ impl Subscription {
         if let Err(error) = asked {
             self.lose_content(&error, now);
         }
+        failures.iter().for_each(|failure| self.monitor.note_failure(failure.outcome));
         self.shared.note(failures);
         self.content.release(prefix);
         self.saving.note(settled_count, now);
@@ -244,7 +245,11 @@ impl Subscription {
         }
         let details = live_details(&scheduler, base);
         drop(scheduler);
-        match self.saving.save(base, details, settled_count, now)? {
+        let began = self.clock.monotonic();
+        let saved = self.saving.save(base, details, settled_count, now)?;
+        let took = self.clock.monotonic().saturating_sub(began);
+        self.monitor.metrics().cursor_save_duration.record_duration(took);
+        match saved {
             Saved::Done => {}
             Saved::Later(error) => {
                 tracing::warn!(sink = &*self.settings.name, %error, "the cursor cannot be saved; deliveries wait for it");

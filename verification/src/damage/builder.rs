@@ -25,7 +25,7 @@ const SLOW: usize = 1;
 const NAMES: [&str; 2] = ["quick", "slow"];
 
 /// How many plans each part of the story adds.
-const PLANS: usize = 60;
+const PLANS: usize = 80;
 
 /// A story that is being told.
 struct Builder {

@@ -6,7 +6,7 @@ use orderd_sink_testing::{Program, RealDaemon};
 
 use crate::support::{BINARY, Server, schema};
 
-const ORDERS: u64 = 20_000;
+const ORDERS: u64 = 7_000;
 const BATCH: usize = 500;
 
 /// The same rows in the same batches, each committed, without daemon and outcomes.
@@ -18,13 +18,20 @@ fn insert_plainly(server: &Server, lines: &[String]) -> Duration {
         parameters.password(Server::PASSWORD);
         let (client, connection) = parameters.connect(tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
-        let insert = "INSERT INTO plain SELECT (e->>'id')::uuid, (e->>'sequence')::bigint, (e->>'subject')::uuid, \
-                      (e->>'orderversion')::integer, e->>'type', (e->>'time')::timestamptz, e \
-                      FROM (SELECT t::json AS e FROM unnest($1::text[]) AS t) AS events";
+        let insert = "INSERT INTO plain SELECT id::uuid, sequence, order_id::uuid, 1, type, time::timestamptz, e::json \
+                      FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[]) \
+                      AS t (id, sequence, order_id, type, time, e)";
         let insert = client.prepare(insert).await.unwrap();
+        let events: Vec<serde_json::Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let text = |name: &str| -> Vec<&str> { events.iter().map(|event| event[name].as_str().unwrap()).collect() };
+        let [ids, orders, kinds, times] = ["id", "subject", "type", "time"].map(text);
+        let sequences: Vec<i64> = text("sequence").iter().map(|sequence| sequence.parse().unwrap()).collect();
         let began = Instant::now();
-        for batch in lines.chunks(BATCH) {
-            client.execute(&insert, &[&batch]).await.unwrap();
+        for first in (0..lines.len()).step_by(BATCH) {
+            let batch = first..lines.len().min(first + BATCH);
+            let (ids, sequences, orders) = (&ids[batch.clone()], &sequences[batch.clone()], &orders[batch.clone()]);
+            let (kinds, times, lines) = (&kinds[batch.clone()], &times[batch.clone()], &lines[batch]);
+            client.execute(&insert, &[&ids, &sequences, &orders, &kinds, &times, &lines]).await.unwrap();
         }
         began.elapsed()
     })

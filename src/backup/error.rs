@@ -1,0 +1,66 @@
+//! Why there is no backup, or no store made of one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::journal::{CheckpointError, IdentityError};
+
+/// Why there is no backup, or no store made of one.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// A path that must not exist does.
+    #[error("{} exists already; choose a name that is free", .0.display())]
+    Exists(PathBuf),
+    /// The store, or the backup, is damaged or not whole.
+    #[error("{0}")]
+    Damaged(String),
+    /// It was written by a newer version.
+    #[error("{0}")]
+    Newer(String),
+    /// A daemon holds the store.
+    #[error("{0}")]
+    Held(String),
+    /// The daemon did not keep what it had promised to keep, or went away.
+    #[error("{0}")]
+    Daemon(String),
+    /// Any I/O error from the OS.
+    #[error("{operation} {}: {source}", path.display())]
+    Io {
+        /// The operation that failed.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The underlying error.
+        source: io::Error,
+    },
+}
+
+impl BackupError {
+    /// An I/O error with what was being done.
+    pub fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { operation, path, source }
+    }
+}
+
+impl From<IdentityError> for BackupError {
+    fn from(error: IdentityError) -> Self {
+        let message = error.to_string();
+        match error {
+            IdentityError::Missing | IdentityError::Damaged(_) | IdentityError::Backup => Self::Damaged(message),
+            IdentityError::Version(_) | IdentityError::Features(_) => Self::Newer(message),
+            IdentityError::Io { operation, path, source } => Self::Io { operation, path: path.into(), source },
+        }
+    }
+}
+
+impl From<CheckpointError> for BackupError {
+    fn from(error: CheckpointError) -> Self {
+        let message = error.to_string();
+        match error {
+            CheckpointError::Damaged { .. } => Self::Damaged(message),
+            CheckpointError::Version { .. } => Self::Newer(message),
+            CheckpointError::Io { path, source } => Self::Io { operation: "reading", path: path.into(), source },
+        }
+    }
+}
