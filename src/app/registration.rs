@@ -95,7 +95,12 @@ fn start_position(sink: &SinkOptions, store: &Store, journal: &JournalHandle) ->
     let last_sequence = store.state().last_sequence;
     match sink.start {
         SinkStart::Beginning => Ok(JournalOutbox::beginning(journal.clone(), last_sequence)?),
-        SinkStart::Now | SinkStart::Snapshot => Ok(JournalOutbox::end(journal, last_sequence)),
+        SinkStart::Now => Ok(JournalOutbox::end(journal, last_sequence)),
+        // Refused rather than taken for "now": a consumer that counts on the snapshot would miss every order of before.
+        SinkStart::Snapshot => Err(AppError::Config(format!(
+            "sinks: sink {} asks for start = \"snapshot\", which is not built yet; \"beginning\" or \"now\" would be right",
+            sink.worker.name
+        ))),
         SinkStart::Sequence(sequence) => {
             let after = Sequence(sequence.saturating_sub(1));
             let history = JournalHistory::new(journal.clone(), Arc::clone(store.durable_sequence()));
