@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
@@ -16,6 +15,7 @@ use super::maintenance::MaintenanceView;
 use super::options::server_options;
 use super::relays::RelayHandle;
 use super::start_watch::StartWatch;
+use super::threads::{Ended, Threads, root_cause, spawn};
 use super::watchdog::Watchdog;
 use super::{AppError, maintenance};
 use crate::config::Config;
@@ -33,18 +33,10 @@ const STOP_MAX: Duration = Duration::from_millis(1500);
 const DRAINED_MAX: Duration = Duration::from_millis(300);
 /// How often the state is shown to the service manager when it asks for no watchdog.
 const STATUS_TURN: Duration = Duration::from_secs(5);
-/// How long a thread that has failed may take to tell why, once another has ended because of it.
-const CAUSE_MAX: Duration = Duration::from_millis(500);
 /// Batches of answers on their way to the server, each of at most `executor.batch_commands_max`.
 const ANSWER_BATCHES_MAX: usize = 64;
 /// Executor, inspector, maintenance and server.
 const FIXED_THREADS: usize = 4;
-
-/// A thread has ended, and how.
-struct Ended {
-    thread: String,
-    result: Result<(), AppError>,
-}
 
 /// Runs the daemon until it is told to stop.
 ///
@@ -100,14 +92,6 @@ fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<SignalRequests, AppEr
     Ok(SignalRequests { stop, reload })
 }
 
-pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AppError> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(run)
-        .map(drop)
-        .map_err(|error| AppError::Internal(format!("starting the thread {name}: {error}")))
-}
-
 /// The running threads, and how to reach them.
 struct Daemon {
     server: ServerHandle,
@@ -141,17 +125,14 @@ impl Daemon {
         let status = Arc::new(StatusModel::new(executor.store().status(), config.journal.bytes_max));
         let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);
         let handles: Vec<_> = relays.iter().map(|relay| relay.handle.clone()).collect();
+        let targets = handles.iter().zip(&options.sinks).map(|(relay, sink)| relay.target(&sink.consumer_uids));
         let ports = ServerPorts {
             requests: submit,
             answers,
             clock,
             store: Arc::clone(&status),
             sinks: handles.iter().map(|relay| Arc::clone(&relay.sink.monitor)).collect(),
-            targets: handles
-                .iter()
-                .zip(&options.sinks)
-                .map(|(relay, sink)| relay.target(&sink.consumer_uids))
-                .collect(),
+            targets: targets.collect(),
             telemetry: ServerTelemetry {
                 journal: journal.index.metrics(),
                 checkpoint: maintenance.metrics(),
@@ -168,14 +149,8 @@ impl Daemon {
             tasks: tasks_heard,
             answers: answer,
             status: Arc::clone(&status),
-            answers_ready: {
-                let server = server_handle.clone();
-                Box::new(move || server.answers_ready())
-            },
-            more_is_durable: {
-                let controls: Vec<_> = handles.iter().map(|relay| Arc::clone(&relay.control)).collect();
-                Box::new(move || controls.iter().for_each(|control| control.durable()))
-            },
+            answers_ready: answers_ready(&server_handle),
+            more_is_durable: more_is_durable(&handles),
             heartbeat: Arc::clone(&executor_heartbeat),
         };
 
@@ -196,9 +171,8 @@ impl Daemon {
             maintenance::run(maintenance, tasks, journal, &shown, &maintenance_stops);
             Ok(())
         })?;
-        threads.start("server", move || {
-            server.run().map_err(|error| AppError::Internal(format!("serving the socket: {error}")))
-        })?;
+        let failed = |error| AppError::Internal(format!("serving the socket: {error}"));
+        threads.start("server", move || server.run().map_err(failed))?;
         Ok(Self {
             server: server_handle,
             relays: handles,
@@ -309,73 +283,12 @@ impl Daemon {
     }
 }
 
-/// Threads whose ends are told.
-struct Threads {
-    end: Sender<Ended>,
-    ended: Receiver<Ended>,
-    started: usize,
+fn answers_ready(server: &ServerHandle) -> Box<dyn Fn() + Send> {
+    let server = server.clone();
+    Box::new(move || server.answers_ready())
 }
 
-impl Threads {
-    /// There is room for every thread's end.
-    fn new(most: usize) -> Self {
-        let (end, ended) = bounded(most);
-        Self { end, ended, started: 0 }
-    }
-
-    /// Runs a thread and tells how it ended.
-    fn start(
-        &mut self,
-        name: &str,
-        run: impl FnOnce() -> Result<(), AppError> + Send + 'static,
-    ) -> Result<(), AppError> {
-        let (thread, end) = (name.to_owned(), self.end.clone());
-        self.started = self.started.saturating_add(1);
-        spawn(name, move || {
-            let result = run();
-            drop(end.send(Ended { thread, result }));
-        })
-    }
-}
-
-/// Why a thread ended although nobody had asked it to.
-///
-/// One that fails lets go of its channels before it can tell why, and whoever spoke with it may then end first and
-/// without an error: so the others are heard for a moment, because the exit code is that of the cause.
-fn root_cause(first: Option<Ended>, others: &Receiver<Ended>) -> AppError {
-    let Some(Ended { thread, result }) = first else {
-        return AppError::Internal("all threads ended by themselves".to_owned());
-    };
-    let Err(error) = result else {
-        let deadline = Instant::now() + CAUSE_MAX;
-        let mut causes = std::iter::from_fn(|| others.recv_deadline(deadline).ok());
-        let cause = causes.find_map(|ended| ended.result.err());
-        return cause.unwrap_or_else(|| AppError::Internal(format!("the thread {thread} ended by itself")));
-    };
-    error
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ended(thread: &str, result: Result<(), AppError>) -> Ended {
-        Ended { thread: thread.to_owned(), result }
-    }
-
-    #[test]
-    fn the_thread_that_failed_is_told_also_if_another_ends_before_it() {
-        let (end, others) = bounded(4);
-        end.send(ended("relay-events", Ok(()))).unwrap();
-        end.send(ended("executor", Err(AppError::Io("syncing the journal".to_owned())))).unwrap();
-        let error = root_cause(Some(ended("server", Ok(()))), &others);
-        assert!(matches!(&error, AppError::Io(cause) if cause == "syncing the journal"), "{error}");
-    }
-
-    #[test]
-    fn a_thread_that_ends_for_no_reason_is_our_mistake() {
-        let (_end, others) = bounded::<Ended>(4);
-        let error = root_cause(Some(ended("server", Ok(()))), &others);
-        assert!(matches!(&error, AppError::Internal(told) if told.contains("server")), "{error}");
-    }
+fn more_is_durable(relays: &[RelayHandle]) -> Box<dyn Fn() + Send> {
+    let controls: Vec<_> = relays.iter().map(|relay| Arc::clone(&relay.control)).collect();
+    Box::new(move || controls.iter().for_each(|control| control.durable()))
 }

@@ -14,6 +14,7 @@ mod registration;
 mod relays;
 mod restored;
 mod start_watch;
+mod threads;
 mod watchdog;
 
 pub use self::core::{Core, CoreOptions, SinkOptions};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use super::AppError;
-use super::daemon::spawn;
+use super::threads::spawn;
 use crate::systemd::ServiceManager;
 
 /// How often it is told.
