@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::UnixListener;
 
-use crate::support::{Client, Daemon, Store, events_of, files, orderd};
+use crate::support::{Client, Daemon, Store, events_of, files, orderd, resting_files};
 
 #[test]
 fn a_second_daemon_exits_73_and_harms_nothing() {
@@ -15,7 +15,7 @@ fn a_second_daemon_exits_73_and_harms_nothing() {
     events_of(&store, 1);
     // The journal alone: the first daemon may still be saving its cursor.
     for _ in 0..5 {
-        let before = files(&store.path("data/store/journal"));
+        let before = resting_files(&store.path("data/store/journal"));
         let refused = Daemon::refused(&store).expect(73);
         assert!(refused.stderr.contains("data"), "the folder is named: {}", refused.stderr);
         assert!(files(&store.path("data/store/journal")) == before, "a byte of the journal has changed");
@@ -40,7 +40,7 @@ fn a_removed_lock_file_lets_no_second_daemon_in() {
     for round in 1..=3 {
         client.place(round);
         fs::remove_file(store.path("data/LOCK")).unwrap();
-        let before = files(&store.path("data/store/journal"));
+        let before = resting_files(&store.path("data/store/journal"));
         // By the same socket, and by another one, which nobody answers.
         let refused = Daemon::refused(&store).expect(73);
         assert!(refused.stderr.contains(&format!("pid {}", daemon.pid())), "the holder is named: {}", refused.stderr);

@@ -13,7 +13,7 @@ use super::host::Host as _;
 use super::machine::Machine;
 use super::maintenance::MaintenanceView;
 use super::options::server_options;
-use super::relays::RelayHandle;
+use super::relays::{Relay, RelayHandle};
 use super::start_watch::StartWatch;
 use super::threads::{Ended, Threads, root_cause, spawn};
 use super::watchdog::Watchdog;
@@ -21,9 +21,9 @@ use super::{AppError, maintenance};
 use crate::config::Config;
 use crate::contracts::{Answer, PlanStore as _, StatusModel};
 use crate::executor::{CommandLoop, Inspector, Task};
-use crate::journal::SegmentMap;
+use crate::journal::{JournalHandle, SegmentMap};
 use crate::logging::LogHandle;
-use crate::repo::Store;
+use crate::repo::{Maintenance, Store};
 use crate::server::{Server, ServerHandle, ServerPorts, ServerTelemetry, provide_descriptors};
 use crate::systemd::ServiceManager;
 
@@ -133,11 +133,7 @@ impl Daemon {
             store: Arc::clone(&status),
             sinks: handles.iter().map(|relay| Arc::clone(&relay.sink.monitor)).collect(),
             targets: targets.collect(),
-            telemetry: ServerTelemetry {
-                journal: journal.index.metrics(),
-                checkpoint: maintenance.metrics(),
-                log: log.metrics(),
-            },
+            telemetry: telemetry(&journal, &maintenance, log),
         };
         let (server, server_handle) = Server::new(listener, server_options, ports)?;
         let executor_heartbeat = Arc::new(AtomicU64::new(0));
@@ -155,11 +151,7 @@ impl Daemon {
         };
 
         let mut threads = Threads::new(relays.len() + FIXED_THREADS);
-        for relay in relays {
-            let control = Arc::clone(&relay.handle.control);
-            let name = format!("relay-{}", relay.handle.sink.name);
-            threads.start(&name, move || Ok(relay.worker.run(&control)?))?;
-        }
+        relays.into_iter().try_for_each(|relay| start_relay(&mut threads, relay))?;
         threads.start("executor", move || Ok(command_loop.run(executor)?))?;
         threads.start("inspector", move || {
             inspector.run();
@@ -291,4 +283,14 @@ fn answers_ready(server: &ServerHandle) -> Box<dyn Fn() + Send> {
 fn more_is_durable(relays: &[RelayHandle]) -> Box<dyn Fn() + Send> {
     let controls: Vec<_> = relays.iter().map(|relay| Arc::clone(&relay.control)).collect();
     Box::new(move || controls.iter().for_each(|control| control.durable()))
+}
+
+fn telemetry(journal: &JournalHandle, maintenance: &Maintenance, log: &LogHandle) -> ServerTelemetry {
+    ServerTelemetry { journal: journal.index.metrics(), checkpoint: maintenance.metrics(), log: log.metrics() }
+}
+
+fn start_relay(threads: &mut Threads, relay: Relay) -> Result<(), AppError> {
+    let control = Arc::clone(&relay.handle.control);
+    let name = format!("relay-{}", relay.handle.sink.name);
+    threads.start(&name, move || Ok(relay.worker.run(&control)?))
 }

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::{DEADLINE, eventually};
 
 /// Every file below a folder with its bytes, by its path from there. The lock is not counted: it holds no data.
 pub fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -20,6 +23,20 @@ pub fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     found
+}
+
+/// As `files`, once nothing in the folder has changed for a second: an idle daemon still marks the end of its last batch.
+pub fn resting_files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    const REST: Duration = Duration::from_secs(1);
+    let (mut last, mut since) = (files(dir), Instant::now());
+    eventually(DEADLINE, "the folder comes to rest", || {
+        let now = files(dir);
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        since.elapsed() >= REST
+    });
+    last
 }
 
 /// Copies a folder with everything in it, as `cp -a` would; sockets are left out.

@@ -23,7 +23,7 @@ pub use consumer::{Consumer, Outcome};
 pub use daemon::Daemon;
 pub use events::{events, events_of, lines};
 pub use fake_daemon::{FakeDaemon, refusal};
-pub use files::{copy_tree, files, flip_byte};
+pub use files::{copy_tree, files, flip_byte, resting_files};
 pub use mount::{Mount, must, require_root, run};
 pub use program::Program;
 pub use store::Store;
