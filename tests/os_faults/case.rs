@@ -15,7 +15,7 @@ pub const SMALL: &str = "
 batch_bytes_max = 16384
 
 [journal]
-segment_bytes = 65536
+segment_bytes = 98304
 full_probe_ms = 20
 
 [checkpoint]

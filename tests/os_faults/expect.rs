@@ -70,7 +70,8 @@ pub fn expect(injection: &Injection, failure: &str, ready: bool) -> Expect {
             Target::Journal if !no_room => Expect::Ends,
             // A start writes the last batch back where it is. Where even that finds no room it cannot go on.
             Target::Journal if !ready => Expect::Either,
-            Target::Unfinished if ready => Expect::GoesOn,
+            // A new segment waits for room; any other failure of the disk ends the daemon.
+            Target::Unfinished if ready && no_room => Expect::GoesOn,
             Target::Journal | Target::Sink | Target::Checkpoint | Target::Socket => Expect::GoesOn,
             Target::Unfinished | Target::Cursor | Target::Store | Target::Elsewhere => Expect::Either,
         },
