@@ -100,3 +100,15 @@ fn a_store_that_is_not_there_is_not_called_sound_and_not_made() {
     assert!(run.stderr.contains("data"), "the folder is named: {}", run.stderr);
     assert!(files(&store.data_dir()).is_empty());
 }
+
+#[test]
+fn a_missing_cursor_is_found_before_a_start_trips_over_it() {
+    let store = Store::new();
+    Daemon::start(&store).stop();
+    let cursor = store.data_dir().join("store/cursors/events.cursor");
+    fs::remove_file(&cursor).expect("the sink has a cursor");
+    for run in [orderd(&store, &["verify"]), Daemon::refused(&store)] {
+        let run = run.expect(65);
+        assert!(run.stderr.contains("cursors/events.cursor: missing"), "{}", run.stderr);
+    }
+}

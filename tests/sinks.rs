@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, DEADLINE, Daemon, Store, events, events_of, eventually, lines};
+use crate::support::{Client, DEADLINE, Daemon, Program, Store, events, events_of, eventually, lines};
 
 fn file_sink(name: &str, more: &str) -> String {
     format!("[[sinks]]\nname = \"{name}\"\ntype = \"file\"\npath = \"{name}.ndjson\"\n{more}\n")
@@ -179,4 +179,27 @@ fn a_daemon_without_sinks_keeps_orders_all_the_same() {
     store.configure("", "");
     let _daemon = Daemon::start(&store);
     assert_eq!(events_of(&store, 1).len(), 1);
+}
+
+#[test]
+fn a_sink_of_another_type_keeps_its_new_type_over_restarts() {
+    let subscription = "[[sinks]]\nname = \"bus\"\ntype = \"subscription\"\n";
+    let store = Store::with("", &file_sink("bus", ""));
+    Daemon::start(&store).stop();
+    store.configure("", subscription);
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    client.place(1);
+    let mut program = Program::attach(&store, "bus");
+    let tag = program.event().tag;
+    program.rejected(tag);
+    eventually(DEADLINE, "its lane is parked", || sink_status(&mut client, "bus")["parked_lanes"] == 1);
+    daemon.kill9();
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    assert_eq!(sink_status(&mut client, "bus")["parked_lanes"], 1);
+    daemon.stop();
+    store.configure("", &file_sink("bus", ""));
+    let refused = Daemon::refused(&store).expect(78);
+    assert!(refused.stderr.contains("still has parked lanes"), "{}", refused.stderr);
 }

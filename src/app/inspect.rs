@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::AppError;
 use super::core::{sinks_with_cursor, uuid_of};
 use super::machine::open_storage;
+use super::registration::check_cursor_of;
 use crate::backup::{check as check_backup, is_backup};
 use crate::contracts::{DecisionView, Lsn, Mutation, Storage};
 use crate::domain::OrderState;
@@ -107,6 +108,9 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
     points.sort_by_key(|point| point.lsn);
     // What a start would make of it: this look says up to where, also if a daemon goes on writing.
     let (state, report) = inspect_store(storage, store.store_id, store.must_reach())?;
+    for record in state.delivery.sinks() {
+        check_cursor_of(&record.name, store.cursors.iter().map(|(sink, _)| sink.as_str()))?;
+    }
     let last = report.journal.last_lsn;
     let range = RedoRange { after: Lsn(oldest.0.saturating_sub(1)), must_reach: store.must_reach(), points };
     let count = |frame: RedoFrame<'_>| {

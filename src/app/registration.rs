@@ -25,7 +25,7 @@ pub(super) type Cursors = Vec<(String, CursorFile)>;
 /// 2. a cursor without a record is a leftover, of a sink that was forgotten or of a start that got no further than 3:
 ///    it goes;
 /// 3. the cursors of new sinks are made durable;
-/// 4. only then are the sinks recorded.
+/// 4. only then are the sinks recorded, and those anew whose type has changed.
 pub(super) fn register(
     store: &mut Store,
     journal: &JournalHandle,
@@ -42,7 +42,20 @@ pub(super) fn register(
         let cursor = CursorFile::create(journal.storage.as_ref(), name, uuid_of(journal.store_id), position)?;
         tracing::info!(sink = name, after = %position.sequence, "a new sink starts");
         cursors.push((name.clone(), cursor));
-        decisions.push(registered(sink, position, store, clock));
+        let start = SinkStartPoint {
+            sink_type: sink.worker.sink_type,
+            after: position.sequence,
+            snapshot: sink.start == SinkStart::Snapshot,
+            source: store.event_source(),
+        };
+        decisions.push(registered(sink, start, clock));
+    }
+    for sink in sinks {
+        let record = store.sink(&sink.worker.name);
+        if let Some(record) = record.filter(|record| record.start.sink_type != sink.worker.sink_type) {
+            let start = SinkStartPoint { sink_type: sink.worker.sink_type, ..record.start.clone() };
+            decisions.push(registered(sink, start, clock));
+        }
     }
     if !decisions.is_empty() {
         store.make_room()?;
@@ -56,14 +69,7 @@ pub(super) fn register(
 
 fn check_records(store: &Store, sinks: &[SinkOptions], cursors: &Cursors) -> Result<(), AppError> {
     for record in store.sinks() {
-        if !cursors.iter().any(|(name, _)| **name == *record.name) {
-            let path = cursor::path_of(&record.name);
-            let name = &record.name;
-            return Err(AppError::Damaged(format!(
-                "{path}: missing; it says how far sink {name} has come, and without it events would be skipped or \
-                 repeated: put it back from a backup"
-            )));
-        }
+        check_cursor_of(&record.name, cursors.iter().map(|(name, _)| name.as_str()))?;
         let configured = sinks.iter().find(|sink| *sink.worker.name == *record.name);
         let is_busy = !record.lanes.is_empty() || record.snapshot_running || record.runs_a_replay();
         if let Some(sink) = configured.filter(|sink| is_busy && sink.worker.sink_type != record.start.sink_type) {
@@ -75,6 +81,18 @@ fn check_records(store: &Store, sinks: &[SinkOptions], cursors: &Cursors) -> Res
         }
     }
     Ok(())
+}
+
+/// Refuses a recorded sink that is not among those with a cursor.
+pub(super) fn check_cursor_of<'a>(name: &str, mut with_cursor: impl Iterator<Item = &'a str>) -> Result<(), AppError> {
+    if with_cursor.any(|sink| sink == name) {
+        return Ok(());
+    }
+    let path = cursor::path_of(name);
+    Err(AppError::Damaged(format!(
+        "{path}: missing; it says how far sink {name} has come, and without it events would be skipped or repeated: \
+         put it back from a backup"
+    )))
 }
 
 fn remove_leftovers(store: &Store, journal: &JournalHandle, cursors: &mut Cursors) -> Result<(), AppError> {
@@ -109,13 +127,7 @@ fn start_position(sink: &SinkOptions, store: &Store, journal: &JournalHandle) ->
     }
 }
 
-fn registered(sink: &SinkOptions, position: FeedPosition, store: &Store, clock: &dyn Clock) -> Decision {
-    let start = SinkStartPoint {
-        sink_type: sink.worker.sink_type,
-        after: position.sequence,
-        snapshot: sink.start == SinkStart::Snapshot,
-        source: store.event_source(),
-    };
+fn registered(sink: &SinkOptions, start: SinkStartPoint, clock: &dyn Clock) -> Decision {
     Decision {
         sink: Arc::from(sink.worker.name.as_str()),
         at: clock.now(),

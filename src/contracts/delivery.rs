@@ -64,7 +64,7 @@ pub struct Decision {
 /// What was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecisionKind {
-    /// A sink was first seen.
+    /// A sink was first seen, or has another type from here on.
     Registered(SinkStartPoint),
     /// A sink that is no longer configured is let go, with its cursor and parked lanes.
     Forgotten,

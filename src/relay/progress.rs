@@ -91,7 +91,8 @@ impl Progress {
             self.retry_at = Some(now.saturating_add(self.backoff.next_wait()));
         })?;
         self.backoff.reset();
-        (self.unsaved_events, self.due_at, self.retry_at) = (0, None, None);
+        let once_more = self.cursor.keeps_too_much().then(|| now.saturating_add(self.delay_max));
+        (self.unsaved_events, self.due_at, self.retry_at) = (0, once_more, None);
         Ok(())
     }
 }

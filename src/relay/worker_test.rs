@@ -2,6 +2,7 @@ use std::io;
 
 use super::*;
 use crate::contracts::{FeedError, Sequence, SinkError};
+use crate::relay::progress::Progress;
 use crate::relay::testing::{FakeSink, MemoryStorage, Outbox, STORE_ID, StillClock, event, lines, position, settings};
 
 const MS: Duration = Duration::from_millis(1);
@@ -217,6 +218,21 @@ fn an_idle_worker_writes_nothing() {
     assert_eq!(world.saves(), saves);
     worker.save().unwrap();
     assert_eq!(world.saves(), saves);
+}
+
+#[test]
+fn a_sink_at_rest_lets_go_of_the_journal_that_it_passed_in_one_save() {
+    let world = World::default();
+    let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
+    let needed = cursor.saved();
+    let mut progress = Progress::new(cursor, &settings(), 1);
+    progress.advance(position(200), 200, Duration::ZERO);
+    progress.save(Duration::ZERO).unwrap();
+    assert_eq!(needed.lsn(), position(0).lsn, "the older slot may still be the one to come back");
+    assert_eq!(progress.due_at(), Some(100 * MS));
+    progress.save(100 * MS).unwrap();
+    assert_eq!(needed.lsn(), position(200).lsn);
+    assert_eq!(progress.due_at(), None, "and then it rests");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::sink_record::{Head, LanesBefore, apply_to_head, apply_to_lanes, bytes_of};
-use crate::contracts::{Decision, DecisionKind, Lsn, ParkedLane, Sequence, SinkRecord};
+use crate::contracts::{Decision, DecisionKind, Lsn, ParkedLane, Sequence, SinkRecord, SinkType};
 use crate::domain::OrderId;
 
 /// The epoch of a store that was never restored.
@@ -125,11 +125,11 @@ impl DeliveryState {
                 self.sinks.insert(Arc::clone(name), RecordedSink { record, registered: lsn, copied: lsn });
                 UndoDecision::Sink(Arc::clone(name), None)
             }
+            DecisionKind::Registered(start) => self.apply_type(lsn, name, start.sink_type),
             DecisionKind::Forgotten if self.sinks.get(name).is_some_and(|sink| lsn > sink.registered) => {
                 UndoDecision::Sink(Arc::clone(name), self.sinks.remove(name).map(Box::new))
             }
-            DecisionKind::Registered(_)
-            | DecisionKind::Forgotten
+            DecisionKind::Forgotten
             | DecisionKind::Parked { .. }
             | DecisionKind::Requeued { .. }
             | DecisionKind::Delivered { .. }
@@ -143,6 +143,16 @@ impl DeliveryState {
             | DecisionKind::SnapshotEnded
             | DecisionKind::Restored { .. } => UndoDecision::Nothing,
         }
+    }
+
+    /// A recorded sink that is registered again has another type; all else of it stays.
+    fn apply_type(&mut self, lsn: Lsn, name: &Arc<str>, sink_type: SinkType) -> UndoDecision {
+        let Some(sink) = self.sinks.get_mut(name).filter(|sink| lsn > sink.copied) else {
+            return UndoDecision::Nothing;
+        };
+        let before = sink.clone();
+        sink.record.start.sink_type = sink_type;
+        UndoDecision::Sink(Arc::clone(name), Some(Box::new(before)))
     }
 
     /// Takes a decision back; decisions are taken back in the opposite order of their making.

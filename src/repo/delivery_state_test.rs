@@ -29,7 +29,11 @@ fn decision(kind: DecisionKind) -> Decision {
 }
 
 fn registered() -> DecisionKind {
-    let (sink_type, source) = (SinkType::Subscription, Arc::from("/orderd"));
+    registered_as(SinkType::Subscription)
+}
+
+fn registered_as(sink_type: SinkType) -> DecisionKind {
+    let source = Arc::from("/orderd");
     DecisionKind::Registered(SinkStartPoint { sink_type, after: Sequence::ZERO, snapshot: true, source })
 }
 
@@ -87,6 +91,7 @@ fn history() -> Vec<DecisionKind> {
     kinds.push(parked(3, LaneState::Held, &[40]));
     kinds.extend([DecisionKind::Restored { epoch: 2 }, skipped(3, 40), parked(4, LaneState::Rejected, &[41, 42])]);
     kinds.extend((2..110).flat_map(replay));
+    kinds.push(registered_as(SinkType::File));
     kinds
 }
 
@@ -128,6 +133,15 @@ fn a_sink_remembers_pauses_halts_skips_and_its_last_replays() {
     let replays = &last.sink("a").unwrap().replays;
     assert_eq!((replays.len(), replays[0].spec.replay_id), (100, Uuid::from_u128(10)));
     assert!(replays.iter().all(|replay| replay.state == ReplayState::Done && replay.delivered == 2));
+}
+
+#[test]
+fn a_sink_registered_again_has_another_type_and_keeps_all_else() {
+    let states = states();
+    let [before, after] = [states.len() - 2, states.len() - 1].map(|at| states[at].sink("a").unwrap());
+    let mut expected = before.clone();
+    expected.start.sink_type = SinkType::File;
+    assert_eq!(*after, expected);
 }
 
 #[test]

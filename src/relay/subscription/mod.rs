@@ -39,9 +39,10 @@ pub use settings::{SubscriptionPorts, SubscriptionSettings};
 use super::scheduler::{Scheduler, Stored, StoredLane};
 use super::{Backoff, Control, CursorFile, Heartbeat, ReplayPorts, SavedPosition, WorkerError};
 use crate::contracts::{
-    AttachInbox, Clock, Decision, DecisionInbox, ReplayState, SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkType,
-    SinkView,
+    AttachInbox, Clock, Decision, DecisionInbox, ReplayState, Sequence, SinkMonitor, SinkRecord, SinkState, SinkStatus,
+    SinkType, SinkView,
 };
+use crate::domain::Timestamp;
 use connection::Lingering;
 use consumer::Consumer;
 use content::Content;
@@ -80,6 +81,8 @@ pub struct Subscription {
     monitor: Arc<SinkMonitor>,
     heartbeat: Arc<Heartbeat>,
     delivered_total: u64,
+    /// When the first event that was not read yet happened, while nobody reads: looked up once.
+    unread_since: Option<(Sequence, Timestamp)>,
     /// When the daemon was told to stop: until then outcomes are taken.
     drain_until: Option<Duration>,
 }
@@ -131,6 +134,7 @@ impl Subscription {
             monitor: Arc::new(SinkMonitor::new(status)),
             heartbeat: Arc::default(),
             delivered_total: 0,
+            unread_since: None,
             drain_until: None,
             saving,
             settings,

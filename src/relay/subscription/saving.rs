@@ -86,7 +86,8 @@ impl Saving {
             Ok(()) => {
                 self.backoff.reset();
                 (self.saved_count, self.unsaved) = (settled_count, 0);
-                (self.due_at, self.retry_at) = (None, None);
+                self.due_at = self.cursor.keeps_too_much().then(|| now.saturating_add(self.delay_max));
+                self.retry_at = None;
                 Ok(Saved::Done)
             }
             Err(error @ SaveError::Write { .. }) => {

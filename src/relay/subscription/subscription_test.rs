@@ -4,6 +4,7 @@ use super::testing::{Bench, limits, order_id};
 use super::*;
 use crate::contracts::{DecisionKind, LaneState, ReplaySpec, ReplayState, Sequence};
 use crate::relay::scheduler::Limits;
+use crate::relay::testing::STORE_ID;
 
 #[test]
 fn events_are_handed_out_in_order_and_the_cursor_follows_what_was_delivered() {
@@ -265,6 +266,26 @@ fn skip_to_voids_what_is_in_flight_and_goes_on_after_it() {
     program.say("delivered", json!({"tags": [1, 2, 7]}));
     program.say("delivered", json!({"tags": [5, 6]}));
     bench.wait_until("all is settled", |bench| bench.acked() == 30);
+}
+
+#[test]
+fn what_is_skipped_while_nobody_is_attached_does_not_keep_the_journal() {
+    let bench = Bench::start(limits());
+    for order in 1..=200 {
+        bench.append(order);
+    }
+    bench.decide(DecisionKind::RangeSkipped { from: Sequence(1), to: Sequence(200) });
+    bench.wait_until("the cursor is behind the skipped range", |bench| {
+        CursorFile::inspect(&bench.storage, "events", STORE_ID).unwrap().unwrap().sequence.0 == 200
+    });
+}
+
+#[test]
+fn what_waits_for_a_program_has_an_age() {
+    let bench = Bench::start(limits());
+    bench.append(1);
+    let much_later = Timestamp::from_micros(4_000_000_000_000_000).unwrap();
+    bench.wait_until("the lag has an age", |bench| bench.monitor.read_at(much_later, Sequence(1)).lag_ms > 0);
 }
 
 #[test]

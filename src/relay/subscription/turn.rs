@@ -8,7 +8,8 @@ use super::decisions;
 use super::protocol::{self, ClosingKind};
 use super::saving::{Saved, live_details};
 use super::{Subscription, WorkerError};
-use crate::contracts::{Decision, DecisionKind, DecisionNews, FeedError, PublishedEvent, SinkState};
+use crate::contracts::{Decision, DecisionKind, DecisionNews, FeedError, PublishedEvent, Sequence, SinkState};
+use crate::domain::Timestamp;
 use crate::relay::cloud_event;
 use crate::relay::scheduler::{HandOut, StreamId};
 
@@ -138,11 +139,12 @@ impl Subscription {
                 let scheduler = self.shared.scheduler();
                 (scheduler.next_to_read(), scheduler.wanted())
             };
+            // Also while nobody is attached: the cursor must let go of the journal that was skipped.
+            if next > self.content.next() {
+                self.content.jump(Sequence(next.0 - 1))?;
+            }
             if wanted == 0 {
                 return Ok(Read::Enough);
-            }
-            if next > self.content.next() {
-                self.content.jump(crate::contracts::Sequence(next.0 - 1))?;
             }
             let events = self.content.read()?;
             if events.is_empty() {
@@ -265,7 +267,9 @@ impl Subscription {
         let delivered = scheduler.delivered_total();
         drop(scheduler);
         self.delivered_total = delivered;
-        let oldest = self.content.kept(standing.prefix.next()).map(|event| event.entry.event.occurred_at());
+        let first = standing.prefix.next();
+        let oldest = self.content.kept(first).map(|event| event.entry.event.occurred_at());
+        let oldest = oldest.or_else(|| self.unread_since(first, standing.state));
         let unreadable = self.unreadable.as_ref().map(|(problem, _)| problem.clone());
         self.monitor.update_pending(oldest, |status| {
             let stands = matches!(standing.state, SinkState::Paused | SinkState::Halted) || unreadable.is_none();
@@ -279,6 +283,20 @@ impl Subscription {
             status.last_error = unreadable.or_else(|| standing.last_error.map(|error| error.to_string()));
         });
         self.monitor.note_progress(self.clock.now(), self.content.durable_sequence(), standing.settled_ahead);
+    }
+
+    /// When `first` happened, if it waits unread because nobody is attached or the sink is paused. What cannot be read
+    /// has no time here; who reads it to hand it out tells why.
+    fn unread_since(&mut self, first: Sequence, state: SinkState) -> Option<Timestamp> {
+        let waits = self.consumer.is_none() || state == SinkState::Paused;
+        if !waits || first != self.content.next() || first > self.content.durable_sequence() {
+            return None;
+        }
+        if self.unread_since.is_none_or(|(sequence, _)| sequence != first) {
+            let event = self.content.get(first).ok()?;
+            self.unread_since = Some((first, event.entry.event.occurred_at()));
+        }
+        self.unread_since.map(|(_, since)| since)
     }
 
     /// Once it was told to stop: takes outcomes for a moment, tells the program, and ends.
