@@ -112,7 +112,7 @@ fn remove_leftovers(store: &Store, journal: &JournalHandle, cursors: &mut Cursor
 fn start_position(sink: &SinkOptions, store: &Store, journal: &JournalHandle) -> Result<FeedPosition, AppError> {
     let last_sequence = store.state().last_sequence;
     match sink.start {
-        SinkStart::Beginning => Ok(JournalOutbox::beginning(journal.clone(), last_sequence)?),
+        SinkStart::Beginning => JournalOutbox::beginning(journal.clone(), last_sequence).map_err(AppError::of_backlog),
         SinkStart::Now => Ok(JournalOutbox::end(journal, last_sequence)),
         // Refused rather than taken for "now": a consumer that counts on the snapshot would miss every order of before.
         SinkStart::Snapshot => Err(AppError::Config(format!(
@@ -122,7 +122,7 @@ fn start_position(sink: &SinkOptions, store: &Store, journal: &JournalHandle) ->
         SinkStart::Sequence(sequence) => {
             let after = Sequence(sequence.saturating_sub(1));
             let history = JournalHistory::new(journal.clone(), Arc::clone(store.durable_sequence()));
-            Ok(history.open_after(after)?.position())
+            Ok(history.open_after(after).map_err(AppError::of_backlog)?.position())
         }
     }
 }

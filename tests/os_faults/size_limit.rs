@@ -7,7 +7,7 @@ use crate::load::{Recorder, Rng, Workers, seed};
 use crate::support::{Client, DEADLINE, Daemon, Store, eventually};
 
 /// Less than a segment, and less than the sink gets.
-const FILE_BLOCKS_MAX: u64 = 120;
+const FILE_BLOCKS_MAX: u64 = 160;
 
 #[test]
 fn a_limit_on_file_sizes_stops_the_sink_alone_and_loses_nothing() {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use orderd::app::{AppError, Core, Relay as CoreRelay, RelayWorker};
-use orderd::contracts::{Clock, FeedPosition, PlanStore};
+use orderd::contracts::{Clock, FeedPosition, PlanStore, SinkState};
 use orderd::executor::Executor;
 use orderd::journal::JournalHandle;
 use orderd::relay::{Step, Worker, WorkerError};
@@ -22,6 +22,8 @@ use crate::sink::look;
 pub enum StartError {
     /// Exit code 65: the store is damaged; no byte was changed.
     Damaged(String),
+    /// Exit code 65: what a new sink would begin with is damaged, and the state does not need it.
+    Backlog(String),
     /// Exit code 74: something could not be read or written.
     Io(String),
     /// Exit code 78: written by a newer version.
@@ -42,6 +44,15 @@ impl Relay {
     #[must_use]
     pub const fn worker(&self) -> Option<&Worker> {
         self.worker.as_ref()
+    }
+}
+
+impl Relay {
+    /// The damage that its sink is blocked by.
+    fn damage(&self) -> Option<String> {
+        let status = self.worker.as_ref()?.monitor().read();
+        let is_blocked = status.state == SinkState::Blocked;
+        status.last_error.filter(|problem| is_blocked && !problem.starts_with("reading the outbox"))
     }
 }
 
@@ -187,6 +198,12 @@ fn step(relays: &Relays, number: usize) -> Option<Step> {
     let mut relays = relays.borrow_mut();
     let relay = relays.get_mut(number)?;
     match relay.worker.as_mut()?.step() {
+        // Damage stops the sink, and what it says is what counts; what cannot be read for the moment is read again.
+        Ok(Step::Retry(_)) if relay.damage().is_some() => {
+            relay.failed = relay.damage().map(WorkerError::Damaged);
+            relay.worker = None;
+            None
+        }
         Ok(step) => Some(step),
         Err(error) => {
             relay.worker = None;
@@ -201,6 +218,7 @@ impl From<AppError> for StartError {
         let text = error.to_string();
         match error {
             AppError::Damaged(_) => Self::Damaged(text),
+            AppError::BacklogDamaged(_) => Self::Backlog(text),
             AppError::Config(_) => Self::Version(text),
             AppError::Held(_) | AppError::Io(_) | AppError::Permission(_) | AppError::Internal(_) => Self::Io(text),
         }

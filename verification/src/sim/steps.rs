@@ -2,8 +2,8 @@
 
 use std::io;
 
-use orderd::contracts::{Clock, CommitError, ParkedLane, PlanStore, Request, SinkState};
-use orderd::relay::{Worker, WorkerError};
+use orderd::contracts::{Clock, CommitError, ParkedLane, PlanStore, Request};
+use orderd::relay::WorkerError;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, OrderRow};
 
 use super::world::{Stop, World};
@@ -148,14 +148,8 @@ impl World {
     /// A worker that ended ends the process; it must have had a reason.
     pub(super) fn look_at_relays(&mut self, daemon: &Daemon) -> Result<(), Stop> {
         for relay in daemon.relays.borrow().iter() {
-            let blocked = relay.worker().and_then(blocked_by);
             match &relay.failed {
-                // What cannot be read for the moment is read again.
-                None => {
-                    if let Some(problem) = blocked.filter(|problem| !problem.starts_with("reading the outbox")) {
-                        return Err(Stop::Broken(format!("a worker found damage where there is none: {problem}")));
-                    }
-                }
+                None => {}
                 Some(WorkerError::Damaged(problem)) => {
                     return Err(Stop::Broken(format!("a worker found damage where there is none: {problem}")));
                 }
@@ -272,10 +266,4 @@ impl CheckpointSource for Busy<'_> {
         let count = count.min(1 + self.world.rng.index(20));
         Ok(self.daemon.executor.store().state().delivery.lanes_after(after, count))
     }
-}
-
-/// Why a sink is blocked, if it is.
-fn blocked_by(worker: &Worker) -> Option<String> {
-    let status = worker.monitor().read();
-    status.last_error.filter(|_| status.state == SinkState::Blocked)
 }
