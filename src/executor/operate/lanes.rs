@@ -41,6 +41,7 @@ fn summary(sink: KnownSink<'_>, order_id: OrderId, lane: &ParkedLane) -> LaneSum
     // A held or rejected lane stands still; of the others the worker knows more.
     let seen = sink.handle.and_then(|handle| handle.view.lane(order_id));
     let attempts = seen.as_ref().map_or(0, |seen| seen.attempts).max(lane.attempts);
+    let is_tried = lane.state == LaneState::Retrying || lane.state == LaneState::Requeued;
     LaneSummary {
         order_id,
         state: lane.state,
@@ -48,7 +49,7 @@ fn summary(sink: KnownSink<'_>, order_id: OrderId, lane: &ParkedLane) -> LaneSum
         first_sequence: lane.events.front().map(|event| event.sequence),
         since: lane.since,
         attempts,
-        next_attempt_at: seen.as_ref().and_then(|seen| seen.next_attempt_at),
+        next_attempt_at: seen.as_ref().and_then(|seen| seen.next_attempt_at).filter(|_| is_tried),
         reason: seen.and_then(|seen| seen.reason).map_or_else(|| (*lane.reason).into(), |reason| (*reason).into()),
     }
 }
