@@ -126,6 +126,7 @@ fn a_word_or_path_of_the_wrong_kind_names_its_key() {
         ("daemon", "socket_mode", "\"0999\""),
         ("daemon", "socket_mode", "\"77777\""),
         ("daemon", "socket_group", "7"),
+        ("daemon", "socket_group", "\"no-such-group\""),
         ("daemon", "allowed_uids", "0"),
         ("daemon", "allowed_uids", "[\"no-such-user\"]"),
         ("daemon", "operator_uids", "[true]"),

@@ -242,7 +242,7 @@ fn a_printed_configuration_reads_back_as_itself() {
         "{SINK}[[sinks]]\nname = \"out\"\ntype = \"stdout\"\nstart = \"now\"\n[[sinks]]\nname = \"bus\"\ntype = \"subscription\"\nstart_sequence = 7\nin_flight_max = 3\nconsumer_uids = [5]\n"
     );
     let changed = concat!(
-        "[daemon]\nsocket_mode = \"0600\"\nsocket_group = \"staff\"\nallowed_uids = [0, 1000]\noperator_uids = [33]\nobserver_uids = [34]\nshutdown_ms_max = 1\n",
+        "[daemon]\nsocket_mode = \"0600\"\nsocket_group = \"root\"\nallowed_uids = [0, 1000]\noperator_uids = [33]\nobserver_uids = [34]\nshutdown_ms_max = 1\n",
         "data_dir = \"quote \\\" back \\\\ line \\n \u{fc}\"\nevent_source = \"https://shop.example/orders\"\n",
         "[log]\nlevel = \"trace\"\nformat = \"json\"\n[server]\nidle_ms_max = 77\n",
     );

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::render::{NotUtf8, Rendering};
 use super::section::Section;
-use super::users::uids;
+use super::users::{look_up_group, uids};
 
 /// The longest path that the address of a Unix socket holds.
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -59,6 +59,9 @@ impl DaemonConfig {
                 1..=SHUTDOWN_MS_MAX,
             ),
         };
+        if let Some(group) = &read.socket_group {
+            look_up_group(&mut section, "socket_group", group);
+        }
         let socket_bytes = read.socket.as_os_str().len();
         if socket_bytes > SOCKET_PATH_BYTES_MAX {
             section.problem(

@@ -1,6 +1,6 @@
-//! Lists of users, by number or by name.
+//! Users and groups, by number or by name.
 
-use nix::unistd::User;
+use nix::unistd::{Group, User};
 use toml::de::DeValue;
 
 use super::section::Section;
@@ -33,6 +33,18 @@ pub(super) fn uids(section: &mut Section<'_, '_>, key: &'static str) -> Vec<u32>
         }
     }
     uids
+}
+
+/// Refuses a group that this machine does not know, before a store is made for it.
+pub(super) fn look_up_group(section: &mut Section<'_, '_>, key: &str, group: &str) {
+    if group.parse::<u32>().is_ok() {
+        return;
+    }
+    match Group::from_name(group) {
+        Ok(Some(_)) => {}
+        Ok(None) => section.problem(key, format!("names the group {group:?}, which this machine does not know")),
+        Err(error) => section.problem(key, format!("names the group {group:?}, which cannot be looked up: {error}")),
+    }
 }
 
 enum UidError {

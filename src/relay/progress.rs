@@ -30,9 +30,10 @@ impl Progress {
             position: cursor.position(),
             mark: cursor.details().file,
             epoch,
+            // A kill may have come between the two saves.
+            due_at: cursor.keeps_too_much().then_some(Duration::ZERO),
             cursor,
             unsaved_events: 0,
-            due_at: None,
             retry_at: None,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max, settings.backoff_seed.wrapping_add(1)),
             events_max: settings.cursor_events_max,

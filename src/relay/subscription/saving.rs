@@ -35,7 +35,8 @@ pub(super) enum Saved {
 
 impl Saving {
     pub(super) fn new(cursor: CursorFile, epoch: u32, events_max: u64, delay_max: Duration, backoff: Backoff) -> Self {
-        let [due_at, retry_at] = [None, None];
+        // A kill may have come between the two saves.
+        let (due_at, retry_at) = (cursor.keeps_too_much().then_some(Duration::ZERO), None);
         Self { cursor, epoch, saved_count: 0, unsaved: 0, due_at, retry_at, backoff, events_max, delay_max }
     }
 
