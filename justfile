@@ -11,7 +11,7 @@ check: lint test doc
 # Format and lints
 lint:
     cargo fmt --all --check
-    cargo clippy --all-targets --locked -- -D warnings
+    cargo clippy --workspace --all-targets --locked -- -D warnings
 
 # All tests, or those whose name has `filter` in it
 test *filter:
@@ -56,7 +56,7 @@ mutants *args:
 
 # The documentation of the code, without warnings
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 # The daemon, on ./config.toml
 run *args:
@@ -116,6 +116,12 @@ console *args:
 deb-console:
     cargo build --release -p orderd-console
     cargo deb -p orderd-console --no-build
+
+# The connectors' tests (need Debian's nats-server, rabbitmq-server, redis-server, postgresql, jq and socat, and PyPI)
+connectors-test *args:
+    for crate in orderd-sink orderd-sink-webhook orderd-sink-postgres orderd-sink-nats orderd-sink-rabbitmq orderd-sink-kafka orderd-sink-redis; do \
+        cargo test -p $crate {{args}}; \
+    done
 
 # The console's tests (need Debian's chromium and prometheus)
 console-test *filter:
