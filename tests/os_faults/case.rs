@@ -88,7 +88,7 @@ impl Case {
         }
         let crew = Workers::start(&TASK, &store.socket(), witness.clock(), rng);
         let before = if self.start == Start::Recover { files(&store.data_dir()) } else { BTreeMap::new() };
-        let end = self.traced_life(&store, &crew);
+        let end = self.traced_life(&store, &crew, &mut witness);
         witness.died();
         self.judge_end(&end);
         if self.start == Start::Recover && !end.recovered && end.code == Some(74) && self.is_read() {
@@ -114,7 +114,7 @@ impl Case {
     }
 
     /// Runs until the work is done or the daemon has ended; a daemon that goes on is stopped as it should be.
-    fn traced_life(&self, store: &Store, crew: &Workers) -> End {
+    fn traced_life(&self, store: &Store, crew: &Workers, witness: &mut Recorder) -> End {
         let mut traced = Traced::spawn(store, &self.injection);
         let start = Instant::now();
         let mut failed_at: Option<Instant> = None;
@@ -127,6 +127,10 @@ impl Case {
             }
             ready =
                 ready || Client::try_connect(&store.socket()).ok().and_then(|mut client| client.try_status()).is_some();
+            if ready && self.is_for_ever() {
+                // A journal that is made full lets go of what two checkpoints hold.
+                witness.dump_news(store);
+            }
             let gone = !traced.daemon.is_running();
             let looked = self.is_for_ever() && failed_at.is_some_and(|at| at.elapsed() > STICKY_LOOK);
             let done = ready && crew.is_resting() && start.elapsed() > LIFE_MIN;
