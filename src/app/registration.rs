@@ -25,7 +25,7 @@ pub(super) type Cursors = Vec<(String, CursorFile)>;
 /// 2. a cursor without a record is a leftover, of a sink that was forgotten or of a start that got no further than 3:
 ///    it goes;
 /// 3. the cursors of new sinks are made durable;
-/// 4. only then are the sinks recorded, and those anew whose type has changed.
+/// 4. only then are the sinks recorded, and those again whose type has changed.
 pub(super) fn register(
     store: &mut Store,
     journal: &JournalHandle,
