@@ -82,8 +82,8 @@ impl World {
                 Ok(None)
             }
             Err(StartError::Io(error)) if self.capacity.is_some() => {
-                // No room for the cursor of a new sink: somebody has to make some.
-                if !error.contains("cursor") {
+                // No room for the cursor or the record of a new sink: somebody has to make some.
+                if !error.contains("cursor") && !error.contains("record a new sink") {
                     return Err(format!("it does not start: {error}"));
                 }
                 self.capacity = None;
