@@ -62,7 +62,7 @@ pub struct CursorFile {
 }
 
 /// Plans that the older slot of a cursor at rest may keep: far less than fills a journal.
-const KEPT_PLANS_MAX: u64 = 0;
+const KEPT_PLANS_MAX: u64 = 64;
 
 /// What the journal must keep for a cursor.
 ///

@@ -1,6 +1,5 @@
 //! From a data directory to a store that takes plans.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,8 +9,8 @@ use super::store::Store;
 use super::{DurableSequence, JournalOutbox, PlanRecord, PlanRecordError};
 use crate::contracts::{Clock, FeedError, FeedPosition, Lsn, Storage};
 use crate::journal::{
-    CURSORS_DIR, CheckpointError, JournalHandle, JournalOptions, Recovered, RecoveryError, Redo, RedoError, RedoFrame,
-    RedoProblem, RedoRange, StoreId, inspect, inspect_files, oldest_lsn, recover,
+    CheckpointError, JournalHandle, JournalOptions, Recovered, RecoveryError, Redo, RedoError, RedoFrame, RedoProblem,
+    RedoRange, StoreId, inspect, inspect_files, oldest_lsn, recover,
 };
 
 /// What a store needs to know from the configuration.
@@ -76,41 +75,25 @@ pub fn open_store(
         must_reach: must_reach_by(sinks).max(loaded.must_reach),
         points: loaded.points,
     };
-    let (state, already_maybe) = (RefCell::new(loaded.state), loaded.required);
+    let (mut state, already_maybe) = (loaded.state, loaded.required);
     let mut redo = |frames: &[RedoFrame<'_>]| {
         options.redone_plans.fetch_add(frames.len() as u64, Ordering::Relaxed);
-        redo_together(&mut state.borrow_mut(), frames, already_maybe)
+        redo_together(&mut state, frames, already_maybe)
     };
     // A cursor from another history is found out before the first byte is changed. What lies between it and the
     // checkpoint is not read here: a start costs the same however much is undelivered. The relay reads it, and damage
     // there ends the daemon then, with nothing skipped.
     let precheck = |files: &JournalHandle| {
         let is_below = |sink: &SinkPosition| sink.position.lsn <= loaded.covered;
-        check_cursors(&state.borrow(), sinks)?;
         sinks.iter().try_for_each(|sink| check_position(files, sink, is_below(sink)))
     };
     let (journal, recovered) = recover(storage, clock, options.journal, store_id, &range, &mut redo, &precheck)?;
-    let state = state.into_inner();
     journal.index().set_checkpoint_lsn(loaded.covered);
     let durable_sequence = Arc::new(DurableSequence::new(state.last_sequence));
     let files = JournalHandle { storage: Arc::clone(storage), index: Arc::clone(journal.index()), store_id };
     let store = Store::new(state, journal, files, Arc::clone(&options.event_source), durable_sequence);
     let report = OpenReport { journal: recovered, checkpoint_lsn: loaded.covered, damaged_checkpoints: loaded.damaged };
     Ok((store, report))
-}
-
-/// A recorded sink without a cursor is damage: without it events would be skipped or repeated. Found before the first byte
-/// is changed, as everything that refuses a start.
-fn check_cursors(state: &StoreState, sinks: &[SinkPosition]) -> Result<(), RecoveryError> {
-    for record in state.delivery.sinks() {
-        let path = format!("{CURSORS_DIR}/{}.cursor", record.name);
-        if !sinks.iter().any(|sink| sink.path == path) {
-            let name = &record.name;
-            let problem = format!("missing; it says how far sink {name} has come: put it back from a backup");
-            return Err(RecoveryError::Damaged { path, offset: 0, problem });
-        }
-    }
-    Ok(())
 }
 
 /// The state to begin with. Where no checkpoint reads, the journal must have everything; where it has not any more, the
