@@ -159,34 +159,11 @@ fn a_replay_hands_out_the_same_bytes_again_and_leaves_the_cursor() {
     assert_eq!(sink(&store)["acked_sequence"], 10);
 }
 
-/// A new consumer that needs state and not history.
+/// A snapshot is not built yet: a start that asks for one is refused, and not taken for another start.
 #[test]
-#[ignore = "workers do not hand snapshots out yet"]
-fn a_sink_that_starts_with_a_snapshot_gets_each_order_once_and_then_what_follows() {
-    let store = store("start = \"beginning\"");
-    let mut daemon = Daemon::start(&store);
-    let mut client = Client::connect(&store);
-    let orders: Vec<String> = (0..5).map(|_| client.place(1)).collect();
-    client.result("order.complete", json!({"order_id": orders[0]}));
-    drop(client);
-    daemon.stop();
-    let toml = std::fs::read_to_string(store.config()).unwrap();
-    let more = "[[sinks]]\nname = \"state\"\ntype = \"subscription\"\nstart = \"snapshot\"\n";
-    std::fs::write(store.config(), format!("{toml}\n{more}")).unwrap();
-
-    let _daemon = Daemon::start(&store);
-    let mut consumer = Consumer::attach(&store, "state");
-    let snapshot = consumer.work(|_| Outcome::Delivered);
-    assert!(snapshot.iter().all(|event| event["event"]["type"] == "OrderSnapshot"), "{snapshot:?}");
-    let mut subjects: Vec<_> = snapshot.iter().map(|event| event["event"]["subject"].as_str().unwrap()).collect();
-    subjects.sort_unstable();
-    let mut placed: Vec<_> = orders.iter().map(String::as_str).collect();
-    placed.sort_unstable();
-    assert_eq!(subjects, placed, "each once");
-    let mut client = Client::connect(&store);
-    client.result("order.cancel", json!({"order_id": orders[0]}));
-    let live = consumer.work(|_| Outcome::Delivered);
-    assert_eq!(live.iter().map(|event| &event["event"]["orderversion"]).collect::<Vec<_>>(), [3]);
+fn a_sink_that_asks_for_a_snapshot_is_refused_by_name() {
+    let run = Daemon::refused(&store("start = \"snapshot\"")).expect(78);
+    assert!(run.stderr.contains("snapshot") && run.stderr.contains("beginning"), "what would be right: {}", run.stderr);
 }
 
 /// What `orderd ARGS --json` prints.

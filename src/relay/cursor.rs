@@ -120,7 +120,7 @@ pub enum CursorError {
     /// The system refused.
     #[error("{operation} {path}: {source}")]
     Io {
-        /// What was tried, as a verb.
+        /// The operation that failed, as a verb.
         operation: &'static str,
         /// On what.
         path: String,

@@ -62,7 +62,7 @@ pub enum BindError {
     /// The system refused.
     #[error("{operation} {path}: {source}")]
     Io {
-        /// What was tried, as a verb.
+        /// The operation that failed, as a verb.
         operation: &'static str,
         /// On what.
         path: PathBuf,
