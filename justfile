@@ -6,16 +6,20 @@ _default:
     @just --list --unsorted
 
 # Everything that a change has to pass (.ci/run does the same after installing what it needs)
-check: lint test doc
+check: lint test test-programs doc
 
 # Format and lints
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# All tests, or those whose name has `filter` in it
+# All tests of the daemon, or those whose name has `filter` in it
 test *filter:
     cargo test --release --locked {{filter}}
+
+# The tests of connectors, console, examples and comparison (about 15 minutes), or those of one: `just test-programs -p orderd-console`
+test-programs *args:
+    tests/programs {{args}}
 
 # Those that need neither root nor a server and are quick, without optimization: under two minutes
 test-fast:
@@ -116,16 +120,6 @@ console *args:
 deb-console:
     cargo build --release -p orderd-console
     cargo deb -p orderd-console --no-build
-
-# The connectors' tests (need Debian's nats-server, rabbitmq-server, redis-server, postgresql, jq and socat, and PyPI)
-connectors-test *args:
-    for crate in orderd-sink orderd-sink-webhook orderd-sink-postgres orderd-sink-nats orderd-sink-rabbitmq orderd-sink-kafka orderd-sink-redis; do \
-        cargo test -p $crate {{args}}; \
-    done
-
-# The console's tests (need Debian's chromium and prometheus)
-console-test *filter:
-    cargo test -p orderd-console {{filter}}
 
 # The pictures of docs/console.md (about ten minutes)
 console-pictures:
