@@ -1,46 +1,14 @@
 //! One connection of a load run: what it has sent, what it waits for, and the orders it may complete.
 
 use super::dialect::{Dialect, Verb, Verdict};
+use super::error::LoadError;
+use super::load::Mix;
 use super::orders::OrderNames;
-use super::run::LoadError;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-
-/// What the commands of a run are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mix {
-    /// Place an order, then complete one that was answered: half and half.
-    PlaceComplete,
-    /// Place an order, then cancel one that was answered: half and half.
-    PlaceCancel,
-    /// Only place orders.
-    Place,
-    /// Place one order a connection, then read it again and again.
-    Get,
-}
-
-impl Mix {
-    /// Their names, for command lines.
-    pub const NAMES: [&str; 4] = ["place-complete", "place-cancel", "place", "get"];
-}
-
-impl std::str::FromStr for Mix {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "place-complete" => Ok(Self::PlaceComplete),
-            "place-cancel" => Ok(Self::PlaceCancel),
-            "place" => Ok(Self::Place),
-            "get" => Ok(Self::Get),
-            _ => Err(format!("there is no mix {name}; there are {}", Self::NAMES.join(", "))),
-        }
-    }
-}
 
 /// What one answer was to.
 #[derive(Debug)]

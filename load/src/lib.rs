@@ -3,15 +3,18 @@
 
 mod connection;
 mod dialect;
+mod error;
+mod load;
 mod orders;
 mod own_orders;
 mod pace;
 mod report;
 mod run;
 
-pub use connection::Mix;
 pub use dialect::{Answers, Dialect, JsonRpc, Refusal, Verb, Verdict, push_number};
+pub use error::LoadError;
+pub use load::{End, Load, Mix};
 pub use orders::{MadeUpOrder, OrderNames};
 pub use own_orders::{OwnOrders, find_own_orders};
 pub use report::{Latency, Report};
-pub use run::{End, Load, LoadError, Progress, drive};
+pub use run::{Progress, drive};

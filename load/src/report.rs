@@ -1,7 +1,6 @@
 //! What a load run found.
 
-use super::connection::Mix;
-use super::run::Load;
+use super::load::{Load, Mix};
 use hdrhistogram::{CreationError, Histogram};
 use serde::Serialize;
 use std::collections::BTreeMap;

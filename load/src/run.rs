@@ -3,93 +3,15 @@
 //! The run shares its processors with the server it measures. So it is one loop over all connections, it reads the
 //! clock once a wake-up instead of once a command, and it sends nothing that it has to compute from an answer.
 
-use super::connection::{Connection, Flushed, Mix};
-use super::dialect::{Dialect, Refusal, Verdict};
-use super::orders::OrderNames;
+use super::connection::{Connection, Flushed};
+use super::dialect::{Dialect, Verdict};
+use super::error::{LoadError, SILENCE_MAX};
+use super::load::{End, Load};
 use super::pace::Pace;
 use super::report::{Report, Tally};
 use rustix::event::epoll;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// What to do to the server.
-#[derive(Debug, Clone)]
-pub struct Load {
-    /// Connections, each with its own orders.
-    pub connections: usize,
-    /// Commands a connection has sent and not yet heard of, at most.
-    pub in_flight: usize,
-    /// What the commands are.
-    pub mix: Mix,
-    /// Commands a second over all connections, sent on time; without it, as many as the answers allow.
-    pub rate: Option<f64>,
-    /// Not measured, at the start.
-    pub warmup: Duration,
-    /// When to stop.
-    pub end: End,
-    /// The orders' names.
-    pub names: OrderNames,
-}
-
-/// When a run is over.
-#[derive(Debug, Clone, Copy)]
-pub enum End {
-    /// After this long, counted from the end of the warm-up.
-    After(Duration),
-    /// After this many commands.
-    Commands(u64),
-}
-
-/// Why a run came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// Nobody answers there.
-    #[error("cannot connect to {socket}: {source}")]
-    Connect {
-        /// Where.
-        socket: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A socket call failed.
-    #[error("cannot {verb} the connection: {source}")]
-    Socket {
-        /// The operation that failed.
-        verb: &'static str,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The server hung up.
-    #[error("the server closed the connection with commands unanswered")]
-    Closed,
-    /// The server refuses a connection.
-    #[error("the server refuses a connection: {}", .0.message)]
-    TurnedAway(Refusal),
-    /// An answer that is none.
-    #[error("wrong answer: {0}")]
-    Wrong(String),
-    /// There is nothing to count with.
-    #[error("cannot make a histogram: {0}")]
-    Histogram(#[from] hdrhistogram::CreationError),
-    /// The server says nothing any more.
-    #[error("no answer for {} s with {in_flight} commands in flight", SILENCE_MAX.as_secs())]
-    Silent {
-        /// Commands that wait.
-        in_flight: usize,
-    },
-}
-
-impl LoadError {
-    /// Turns an I/O error into `Socket` with this verb, or into `Closed` if that is what it says.
-    pub fn socket<E: Into<io::Error>>(verb: &'static str) -> impl FnOnce(E) -> Self {
-        move |source| {
-            let source: io::Error = source.into();
-            let hung_up = matches!(source.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
-            if hung_up { Self::Closed } else { Self::Socket { verb, source } }
-        }
-    }
-}
 
 /// What a run looks like from the outside while it goes on.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +22,6 @@ pub struct Progress {
     pub answered: u64,
 }
 
-const SILENCE_MAX: Duration = Duration::from_secs(30);
 const PROGRESS_EVERY_NS: u64 = 200_000_000;
 /// How long after the end of a run with a rate commands are still sent that were due before it.
 const LATE_MAX_NS: u64 = 10_000_000_000;

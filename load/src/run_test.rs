@@ -1,5 +1,5 @@
 use super::*;
-use crate::{JsonRpc, Mix};
+use crate::{JsonRpc, Mix, OrderNames};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};

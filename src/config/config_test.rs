@@ -122,7 +122,7 @@ fn what_is_no_toml_is_refused_with_its_line_and_its_key() {
         ("[[sinks]]\nname = a\ntype = \"stdout\"", "2 sinks[0].name "),
     ] {
         let found = problems(text);
-        assert!(found[0].starts_with(start) && found[0].contains("no TOML"), "{text:?}: {found:#?}");
+        assert!(found[0].starts_with(start) && found[0].contains("not valid TOML"), "{text:?}: {found:#?}");
     }
 }
 

@@ -35,7 +35,7 @@ pub struct InvalidConfig {
 pub struct Problem {
     /// Where it is, from 1; none where something is missing from the whole file.
     pub line: Option<usize>,
-    /// The key, with its sections; empty where the text is no TOML.
+    /// The key, with its sections; empty where the text is not valid TOML.
     pub key: String,
     /// What is wrong, and what the key takes.
     pub message: String,

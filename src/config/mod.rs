@@ -87,7 +87,7 @@ impl Config {
             let at = error.span().map(|span| span.start);
             let culprit = error.span().and_then(|span| text.get(span)).filter(|text| is_short(text));
             let culprit = culprit.map_or_else(String::new, |text| format!(" at {text:?}"));
-            problems.add(at, problems.key_at(root, at), format!("no TOML: {}{culprit}", error.message()));
+            problems.add(at, problems.key_at(root, at), format!("not valid TOML: {}{culprit}", error.message()));
         }
         let config = Self::read(root, origin, &mut problems);
         consistency::check(&config, &mut problems, |key| locate(root, key));

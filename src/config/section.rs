@@ -29,7 +29,7 @@ impl<'t> Problems<'t> {
         self.found.push(Problem { line, key: key.into(), message: message.into() });
     }
 
-    /// The key on the line of `at`, as far as a text that is no TOML tells; empty if there is none.
+    /// The key on the line of `at`, as far as a text that is not valid TOML tells; empty if there is none.
     pub(super) fn key_at(&self, root: &DeTable<'_>, at: Option<usize>) -> String {
         let Some(line) = at.map(|at| self.line_of(at)) else { return String::new() };
         let on_line = |table: &DeTable<'_>| {

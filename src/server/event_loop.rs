@@ -1,6 +1,6 @@
 //! One thread, all sockets: waits until something is ready, gives every connection its turn, waits again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, TryRecvError};
 use mio::{Events, Interest, Poll, Token};
 
-use super::accept::Acceptor;
+use super::acceptor::Acceptor;
 use super::connection::{CloseReason, NextAction};
 use super::connections::{Connections, Place};
 use super::listener::Listener;
@@ -294,6 +294,3 @@ const fn id_of(token: Token) -> ConnectionId {
 }
 
 const _: () = assert!(size_of::<usize>() == size_of::<u64>(), "an epoll token holds a connection's id");
-
-/// Connections by user, of those that are counted by user.
-pub(super) type ByUser = HashMap<u32, usize>;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::call::{self, Call, Limits};
+use super::call::{Call, Limits};
+use super::call_reader::read_call;
 use super::methods::Method;
 use super::params::RawParams;
 use super::raw_json::{Kind, Value, read_members, read_value};
@@ -44,7 +45,7 @@ pub(super) fn read<'a>(line: &'a [u8], limits: &Limits) -> Incoming<'a> {
         }
     };
     let id = members.id.map(|id| id.text);
-    match call::read(method, &members.params, limits) {
+    match read_call(method, &members.params, limits) {
         Ok((_, Call::Attach(_))) if id.is_none() => {
             let message = "sink.attach needs an id: its answer says where the connection begins";
             Incoming::Refused { id: Some(NULL), error: RpcError::new(ErrorKind::InvalidRequest, message) }

@@ -3,14 +3,16 @@
 //! One thread serves all connections. It never waits for anything but the readiness of sockets and for answers: who has
 //! much in a full queue is answered `overloaded`, and a client that does not read its answers is not read from any more.
 //!
-//! A line's way: `line_buffer` cuts it out, `raw_json`, `jsonrpc` and `call` make a call of it, `dispatch` checks
+//! A line's way: `line_buffer` cuts it out, `raw_json`, `jsonrpc` and `call_reader` make a call of it, `dispatch` checks
 //! who may make it, `admission` hands it to the executor while `response_queue` keeps its place, `response` writes the
 //! answer into that place, `connection` sends it.
 
 mod accept;
+mod acceptor;
 mod access;
 mod admission;
 mod call;
+mod call_reader;
 mod connection;
 mod connections;
 mod counters;
@@ -19,6 +21,7 @@ mod dispatch;
 mod event_loop;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz_seam;
+mod hand_over;
 mod jsonrpc;
 mod line_buffer;
 mod listener;
