@@ -35,6 +35,7 @@ mod envelope;
 mod event_context;
 mod fairness;
 mod file_modes;
+mod file_replays;
 mod file_sink;
 mod hostile;
 mod idempotency;

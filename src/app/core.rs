@@ -196,6 +196,17 @@ struct RelayParts<'a> {
     needs: Arc<JournalNeeds>,
 }
 
+impl RelayParts<'_> {
+    fn replay_ports(&self) -> ReplayPorts {
+        ReplayPorts {
+            history: self.store.history(),
+            storage: Arc::clone(&self.journal.storage),
+            store_id: uuid_of(self.journal.store_id),
+            needs: Arc::clone(&self.needs),
+        }
+    }
+}
+
 fn open_relays(
     host: &mut dyn Host,
     parts: &RelayParts<'_>,
@@ -228,7 +239,14 @@ fn open_lines(
     cursor: CursorFile,
 ) -> Result<Relay, AppError> {
     let target = host.open_sink(&sink.worker)?;
-    let ports = WorkerPorts { history: parts.store.history(), clock: host.clock(), epoch: parts.store.epoch() };
+    let ports = WorkerPorts {
+        history: parts.store.history(),
+        clock: host.clock(),
+        epoch: parts.store.epoch(),
+        decide: parts.decide.clone(),
+        uid: rustix::process::geteuid().as_raw(),
+        replays: parts.replay_ports(),
+    };
     let worker = Worker::new(&sink.worker, ports, target, cursor, parts.store.sink(&sink.worker.name));
     Ok(Relay::of_lines(worker, sink.worker.sink_type))
 }
@@ -257,12 +275,7 @@ fn open_subscription(
         history: parts.store.history(),
         decide: parts.decide.clone(),
         clock: host.clock(),
-        replays: ReplayPorts {
-            history: parts.store.history(),
-            storage: Arc::clone(&parts.journal.storage),
-            store_id: uuid_of(parts.journal.store_id),
-            needs: Arc::clone(&parts.needs),
-        },
+        replays: parts.replay_ports(),
     };
     Ok(Relay::of_subscription(name, Subscription::new(settings, ports, record, cursor)?))
 }

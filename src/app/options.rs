@@ -82,6 +82,7 @@ fn sink_options(sink: &SinkConfig, relay: &RelayConfig) -> SinkOptions {
         backoff_min: sink.delivery.backoff_ms_min,
         backoff_max: sink.delivery.backoff_ms_max,
         backoff_seed: random(),
+        rate_events_per_s_max: rate(sink),
         drain_max: DRAIN_MAX,
     };
     SinkOptions { worker, start: sink.start, limits: limits(sink), consumer_uids: sink.consumer_uids.clone() }
@@ -98,13 +99,18 @@ fn limits(sink: &SinkConfig) -> Limits {
         parked_events_max: delivery.parked_events_max,
         parked_bytes_max: delivery.parked_bytes_max,
         rejected_in_a_row_max: delivery.rejected_in_a_row_max,
-        rate_events_per_s_max: u32::try_from(delivery.rate_events_per_s_max).ok().filter(|rate| *rate > 0),
+        rate_events_per_s_max: rate(sink),
         backoff_min: delivery.backoff_ms_min,
         backoff_max: delivery.backoff_ms_max,
         delivered_delay_max: DELIVERED_DELAY_MAX,
         delivered_events_max: DELIVERED_EVENTS_MAX,
         seed: random(),
     }
+}
+
+/// 0 stands for no limit.
+fn rate(sink: &SinkConfig) -> Option<u32> {
+    u32::try_from(sink.delivery.rate_events_per_s_max).ok().filter(|rate| *rate > 0)
 }
 
 pub(super) fn server_options(config: &Config) -> ServerOptions {

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use uuid::Uuid;
+
 use super::Sequence;
 
 /// Takes events in, at least once, in order.
@@ -46,6 +48,11 @@ pub trait Sink: Send {
     /// Whether a delivery alone takes responsibility, and [`Sink::sync`] has nothing to do.
     fn acknowledges_deliveries(&self) -> bool {
         true
+    }
+
+    /// The target of a replay, beside this one and not opened yet; `None` where replays have none.
+    fn of_replay(&self, _replay_id: Uuid) -> Option<Box<dyn Sink>> {
+        None
     }
 
     /// Closes the target, so that the next [`Sink::open`] opens it by its name (SIGHUP, after a log rotation).

@@ -4,6 +4,9 @@ use super::cloud_event;
 use crate::contracts::{Delivery, EventFeed, FeedError, FeedPosition, Held, PublishedEvent, Sequence};
 use crate::domain::Timestamp;
 
+/// Events that are read at most for one batch, wanted or not.
+const READ_MAX: u64 = 10_000;
+
 /// Rendered once, and offered as it is until the sink takes it.
 #[derive(Debug)]
 pub struct Batch {
@@ -88,13 +91,19 @@ impl Batch {
         Delivery { lines: &self.lines, events: self.events, first: Sequence(before_first).next(), last }
     }
 
-    /// Takes in durable events up to its limits, after the ones of the batch before.
+    /// Takes in durable events up to its limits, after the ones of the batch before; those that are not wanted are
+    /// passed, and `end` tells how far. It may then be empty although there is more to read.
     ///
     /// # Errors
     /// The outbox cannot be read, or does not go on where it was left.
-    pub fn refill(&mut self, reader: &mut dyn EventFeed) -> Result<(), FeedError> {
+    pub fn refill(
+        &mut self,
+        reader: &mut dyn EventFeed,
+        is_wanted: impl Fn(&PublishedEvent) -> bool,
+    ) -> Result<(), FeedError> {
         self.clear();
-        while self.events < self.events_max {
+        let (before, read_max) = (self.end.sequence, READ_MAX.max(self.events_max as u64));
+        while self.events < self.events_max && self.end.sequence.since(before) < read_max {
             // No more at once than will certainly fit, so that bytes_max holds; but always one.
             let fitting = self.bytes_max.saturating_sub(self.lines.len()) / cloud_event::BYTES_MAX;
             if fitting == 0 && self.events > 0 {
@@ -105,27 +114,33 @@ impl Batch {
             if self.scratch.is_empty() {
                 break;
             }
-            self.take_scratch(reader)?;
+            self.take_scratch(reader, &is_wanted)?;
         }
         Ok(())
     }
 
-    fn take_scratch(&mut self, reader: &dyn EventFeed) -> Result<(), FeedError> {
+    fn take_scratch(
+        &mut self,
+        reader: &dyn EventFeed,
+        is_wanted: impl Fn(&PublishedEvent) -> bool,
+    ) -> Result<(), FeedError> {
         let mut expected = self.end.sequence;
         for event in &self.scratch {
             expected = expected.next();
             if event.sequence != expected {
                 return Err(out_of_order(expected, event.sequence));
             }
-            cloud_event::render(event, &mut self.lines).map_err(std::io::Error::from)?;
-            self.lines.push(b'\n');
+            if is_wanted(event) {
+                cloud_event::render(event, &mut self.lines).map_err(std::io::Error::from)?;
+                self.lines.push(b'\n');
+                self.events += 1;
+            }
         }
         let end = reader.position();
         if end.sequence != expected || end.sequence > reader.durable_sequence() {
             return Err(out_of_order(expected, end.sequence));
         }
         self.oldest = self.oldest.or_else(|| self.scratch.first().map(|first| first.entry.event.occurred_at()));
-        self.events += self.scratch.len();
         self.end = end;
         Ok(())
     }

@@ -25,6 +25,10 @@ impl Orders {
         self.paused
     }
 
+    pub(super) const fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
     pub(super) fn inbox(&self, control: &Arc<Control>) -> Arc<DecisionInbox> {
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         let control = Arc::clone(control);
@@ -43,30 +47,43 @@ impl Worker {
     pub(super) fn hear(&mut self, now: Duration) {
         for news in self.orders.take() {
             match news {
-                DecisionNews::Durable { decision, .. } => match &decision.kind {
-                    DecisionKind::Paused => self.orders.paused = true,
-                    DecisionKind::Resumed => self.orders.paused = false,
-                    DecisionKind::RangeSkipped { from, to } => self.orders.skips.push((*from, *to)),
-                    DecisionKind::Registered(_)
-                    | DecisionKind::Forgotten
-                    | DecisionKind::Parked { .. }
-                    | DecisionKind::Requeued { .. }
-                    | DecisionKind::Delivered { .. }
-                    | DecisionKind::LaneSkipped { .. }
-                    | DecisionKind::Halted
-                    | DecisionKind::ReplayStarted(_)
-                    | DecisionKind::ReplayEnded { .. }
-                    | DecisionKind::SnapshotEnded
-                    | DecisionKind::Restored { .. } => {}
-                },
-                DecisionNews::Retry => {
-                    self.retry_at = None;
-                    self.source.close();
+                DecisionNews::Durable { ticket, decision, .. } => {
+                    self.replays.heard(ticket);
+                    self.act(&decision.kind, now);
                 }
-                DecisionNews::Full { .. } => {}
+                DecisionNews::Retry => {
+                    self.retry_now();
+                    self.replays.retry_now();
+                }
+                DecisionNews::Full { ticket } => self.replays.full(ticket, now),
             }
         }
         self.pass_skipped(now);
+    }
+
+    fn act(&mut self, decision: &DecisionKind, now: Duration) {
+        match decision {
+            DecisionKind::Paused => self.orders.set_paused(true),
+            DecisionKind::Resumed => self.orders.set_paused(false),
+            DecisionKind::RangeSkipped { from, to } => self.orders.skips.push((*from, *to)),
+            DecisionKind::ReplayStarted(spec) => self.start_replay(spec, now),
+            DecisionKind::ReplayEnded { replay_id, .. } => self.replays.end(*replay_id),
+            DecisionKind::Registered(_)
+            | DecisionKind::Forgotten
+            | DecisionKind::Parked { .. }
+            | DecisionKind::Requeued { .. }
+            | DecisionKind::Delivered { .. }
+            | DecisionKind::LaneSkipped { .. }
+            | DecisionKind::Halted
+            | DecisionKind::SnapshotEnded
+            | DecisionKind::Restored { .. } => {}
+        }
+    }
+
+    /// Every back-off ends now.
+    pub(super) fn retry_now(&mut self) {
+        self.retry_at = None;
+        self.source.close();
     }
 
     /// Passes over what was skipped, if it is what comes next.

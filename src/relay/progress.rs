@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::cursor::{CursorFile, SaveError};
-use super::cursor_format::Details;
+use super::cursor_format::{CursorKind, Details};
 use super::{Backoff, WorkerSettings};
 use crate::contracts::{FeedPosition, TargetMark};
 
@@ -14,6 +14,8 @@ pub(super) struct Progress {
     /// What is synced of the target.
     mark: TargetMark,
     epoch: u32,
+    /// Events that were acknowledged over all starts; of a replay, the cursor keeps them.
+    delivered: u64,
     unsaved_events: u64,
     /// By when, on the steady clock, the first unsaved acknowledgement is to be saved.
     due_at: Option<Duration>,
@@ -29,6 +31,7 @@ impl Progress {
         Self {
             position: cursor.position(),
             mark: cursor.details().file,
+            delivered: cursor.details().delivered,
             epoch,
             // A kill may have come between the two saves.
             due_at: cursor.keeps_too_much().then_some(Duration::ZERO),
@@ -53,7 +56,13 @@ impl Progress {
     pub(super) fn advance(&mut self, position: FeedPosition, events: u64, now: Duration) {
         self.position = position;
         self.unsaved_events = self.unsaved_events.saturating_add(events);
+        self.delivered = self.delivered.saturating_add(events);
         self.due_at = self.due_at.or_else(|| Some(now.saturating_add(self.delay_max)));
+    }
+
+    /// Events of a replay that were acknowledged.
+    pub(super) const fn delivered(&self) -> u64 {
+        self.delivered
     }
 
     pub(super) const fn mark(&self) -> TargetMark {
@@ -87,7 +96,9 @@ impl Progress {
         if self.due_at.is_none() {
             return Ok(());
         }
-        let details = Details { epoch: self.epoch, file: self.mark, ..Details::default() };
+        let kind = self.cursor.details().kind;
+        let delivered = if kind == CursorKind::Replay { self.delivered } else { 0 };
+        let details = Details { kind, epoch: self.epoch, delivered, file: self.mark, ..Details::default() };
         self.cursor.save_with(self.position, details).inspect_err(|_| {
             self.retry_at = Some(now.saturating_add(self.backoff.next_wait()));
         })?;

@@ -68,6 +68,7 @@ fn pin_of(replay_id: Uuid) -> Arc<str> {
 
 /// Whether a replay hands this event out.
 pub(super) fn is_wanted(spec: &ReplaySpec, event: &PublishedEvent) -> bool {
+    let is_inside = (spec.from..=spec.to).contains(&event.sequence);
     let event = &event.entry.event;
     let event_type = match event {
         OrderEvent::Placed(_) => EventType::OrderPlaced,
@@ -75,7 +76,7 @@ pub(super) fn is_wanted(spec: &ReplaySpec, event: &PublishedEvent) -> bool {
         OrderEvent::Cancelled(_) => EventType::OrderCancelled,
     };
     let type_fits = spec.types.is_empty() || spec.types.contains(&event_type);
-    type_fits && spec.order_id.is_none_or(|order_id| order_id == event.order_id())
+    is_inside && type_fits && spec.order_id.is_none_or(|order_id| order_id == event.order_id())
 }
 
 /// How fast a replay goes through its range.

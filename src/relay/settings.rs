@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contracts::{Clock, EventHistory, SinkType};
+use crossbeam_channel::Sender;
+
+use super::ReplayPorts;
+use crate::contracts::{Clock, DecisionBatch, EventHistory, SinkType};
 
 /// The limits of one sink's worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct WorkerSettings {
     pub backoff_min: Duration,
     /// `relay.backoff_ms_max`
     pub backoff_max: Duration,
+    /// `rate_events_per_s_max`; none for no limit.
+    pub rate_events_per_s_max: Option<u32>,
     /// Decides the jitter; another one for every sink and start.
     pub backoff_seed: u64,
     /// How long a worker that is told to stop goes on to deliver what is durable already, as long as the sink takes it.
@@ -39,4 +44,10 @@ pub struct WorkerPorts {
     pub clock: Arc<dyn Clock>,
     /// The store's epoch.
     pub epoch: u32,
+    /// Where decisions become plans.
+    pub decide: Sender<DecisionBatch>,
+    /// The daemon's own user, for decisions that nobody asked for.
+    pub uid: u32,
+    /// What replays work with.
+    pub replays: ReplayPorts,
 }

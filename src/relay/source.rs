@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
-use crate::contracts::{EventFeed, EventHistory, FeedError, FeedPosition, Sequence};
+use super::replay;
+use crate::contracts::{EventFeed, EventHistory, FeedError, FeedPosition, ReplaySpec, Sequence};
 
 /// Reads events from a position on; the feed is opened when something is wanted of it, so that what cannot be read
 /// shows then, and to this sink alone.
@@ -12,11 +13,18 @@ pub(super) struct Source {
     feed: Option<Box<dyn EventFeed>>,
     /// Where the next feed is opened.
     position: FeedPosition,
+    /// The replay whose events alone are wanted; `None` for all events.
+    replay: Option<ReplaySpec>,
 }
 
 impl Source {
     pub(super) const fn new(history: Arc<dyn EventHistory>, position: FeedPosition) -> Self {
-        Self { history, feed: None, position }
+        Self { history, feed: None, position, replay: None }
+    }
+
+    /// Only what this replay hands out again.
+    pub(super) fn of_replay(history: Arc<dyn EventHistory>, position: FeedPosition, spec: ReplaySpec) -> Self {
+        Self { replay: Some(spec), ..Self::new(history, position) }
     }
 
     /// Fills `batch` with what comes next.
@@ -28,7 +36,8 @@ impl Source {
             Some(feed) => feed,
             None => self.history.open_at(self.position)?,
         };
-        let refilled = batch.refill(&mut *feed);
+        let replay = self.replay.as_ref();
+        let refilled = batch.refill(&mut *feed, |event| replay.is_none_or(|spec| replay::is_wanted(spec, event)));
         if refilled.is_ok() {
             self.position = feed.position();
             self.feed = Some(feed);

@@ -26,6 +26,7 @@ pub(super) fn settings() -> WorkerSettings {
         cursor_delay_max: Duration::from_millis(100),
         backoff_min: Duration::from_millis(100),
         backoff_max: Duration::from_secs(30),
+        rate_events_per_s_max: None,
         backoff_seed: 1,
         drain_max: Duration::from_secs(1),
     }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::batch::Batch;
 use super::control::{Control, Wait};
 use super::cursor::{CursorFile, SaveError, SavedPosition};
+use super::file_replays::FileReplays;
 use super::heartbeat::Heartbeat;
 use super::inbox::Orders;
 use super::progress::Progress;
+use super::rate::Rate;
 use super::source::Source;
 use super::worker_view::Shared;
 use super::{Backoff, WorkerPorts, WorkerSettings};
@@ -46,6 +48,8 @@ pub struct Worker {
     pub(super) retry_at: Option<Duration>,
     pub(super) backoff: Backoff,
     pub(super) progress: Progress,
+    pub(super) rate: Rate,
+    pub(super) replays: FileReplays,
 }
 
 /// What a step came to.
@@ -59,6 +63,23 @@ pub enum Step {
     CursorDue(Duration),
     /// The sink, the outbox or the cursor's file failed; before this time by the steady clock there is nothing to do.
     Retry(Duration),
+}
+
+impl Step {
+    /// What comes next where both of two streams step side by side.
+    pub(super) fn beside(self, other: Self) -> Self {
+        let at = match other {
+            Self::Delivered => return Self::Delivered,
+            Self::Idle => return self,
+            Self::CursorDue(at) | Self::Retry(at) => at,
+        };
+        match self {
+            Self::Delivered => Self::Delivered,
+            Self::Idle => Self::CursorDue(at),
+            Self::CursorDue(own) => Self::CursorDue(own.min(at)),
+            Self::Retry(own) => Self::Retry(own.min(at)),
+        }
+    }
 }
 
 /// Why a worker, and with it the daemon, cannot go on.
@@ -88,11 +109,15 @@ impl Worker {
         cursor: CursorFile,
         record: Option<&SinkRecord>,
     ) -> Self {
-        let WorkerPorts { history, clock, epoch } = ports;
+        let WorkerPorts { history, clock, epoch, .. } = ports.clone();
         let position = cursor.position();
         let mut status = SinkStatus::new(settings.name.clone(), settings.sink_type, position.sequence);
         status.lag_events = history.last_sequence().since(position.sequence);
-        Self {
+        let rate = Rate::new(settings.rate_events_per_s_max);
+        let batch_events_max = rate.events_at_once().and_then(|events| usize::try_from(events).ok());
+        let batch_events_max =
+            batch_events_max.map_or(settings.batch_events_max, |most| most.min(settings.batch_events_max));
+        let mut worker = Self {
             name: settings.name.clone(),
             drain_max: settings.drain_max,
             cursor_delay_max: settings.cursor_delay_max,
@@ -103,7 +128,7 @@ impl Worker {
             heartbeat: Arc::default(),
             shared: Arc::new(Shared::new(position.sequence)),
             orders: Orders::new(record),
-            batch: Batch::new(settings.batch_events_max, settings.batch_bytes_max, position),
+            batch: Batch::new(batch_events_max, settings.batch_bytes_max, position),
             delivered: position,
             delivered_events: 0,
             delivered_since: None,
@@ -112,8 +137,12 @@ impl Worker {
             retry_at: None,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max, settings.backoff_seed),
             progress: Progress::new(cursor, settings, epoch),
+            rate,
+            replays: FileReplays::new(settings, ports),
             clock,
-        }
+        };
+        worker.restart_replays(record);
+        worker
     }
 
     /// The sink's name.
@@ -163,7 +192,7 @@ impl Worker {
     /// # Errors
     /// The daemon must end: see [`WorkerError`].
     pub fn run(mut self, control: &Control) -> Result<(), WorkerError> {
-        let ended = self.work(control).and_then(|()| self.save());
+        let ended = self.work(control).and_then(|()| self.save()).and_then(|()| self.replays.save());
         self.heartbeat.set_waiting(true);
         self.monitor.update(|status| {
             status.state = SinkState::Stopped;
@@ -182,7 +211,7 @@ impl Worker {
             }
             // Asked before the step, so that the step sees all that was durable when stop was called.
             let stopping = control.stop_requested();
-            let step = self.step()?;
+            let step = if stopping { self.step_live()? } else { self.step()? };
             let now = self.clock.monotonic();
             let until = if stopping { *drain_until.get_or_insert(now.saturating_add(self.drain_max)) } else { now };
             let wait = match step {
@@ -204,6 +233,7 @@ impl Worker {
     /// # Errors
     /// [`WorkerError`].
     pub fn reopen(&mut self) -> Result<(), WorkerError> {
+        self.replays.reopen()?;
         let now = self.clock.monotonic();
         self.acknowledge(now)?;
         self.save_or_pause(now)?;
@@ -213,11 +243,20 @@ impl Worker {
         Ok(())
     }
 
-    /// Does the next thing there is to do. Waits for nothing but the sink and the disk.
+    /// Does the next thing there is to do, for the live events and for each replay. Waits for nothing but the sink and
+    /// the disk.
     ///
     /// # Errors
     /// The worker cannot go on: see [`WorkerError`].
     pub fn step(&mut self) -> Result<Step, WorkerError> {
+        let live = self.step_live()?;
+        Ok(match self.step_replays()? {
+            Some(replays) => live.beside(replays),
+            None => live,
+        })
+    }
+
+    pub(super) fn step_live(&mut self) -> Result<Step, WorkerError> {
         self.heartbeat.beat();
         let now = self.clock.monotonic();
         self.hear(now);
@@ -244,12 +283,19 @@ impl Worker {
         {
             return Ok(self.block(&error, now));
         }
+        if self.batch.is_empty() && self.batch.end() != self.delivered {
+            // All that was read is left out of a replay.
+            return self.note_delivered(now);
+        }
         if self.batch.is_empty() {
             self.resuming = false;
             return Ok(self.rest());
         }
         if self.resuming {
             return self.resume(now);
+        }
+        if let Some(at) = self.rate.wait_until(now) {
+            return Ok(self.retry_or_due(at));
         }
         self.deliver()
     }
@@ -290,6 +336,7 @@ impl Worker {
                     tracing::info!(sink = self.name, failures = self.failures, "the sink takes events again");
                 }
                 let events = self.batch.events() as u64;
+                self.rate.count(events, now);
                 self.monitor.update(|status| {
                     status.delivered_total = status.delivered_total.saturating_add(events);
                     status.attempts = 0;

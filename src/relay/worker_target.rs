@@ -75,6 +75,7 @@ impl Worker {
             Ok(held) if held.events >= self.batch.events() => self.note_delivered(now),
             Ok(held) => {
                 self.resuming = false;
+                self.delivered_events += held.events as u64;
                 self.batch.drop_held(held);
                 Ok(Step::Delivered)
             }

@@ -2,6 +2,7 @@ use std::io;
 
 use super::*;
 use crate::contracts::{FeedError, Sequence, SinkError};
+use crate::relay::ReplayPorts;
 use crate::relay::progress::Progress;
 use crate::relay::testing::{FakeSink, MemoryStorage, Outbox, STORE_ID, StillClock, event, lines, position, settings};
 
@@ -34,7 +35,14 @@ impl World {
 
     fn worker(&self, settings: &WorkerSettings, sink: Box<dyn Sink>, cursor: CursorFile) -> Worker {
         let (history, clock) = (Arc::new(self.outbox.clone()), Arc::new(self.clock.clone()));
-        Worker::new(settings, WorkerPorts { history, clock, epoch: 1 }, sink, cursor, None)
+        let replays = ReplayPorts {
+            history: Arc::new(self.outbox.clone()),
+            storage: Arc::new(self.storage.clone()),
+            store_id: STORE_ID,
+            needs: Arc::default(),
+        };
+        let (decide, _) = crossbeam_channel::bounded(1);
+        Worker::new(settings, WorkerPorts { history, clock, epoch: 1, decide, uid: 0, replays }, sink, cursor, None)
     }
 
     fn saved(&self) -> u64 {

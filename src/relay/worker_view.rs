@@ -1,8 +1,8 @@
 //! What others see of a `file` or `stdout` worker while it works.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
@@ -15,12 +15,24 @@ const FAILURES_MAX: usize = 100;
 #[derive(Debug)]
 pub(super) struct Shared {
     acknowledged: AtomicU64,
-    failures: Mutex<VecDeque<Failure>>,
+    failures: Arc<Mutex<VecDeque<Failure>>>,
+    /// How far running replays are.
+    replays: Mutex<HashMap<Uuid, ReplayView>>,
 }
 
 impl Shared {
     pub(super) fn new(acknowledged: Sequence) -> Self {
-        Self { acknowledged: AtomicU64::new(acknowledged.0), failures: Mutex::default() }
+        let acknowledged = AtomicU64::new(acknowledged.0);
+        Self { acknowledged, failures: Arc::default(), replays: Mutex::default() }
+    }
+
+    /// Of a replay: what goes wrong is shown with its sink's failures.
+    pub(super) fn of_replay(sink: &Self) -> Self {
+        Self { failures: Arc::clone(&sink.failures), ..Self::new(Sequence::ZERO) }
+    }
+
+    pub(super) fn show_replays(&self, views: HashMap<Uuid, ReplayView>) {
+        *self.replays.lock().unwrap_or_else(PoisonError::into_inner) = views;
     }
 
     pub(super) fn acknowledge(&self, sequence: Sequence) {
@@ -61,7 +73,7 @@ impl SinkView for Shared {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    fn replay(&self, _: Uuid) -> Option<ReplayView> {
-        None
+    fn replay(&self, replay_id: Uuid) -> Option<ReplayView> {
+        self.replays.lock().unwrap_or_else(PoisonError::into_inner).get(&replay_id).copied()
     }
 }

@@ -152,6 +152,7 @@ impl Environment {
             cursor_delay_max: self.options.cursor_delay_max,
             backoff_min: Duration::from_millis(1),
             backoff_max: Duration::from_millis(50),
+            rate_events_per_s_max: None,
             backoff_seed: self.run_seed ^ number,
             drain_max: Duration::from_secs(1),
         }

@@ -47,12 +47,6 @@ pub(super) fn prepare(context: &Context<'_>, request: &ReplayRequest) -> Result<
         let problem = format!("sink {} is standard output, which has no replays", request.sink);
         return Err(OperatorRefusal::Invalid(problem).into());
     }
-    if sink.record.start.sink_type == SinkType::File {
-        // Refused rather than recorded: nobody would hand it out.
-        let problem =
-            format!("sink {} is a file, whose replays are not built yet; replay a subscription", request.sink);
-        return Err(OperatorRefusal::Invalid(problem).into());
-    }
     let parked = sink.record.lanes.values().flat_map(|lane| &lane.events).map(|event| event.sequence).collect();
     let acked = sink.handle.view.acked_sequence();
     Ok(Action::Read(JournalQuery::Replay { request: request.clone(), acked, parked }))

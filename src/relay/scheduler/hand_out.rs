@@ -107,7 +107,7 @@ impl Scheduler {
         };
         let Head { sequence, bytes, parked } = head;
         self.in_flight.add(Flight { tag, stream, order_id, sequence, bytes, attempt, handed_at: now });
-        self.rate.count(now);
+        self.rate.count(1, now);
         if self.failures_in_a_row >= self.limits.in_flight_max as u64 && !parked && attempt == 1 {
             self.fresh_at = now.saturating_add(self.limits.backoff_max.min(Limits::STALLED_WAIT));
         }

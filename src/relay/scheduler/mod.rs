@@ -54,8 +54,9 @@ pub use wishes::{ParkWish, Wish};
 
 use crate::contracts::{LaneState, Sequence};
 use crate::domain::OrderId;
+use crate::relay::rate::Rate;
 use detaches::Detaches;
-use flow::{Rate, SlowStart};
+use flow::SlowStart;
 use in_flight::InFlight;
 use lane::{Lane, Parked, ParkedEvent};
 use outage::Outage;

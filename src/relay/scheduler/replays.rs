@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::flow::Rate;
 use super::in_flight::{Flight, Tag};
 use super::lane::Head;
 use super::stream::{Allowed, Stream};
 use super::{Scheduler, StreamId};
 use crate::contracts::Sequence;
 use crate::domain::OrderId;
+use crate::relay::rate::Rate;
 
 /// A running replay.
 #[derive(Debug)]
@@ -113,13 +113,13 @@ impl Scheduler {
         });
         let (index, stream, order_id, head) = found?;
         // The next time the ones after it come first.
-        self.replays.rotate_left(index);
+        self.replays.rotate_left(index + 1);
         Some((stream, order_id, head))
     }
 
     pub(super) fn hand_out_replay(&mut self, id: Uuid, order_id: OrderId, head: Head, tag: Tag, now: Duration) -> u32 {
         let Some(replay) = self.replays.iter_mut().find(|replay| replay.id == id) else { return 1 };
-        replay.rate.count(now);
+        replay.rate.count(1, now);
         replay.stream.hand_out(order_id, head, tag)
     }
 

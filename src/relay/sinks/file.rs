@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Advice;
+use uuid::Uuid;
 
 use super::file_tail::{self, Tail};
 use crate::contracts::{Delivery, Held, Opened, Sink, SinkError, TargetMark};
@@ -42,7 +43,10 @@ impl FileSink {
     /// repaired by [`Sink::open`].
     #[must_use]
     pub fn new(path: PathBuf, batch_bytes_max: usize) -> Self {
-        let tail_bytes = (batch_bytes_max as u64).saturating_mul(2).max(TAIL_BYTES_MIN);
+        Self::with_tail(path, (batch_bytes_max as u64).saturating_mul(2).max(TAIL_BYTES_MIN))
+    }
+
+    fn with_tail(path: PathBuf, tail_bytes: u64) -> Self {
         Self { path, tail_bytes, file: None, end: TargetMark::default(), synced_len: 0, compared: None }
     }
 
@@ -201,6 +205,12 @@ impl Sink for FileSink {
 
     fn acknowledges_deliveries(&self) -> bool {
         false
+    }
+
+    fn of_replay(&self, replay_id: Uuid) -> Option<Box<dyn Sink>> {
+        let mut path = self.path.clone().into_os_string();
+        path.push(format!(".replay-{}", replay_id.hyphenated()));
+        Some(Box::new(Self::with_tail(path.into(), self.tail_bytes)))
     }
 
     fn reopen(&mut self) {

@@ -4,126 +4,50 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, TrySendError};
-
 use super::content::Content;
-use crate::contracts::{Decision, DecisionBatch, DecisionKind, FeedError, PublishedEvent, Sequence};
+use crate::contracts::{Decision, DecisionKind, FeedError, PublishedEvent, Sequence};
 use crate::domain::{OrderId, Timestamp};
 use crate::relay::cloud_event;
+use crate::relay::deciding::Deciding;
 use crate::relay::scheduler::{ParkWish, Scheduler, Wish};
 
 /// Decisions in one batch.
 const BATCH_MAX: usize = 64;
 /// Their bytes, about: they become durable in one commit, beside the commands.
 const BATCH_BYTES_MAX: usize = 128 * 1024;
-/// How soon a batch for which there was no room is sent again.
-const FULL_RETRY: Duration = Duration::from_millis(250);
 
 /// The events of parked lanes, which the journal need not hold any more.
 pub(super) type ParkedEvents = HashMap<OrderId, VecDeque<Arc<PublishedEvent>>>;
 
-/// One batch at a time on its way to the executor.
-pub(super) struct Decisions {
-    sink: Arc<str>,
-    uid: u32,
-    sender: Sender<DecisionBatch>,
-    ticket: u64,
-    /// What is under way: sent again if there was no room.
-    batch: Option<DecisionBatch>,
-    /// How many of its decisions were not heard of.
-    left: usize,
-    /// When it is to be sent, if it is not under way.
-    send_at: Option<Duration>,
-}
-
-impl Decisions {
-    pub(super) const fn new(sink: Arc<str>, uid: u32, sender: Sender<DecisionBatch>) -> Self {
-        Self { sink, uid, sender, ticket: 0, batch: None, left: 0, send_at: None }
+/// Asks for what the scheduler wishes, and for `others`.
+///
+/// # Errors
+/// An event that is to be parked cannot be read again; the wishes for it are lost until a restart.
+pub(super) fn ask(
+    deciding: &mut Deciding,
+    scheduler: &mut Scheduler,
+    content: &Content,
+    others: &mut Vec<Decision>,
+    at: Timestamp,
+    now: Duration,
+) -> Result<(), FeedError> {
+    deciding.send_due(now);
+    if deciding.is_busy() {
+        return Ok(());
     }
-
-    /// Whether a batch is under way, or waits to be sent again.
-    pub(super) const fn is_busy(&self) -> bool {
-        self.batch.is_some()
-    }
-
-    /// When a batch that waits is to be sent again.
-    pub(super) const fn send_at(&self) -> Option<Duration> {
-        self.send_at
-    }
-
-    /// Makes a decision of the daemon's own.
-    pub(super) fn decide(&self, kind: DecisionKind, reason: Arc<str>, at: Timestamp) -> Decision {
-        Decision { sink: Arc::clone(&self.sink), at, uid: self.uid, reason, kind }
-    }
-
-    /// Asks for what the scheduler wishes, and for `others`.
-    ///
-    /// # Errors
-    /// An event that is to be parked cannot be read again; the wishes for it are lost until a restart.
-    pub(super) fn ask(
-        &mut self,
-        scheduler: &mut Scheduler,
-        content: &Content,
-        others: &mut Vec<Decision>,
-        at: Timestamp,
-        now: Duration,
-    ) -> Result<(), FeedError> {
-        if let Some(send_at) = self.send_at {
-            if send_at <= now {
-                self.send(now);
-            }
-            return Ok(());
+    let mut decisions = std::mem::take(others);
+    let mut bytes = 0;
+    while decisions.len() < BATCH_MAX && bytes < BATCH_BYTES_MAX {
+        if scheduler.wishes_due_at().is_none_or(|due_at| due_at > now) {
+            break;
         }
-        if self.is_busy() {
-            return Ok(());
-        }
-        let mut decisions = std::mem::take(others);
-        let mut bytes = 0;
-        while decisions.len() < BATCH_MAX && bytes < BATCH_BYTES_MAX {
-            if scheduler.wishes_due_at().is_none_or(|due_at| due_at > now) {
-                break;
-            }
-            for wish in scheduler.take_wishes(1) {
-                let (kind, reason) = kind_of(wish, content, &mut bytes)?;
-                decisions.push(self.decide(kind, reason, at));
-            }
-        }
-        if !decisions.is_empty() {
-            self.ticket += 1;
-            self.left = decisions.len();
-            self.batch = Some(DecisionBatch { ticket: self.ticket, decisions });
-            self.send(now);
-        }
-        Ok(())
-    }
-
-    /// A decision is durable; whether it is one of those that were asked for here.
-    pub(super) fn heard(&mut self, ticket: Option<u64>) -> bool {
-        if ticket != Some(self.ticket) || self.batch.is_none() {
-            return false;
-        }
-        self.left = self.left.saturating_sub(1);
-        if self.left == 0 {
-            self.batch = None;
-        }
-        true
-    }
-
-    /// There was no room for the batch: it is sent again.
-    pub(super) fn full(&mut self, ticket: u64, now: Duration) {
-        if ticket == self.ticket && self.batch.is_some() {
-            self.send_at = Some(now.saturating_add(FULL_RETRY));
+        for wish in scheduler.take_wishes(1) {
+            let (kind, reason) = kind_of(wish, content, &mut bytes)?;
+            decisions.push(deciding.decide(kind, reason, at));
         }
     }
-
-    fn send(&mut self, now: Duration) {
-        let Some(batch) = self.batch.clone() else { return };
-        self.send_at = match self.sender.try_send(batch) {
-            // Nobody decides any more: the daemon stops, and what is wished for is wished for again after the restart.
-            Ok(()) | Err(TrySendError::Disconnected(_)) => None,
-            Err(TrySendError::Full(_)) => Some(now.saturating_add(FULL_RETRY)),
-        };
-    }
+    deciding.offer(decisions, now);
+    Ok(())
 }
 
 fn kind_of(wish: Wish, content: &Content, bytes: &mut usize) -> Result<(DecisionKind, Arc<str>), FeedError> {

@@ -36,6 +36,7 @@ use mio::{Events, Poll, Token, Waker};
 pub use protocol::{AttachRefusal, ClosingKind, Notification};
 pub use settings::{SubscriptionPorts, SubscriptionSettings};
 
+use super::deciding::Deciding;
 use super::scheduler::{Scheduler, Stored, StoredLane};
 use super::{Backoff, Control, CursorFile, Heartbeat, ReplayPorts, SavedPosition, WorkerError};
 use crate::contracts::{
@@ -46,7 +47,7 @@ use crate::domain::Timestamp;
 use connection::Lingering;
 use consumer::Consumer;
 use content::Content;
-use decisions::{Decisions, ParkedEvents, bytes_of};
+use decisions::{ParkedEvents, bytes_of};
 use replays::Replay;
 use saving::Saving;
 use turn::Next;
@@ -68,7 +69,7 @@ pub struct Subscription {
     replays: Vec<Replay>,
     replay_ports: ReplayPorts,
     saving: Saving,
-    decisions: Decisions,
+    deciding: Deciding,
     /// Decisions of the worker's own, beside the scheduler's wishes.
     others: Vec<Decision>,
     inbox: Arc<DecisionInbox>,
@@ -122,7 +123,7 @@ impl Subscription {
             content: Content::new(ports.history, base, content_bytes_max),
             unreadable: None,
             parked: record.lanes.iter().map(|(order_id, lane)| (*order_id, lane.events.clone())).collect(),
-            decisions: Decisions::new(Arc::clone(&settings.name), settings.uid, ports.decide),
+            deciding: Deciding::new(Arc::clone(&settings.name), settings.uid, ports.decide),
             others: Vec::new(),
             inbox: Arc::new(DecisionInbox::new(waker(&control))),
             attaches: Arc::new(AttachInbox::new(waker(&control))),

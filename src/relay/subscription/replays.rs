@@ -61,7 +61,7 @@ impl Subscription {
 
     fn end_replay_by_itself(&mut self, replay_id: Uuid, (delivered, failed): (u64, u64)) {
         let kind = DecisionKind::ReplayEnded { replay_id, cancelled: false, delivered, failed };
-        self.others.push(self.decisions.decide(kind, Arc::from(""), self.clock.now()));
+        self.others.push(self.deciding.decide(kind, Arc::from(""), self.clock.now()));
     }
 
     /// Reads what replays hand out next; whether there may be more.

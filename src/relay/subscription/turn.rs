@@ -79,10 +79,10 @@ impl Subscription {
         for news in self.inbox.take() {
             match news {
                 DecisionNews::Durable { ticket, decision, .. } => {
-                    let own = self.decisions.heard(ticket);
+                    let own = self.deciding.heard(ticket);
                     self.act(&decision, own, now);
                 }
-                DecisionNews::Full { ticket } => self.decisions.full(ticket, now),
+                DecisionNews::Full { ticket } => self.deciding.full(ticket, now),
                 DecisionNews::Retry => {
                     self.shared.scheduler().retry_now(now);
                     if let Some((_, retry_at)) = &mut self.unreadable {
@@ -220,7 +220,7 @@ impl Subscription {
     fn settle(&mut self, now: Duration) -> Result<(), WorkerError> {
         let mut scheduler = self.shared.scheduler();
         let at = self.clock.now();
-        let asked = self.decisions.ask(&mut scheduler, &self.content, &mut self.others, at, now);
+        let asked = decisions::ask(&mut self.deciding, &mut scheduler, &self.content, &mut self.others, at, now);
         let failures = scheduler.take_failures();
         let (prefix, settled_count) = (scheduler.prefix(), scheduler.settled_count());
         drop(scheduler);
@@ -318,7 +318,7 @@ impl Subscription {
 
     fn wake_at(&self, now: Duration) -> Option<Duration> {
         let scheduler = self.shared.scheduler();
-        let idle = !self.decisions.is_busy();
+        let idle = !self.deciding.is_busy();
         let wishes =
             scheduler.wishes_due_at().filter(|_| idle).or_else(|| (idle && !self.others.is_empty()).then_some(now));
         let stop = self.drain_until.map(|until| if now < until { until } else { now + self.settings.drain_max / 2 });
@@ -326,7 +326,7 @@ impl Subscription {
             scheduler.wake_at(now),
             scheduler.answer_due_at(),
             wishes,
-            self.decisions.send_at(),
+            self.deciding.send_at(),
             self.saving.due_at(),
             self.replays_due_at(),
             self.unreadable.as_ref().map(|(_, retry_at)| *retry_at),
