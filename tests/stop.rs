@@ -141,3 +141,41 @@ fn a_second_signal_while_stopping_does_no_harm() {
     let _daemon = Daemon::start(&store);
     assert_eq!(Client::connect(&store).status()["orders"]["count"], 100);
 }
+
+/// A store for which a stop soon writes a checkpoint, with that many orders, stopped.
+fn stopped_store(keys: &str, orders: u64) -> Store {
+    let store = Store::with("", &format!("[checkpoint]\nstop_journal_bytes = 16384\n{keys}\n"));
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    for amount in 0..orders {
+        client.place(amount);
+    }
+    stops_in_time(&mut daemon, Signal::TERM);
+    store
+}
+
+/// The checkpoint that a start begins with, and the plans after it.
+fn started_from(store: &Store) -> (u64, u64) {
+    let mut daemon = Daemon::start(store);
+    let journal = Client::connect(store).status()["journal"].clone();
+    daemon.stop();
+    let (checkpoint, durable) = (journal["checkpoint_lsn"].as_u64().unwrap(), journal["durable_lsn"].as_u64().unwrap());
+    (checkpoint, durable - checkpoint)
+}
+
+#[test]
+fn a_clean_stop_leaves_nothing_to_redo() {
+    let store = stopped_store("", 300);
+    // The registration of the sink is a plan, too.
+    assert_eq!(started_from(&store), (301, 0));
+    assert_eq!(started_from(&store), (301, 0), "a stop after nothing writes nothing");
+    let verified = orderd(&store, &["verify"]).expect(0).stdout;
+    assert!(verified.contains("checkpoints: LSN 301\n"), "{verified}");
+}
+
+#[test]
+fn a_stop_writes_no_checkpoint_that_is_not_worth_it_or_that_has_no_time() {
+    assert_eq!(started_from(&stopped_store("", 3)).0, 0, "three orders are read back sooner");
+    let store = stopped_store("stop_ms_max = 0", 300);
+    assert_eq!(started_from(&store), (0, 301));
+}

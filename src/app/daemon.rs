@@ -11,7 +11,7 @@ use signal_hook::iterator::Signals as SignalIterator;
 use super::core::{Core, CoreOptions};
 use super::host::Host as _;
 use super::machine::Machine;
-use super::maintenance::MaintenanceView;
+use super::maintenance::{ClosedStore, MaintenanceView};
 use super::options::server_options;
 use super::relays::{Relay, RelayHandle};
 use super::start_watch::StartWatch;
@@ -20,7 +20,7 @@ use super::watchdog::Watchdog;
 use super::{AppError, maintenance};
 use crate::config::Config;
 use crate::contracts::{Answer, PlanStore as _, StatusModel};
-use crate::executor::{CommandLoop, Inspector, Task};
+use crate::executor::{CommandLoop, Executor, Inspector, Task};
 use crate::journal::{JournalHandle, SegmentMap};
 use crate::logging::LogHandle;
 use crate::repo::{Maintenance, Store};
@@ -29,12 +29,18 @@ use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
 const STOP_MAX: Duration = Duration::from_millis(1500);
+/// A stop takes at most ten seconds; what its checkpoint may use ends before.
+const STOP_CHECKPOINT_END: Duration = Duration::from_secs(8);
+/// How long an ending thread may take beyond the time that its work was given.
+const STOP_GRACE: Duration = Duration::from_millis(500);
 /// How long the executor may take to stop once the server has let go of it, which may be at the end of the drain.
 const DRAINED_MAX: Duration = Duration::from_millis(300);
 /// How often the state is shown to the service manager when it asks for no watchdog.
 const STATUS_TURN: Duration = Duration::from_secs(5);
 /// Batches of answers on their way to the server, each of at most `executor.batch_commands_max`.
 const ANSWER_BATCHES_MAX: usize = 64;
+/// The thread that writes checkpoints.
+const MAINTENANCE: &str = "maintenance";
 /// Executor, inspector, maintenance and server.
 const FIXED_THREADS: usize = 4;
 
@@ -98,6 +104,10 @@ struct Daemon {
     relays: Vec<RelayHandle>,
     /// Maintenance stops when it is gone.
     maintenance_goes_on: Option<Sender<()>>,
+    /// From the executor, when it has ended well: what it stored to.
+    closed: Receiver<Box<Store>>,
+    /// To maintenance, for the last checkpoint.
+    hand_over: Option<Sender<ClosedStore>>,
     executor_heartbeat: Arc<AtomicU64>,
     journal: Arc<SegmentMap>,
     ended: Receiver<Ended>,
@@ -107,11 +117,10 @@ struct Daemon {
 impl Daemon {
     /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
     fn start(config: &Config, log: &LogHandle, service: &ServiceManager) -> Result<Self, AppError> {
-        let server_options = server_options(config);
+        let (server_options, options) = (server_options(config), CoreOptions::of(config));
         provide_descriptors(&server_options)?;
         let mut machine = Machine::new(config, &server_options);
         let clock = machine.clock();
-        let options = CoreOptions::of(config);
         let watch = StartWatch::begin(service, &options.store.redone_plans)?;
         let core = Core::open(&mut machine, &options)?;
         drop(watch);
@@ -152,14 +161,14 @@ impl Daemon {
 
         let mut threads = Threads::new(relays.len() + FIXED_THREADS);
         relays.into_iter().try_for_each(|relay| start_relay(&mut threads, relay))?;
-        threads.start("executor", move || Ok(command_loop.run(executor)?))?;
+        let closed = start_executor(&mut threads, command_loop, executor)?;
         threads.start("inspector", move || {
             inspector.run();
             Ok(())
         })?;
-        let segments = Arc::clone(&journal.index);
-        let shown = MaintenanceView { forgotten, status };
-        threads.start("maintenance", move || {
+        let (segments, (hand_over, last_store)) = (Arc::clone(&journal.index), bounded(1));
+        let shown = MaintenanceView { closed: last_store, forgotten, status };
+        threads.start(MAINTENANCE, move || {
             maintenance::run(maintenance, tasks, journal, &shown, &maintenance_stops);
             Ok(())
         })?;
@@ -169,6 +178,8 @@ impl Daemon {
             server: server_handle,
             relays: handles,
             maintenance_goes_on: Some(maintenance_goes_on),
+            closed,
+            hand_over: Some(hand_over),
             executor_heartbeat,
             journal: segments,
             ended: threads.ended,
@@ -226,6 +237,7 @@ impl Daemon {
 
     /// Stops from the outside in, so that whatever was accepted finds everyone it needs.
     fn stop(mut self, config: &Config) -> Result<(), AppError> {
+        let began = Instant::now();
         let mut running = self.threads;
         // 1. The server takes nothing new, answers what it accepted, and lets go of the executor's channel.
         // 2. The executor, with nobody left to send commands, seals the journal.
@@ -238,21 +250,48 @@ impl Daemon {
         for relay in &self.relays {
             relay.control.stop();
         }
-        let deadline = Instant::now() + STOP_MAX;
-        while running > 0 {
-            match self.ended.recv_deadline(deadline) {
-                Ok(ended) => {
-                    running -= 1;
-                    ended.result?;
-                }
-                Err(_) => {
-                    tracing::warn!(running, "not every thread has stopped in time; what is stored is whole");
-                    break;
-                }
-            }
+        let relays_deadline = Instant::now() + STOP_MAX;
+        // 4. Meanwhile maintenance writes the last checkpoint, in the time that is left.
+        let checkpoint_deadline = self.begin_last_checkpoint(config, began);
+        let maintenance_ended = self.await_threads(relays_deadline, &mut running)?;
+        if !maintenance_ended && running > 0 {
+            self.await_thread(MAINTENANCE, checkpoint_deadline, &mut running)?;
         }
         tracing::info!("stopped");
         Ok(())
+    }
+
+    /// Hands the closed store to maintenance; until when that may take.
+    fn begin_last_checkpoint(&mut self, config: &Config, stop_began: Instant) -> Instant {
+        let now = Instant::now();
+        let left = (stop_began + STOP_CHECKPOINT_END).saturating_duration_since(now);
+        let time_max = config.checkpoint.stop_ms_max.min(left);
+        // Gone either way: maintenance waits for it no longer than there is somebody who could send it.
+        let hand_over = self.hand_over.take();
+        if let (Some(hand_over), Ok(store)) = (hand_over, self.closed.try_recv()) {
+            hand_over.send(ClosedStore { store, time_max }).ok();
+        }
+        now + time_max + STOP_GRACE
+    }
+
+    /// Waits until all threads have ended; whether maintenance was among those that have.
+    fn await_threads(&self, deadline: Instant, running: &mut usize) -> Result<bool, AppError> {
+        let mut maintenance_ended = false;
+        while *running > 0 {
+            match self.ended.recv_deadline(deadline) {
+                Ok(Ended { thread, result }) => {
+                    *running -= 1;
+                    maintenance_ended |= thread == MAINTENANCE;
+                    result?;
+                }
+                Err(_) if maintenance_ended || *running > 1 => {
+                    tracing::warn!(running, "not every thread has stopped in time; what is stored is whole");
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        Ok(maintenance_ended)
     }
 
     fn await_thread(&self, name: &str, deadline: Instant, running: &mut usize) -> Result<(), AppError> {
@@ -287,6 +326,21 @@ fn more_is_durable(relays: &[RelayHandle]) -> Box<dyn Fn() + Send> {
 
 fn telemetry(journal: &JournalHandle, maintenance: &Maintenance, log: &LogHandle) -> ServerTelemetry {
     ServerTelemetry { journal: journal.index.metrics(), checkpoint: maintenance.metrics(), log: log.metrics() }
+}
+
+/// Runs the executor; gives where the store comes when it is closed.
+fn start_executor(
+    threads: &mut Threads,
+    command_loop: CommandLoop<Store>,
+    executor: Executor<Store>,
+) -> Result<Receiver<Box<Store>>, AppError> {
+    let (close, closed) = bounded(1);
+    threads.start("executor", move || {
+        // Nobody waits for it after a failure.
+        close.send(Box::new(command_loop.run(executor)?)).ok();
+        Ok(())
+    })?;
+    Ok(closed)
 }
 
 fn start_relay(threads: &mut Threads, relay: Relay) -> Result<(), AppError> {

@@ -16,11 +16,24 @@ use crate::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maint
 const TURN: Duration = Duration::from_millis(200);
 
 /// Turns until `stop` says so, the first time at once: a daemon that never lives for long must keep up too, or each of
-/// its starts would have more to replay.
+/// its starts would have more to replay. Then the last checkpoint is written, if the store is handed over for it.
 pub(super) fn run(
     mut maintenance: Maintenance,
     tasks: Sender<Task<Store>>,
     journal: JournalHandle,
+    shown: &MaintenanceView,
+    stop: &Receiver<()>,
+) {
+    turn_until_stopped(&mut maintenance, tasks, &journal, shown, stop);
+    if let Ok(ClosedStore { store, time_max }) = shown.closed.recv() {
+        maintenance.checkpoint_at_stop(&store, time_max);
+    }
+}
+
+fn turn_until_stopped(
+    maintenance: &mut Maintenance,
+    tasks: Sender<Task<Store>>,
+    journal: &JournalHandle,
     shown: &MaintenanceView,
     stop: &Receiver<()>,
 ) {
@@ -31,7 +44,7 @@ pub(super) fn run(
     let segments = Arc::clone(&journal.index);
     let mut state = SharedState { tasks, journal: segments, stop, at_work_since: Instant::now() };
     loop {
-        shown.forgotten.try_iter().for_each(|sink| remove_cursor(&journal, &sink));
+        shown.forgotten.try_iter().for_each(|sink| remove_cursor(journal, &sink));
         maintenance.turn(&mut state);
         shown.status.set_pinned_by(maintenance.pinned_by());
         if stop.recv_timeout(TURN) != Err(RecvTimeoutError::Timeout) {
@@ -40,8 +53,17 @@ pub(super) fn run(
     }
 }
 
-/// What maintenance hears from the executor, and shows of itself.
+/// A store that takes no more plans.
+pub(super) struct ClosedStore {
+    pub(super) store: Box<Store>,
+    /// How long its last checkpoint may take.
+    pub(super) time_max: Duration,
+}
+
+/// What maintenance hears from the others, and shows of itself.
 pub(super) struct MaintenanceView {
+    /// The store, at the end.
+    pub(super) closed: Receiver<ClosedStore>,
     /// Sinks that are forgotten for good.
     pub(super) forgotten: Receiver<String>,
     /// Where it shows what keeps the journal.

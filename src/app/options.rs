@@ -36,6 +36,7 @@ impl CoreOptions {
                 age: config.checkpoint.age_ms,
                 retain_bytes: config.journal.retain_bytes,
                 journal_bytes_max: config.journal.bytes_max,
+                stop_journal_bytes: config.checkpoint.stop_journal_bytes,
             },
             line_bytes_max: config.server.line_bytes_max,
             sinks: config.sinks.iter().map(|sink| sink_options(sink, &config.relay)).collect(),

@@ -120,6 +120,10 @@ limits! {
         plans: u64 = 2_000_000, 1..=1_000_000_000;
         /// Time since the last checkpoint, if anything changed.
         age_ms: Duration = 3_600_000, 100..=30 * DAY_MS;
+        /// Journal bytes since the last checkpoint from which on a stop writes one, if that one is not longer.
+        stop_journal_bytes: u64 = 4 * MIB, 16 * KIB..=TIB;
+        /// How long a stop may take for its checkpoint; 0 for none.
+        stop_ms_max: Duration = 5_000, 0..=8_000;
     }
 }
 

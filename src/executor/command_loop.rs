@@ -41,14 +41,14 @@ impl<S: PlanStore> CommandLoop<S> {
     /// Batches of decisions that are taken at once; each worker has at most one under way.
     const DECISION_BATCHES_MAX: usize = 64;
 
-    /// Runs until no more commands can come, then closes the store.
+    /// Runs until no more commands can come, then closes the store and gives it back.
     ///
     /// A batch is what has arrived while the one before it was made durable: nobody waits for a timer, and a lone
     /// client pays for one sync and nothing else.
     ///
     /// # Errors
     /// It is unknown what is stored: the process must end, and the restart finds out.
-    pub fn run(mut self, mut executor: Executor<S>) -> Result<(), CommitError> {
+    pub fn run(mut self, mut executor: Executor<S>) -> Result<S, CommitError> {
         let batch_commands_max = executor.options().batch_commands_max;
         let mut batch = Vec::with_capacity(batch_commands_max);
         let mut findings = executor.findings();
@@ -97,7 +97,8 @@ impl<S: PlanStore> CommandLoop<S> {
         }
         // What workers have decided on their way to the end.
         executor.run_with_decisions(&[], self.decisions.try_iter().collect())?;
-        close(&mut executor)
+        close(&mut executor)?;
+        Ok(executor.into_store())
     }
 
     /// Does one thing that others want of the store, if there is one.

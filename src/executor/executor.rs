@@ -57,6 +57,11 @@ impl<S: PlanStore> Executor<S> {
         &mut self.store
     }
 
+    /// The store alone, when nothing more is to be run.
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
     /// Runs `requests` in their order and gives their answers in the same order; what takes longer is answered by
     /// [`Executor::turn`] or [`Executor::conclude`].
     ///

@@ -43,6 +43,6 @@ fn what_the_inspector_reads_is_answered_beside_the_commands() {
     assert!(matches!(*result, OperatorResult::Decisions { decisions, next: None } if decisions.len() == 4));
     assert!(matches!(get.outcome, Outcome::Found(_)), "{get:?}");
     drop(requests);
-    running.join().unwrap().unwrap();
+    drop(running.join().unwrap().unwrap());
     inspecting.join().unwrap();
 }

@@ -184,11 +184,22 @@ impl StorageFile for WatchedFile {
 
 /// Stands still until it is told to go on.
 #[derive(Debug, Clone, Default)]
-pub struct SteppedClock(Arc<Mutex<Duration>>);
+pub struct SteppedClock(Arc<Mutex<Stepped>>);
+
+#[derive(Debug, Default)]
+struct Stepped {
+    now: Duration,
+    step: Duration,
+}
 
 impl SteppedClock {
     pub fn advance(&self, by: Duration) {
-        *self.0.lock().unwrap() += by;
+        self.0.lock().unwrap().now += by;
+    }
+
+    /// From now on it goes on by so much whenever it is read.
+    pub fn pass_when_read(&self, step: Duration) {
+        self.0.lock().unwrap().step = step;
     }
 }
 
@@ -198,7 +209,10 @@ impl Clock for SteppedClock {
     }
 
     fn monotonic(&self) -> Duration {
-        *self.0.lock().unwrap()
+        let mut clock = self.0.lock().unwrap();
+        let step = clock.step;
+        clock.now += step;
+        clock.now
     }
 }
 

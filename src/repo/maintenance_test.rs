@@ -12,27 +12,28 @@ use crate::fuzzing::memory::Memory;
 use crate::journal::testing::{SteppedClock, Watched};
 use crate::journal::{CHECKPOINTS_DIR, JournalHandle, JournalOptions, checkpoint_name, list_checkpoints};
 
-const NEVER: MaintenanceOptions = MaintenanceOptions {
+pub(super) const NEVER: MaintenanceOptions = MaintenanceOptions {
     journal_bytes: u64::MAX,
     plans: u64::MAX,
     age: Duration::MAX,
     retain_bytes: 0,
     journal_bytes_max: u64::MAX,
+    stop_journal_bytes: u64::MAX,
 };
 const RETRY: Duration = Duration::from_secs(5);
 const MOMENT: Duration = Duration::from_nanos(1);
 
 /// A store in which every plan has a segment of its own, and who keeps its house.
-struct House {
-    storage: Watched,
-    clock: SteppedClock,
-    executor: Executor<Store>,
-    keeper: Maintenance,
+pub(super) struct House {
+    pub(super) storage: Watched,
+    pub(super) clock: SteppedClock,
+    pub(super) executor: Executor<Store>,
+    pub(super) keeper: Maintenance,
     plans: u64,
 }
 
 impl House {
-    fn new(options: MaintenanceOptions) -> Self {
+    pub(super) fn new(options: MaintenanceOptions) -> Self {
         Self::with(options, u64::MAX >> 1, Lsn::ZERO, Vec::new())
     }
 
@@ -71,7 +72,7 @@ impl House {
         changed
     }
 
-    fn plan_times(&mut self, times: u64) {
+    pub(super) fn plan_times(&mut self, times: u64) {
         for _ in 0..times {
             assert!(self.plan());
         }
@@ -88,7 +89,7 @@ impl House {
         self.storage.calls_of(&format!("create {CHECKPOINTS_DIR}")).len()
     }
 
-    fn checkpoints(&self) -> Vec<u64> {
+    pub(super) fn checkpoints(&self) -> Vec<u64> {
         list_checkpoints(&self.storage.memory).unwrap().into_iter().map(|lsn| lsn.0).collect()
     }
 
@@ -96,7 +97,7 @@ impl House {
         self.executor.store().journal().index().oldest().unwrap().0
     }
 
-    fn written(&self) -> u64 {
+    pub(super) fn written(&self) -> u64 {
         self.executor.store().journal().index().written_bytes()
     }
 }

@@ -24,6 +24,9 @@ mod plan_store_test;
 mod retention;
 mod sink_record;
 mod state;
+mod stop_checkpoint;
+#[cfg(test)]
+mod stop_checkpoint_test;
 mod store;
 #[cfg(test)]
 mod store_test;

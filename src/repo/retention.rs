@@ -28,6 +28,8 @@ pub struct MaintenanceOptions {
     pub retain_bytes: u64,
     /// The most that the journal may take; retention makes room before it is reached.
     pub journal_bytes_max: u64,
+    /// Journal bytes since the last checkpoint from which on a stop writes one.
+    pub stop_journal_bytes: u64,
 }
 
 /// Writes checkpoints and deletes what is behind them. It has no thread of its own.
@@ -91,6 +93,10 @@ impl Maintenance {
         Arc::clone(&self.metrics)
     }
 
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     fn note_success(&self, bytes: u64) {
         let now = self.clock.monotonic();
         self.metrics.duration.record_duration(now.saturating_sub(self.last_tried));
@@ -117,7 +123,7 @@ impl Maintenance {
     }
 
     /// Removes checkpoints that were never finished: on a full disk theirs may be the room that is missing.
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         match delete_unfinished(self.files.storage.as_ref()) {
             Ok(()) => self.cleared = true,
             Err(error) => tracing::warn!(%error, "an unfinished checkpoint could not be deleted; it is tried again"),
@@ -159,6 +165,14 @@ impl Maintenance {
         let due = bytes >= self.options.journal_bytes || plans >= self.options.plans || aged;
         // A full journal gets room from nothing else.
         (due && worth_it) || index.is_full()
+    }
+
+    /// Whether the next start would redo so much that a checkpoint costs less.
+    pub(super) fn stop_is_worth_a_checkpoint(&self) -> bool {
+        let index = &self.files.index;
+        let plans = index.durable_lsn().since(self.checkpoints.first().copied().unwrap_or_default());
+        let bytes = index.written_bytes().saturating_sub(self.written_before);
+        plans > 0 && bytes >= self.options.stop_journal_bytes.max(self.checkpoint_bytes)
     }
 
     /// Writes a checkpoint now.

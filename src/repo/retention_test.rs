@@ -104,6 +104,7 @@ fn maintenance(storage: Arc<dyn Storage>, store: &Store) -> Maintenance {
         age: Duration::MAX,
         retain_bytes: 0,
         journal_bytes_max: u64::MAX,
+        stop_journal_bytes: u64::MAX,
     };
     Maintenance::new(files, Arc::new(StillClock), options, Lsn::ZERO, Arc::default())
 }

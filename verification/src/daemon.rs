@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use orderd::app::{AppError, Core, Relay as CoreRelay, RelayWorker};
 use orderd::contracts::{Clock, FeedPosition, PlanStore, SinkState};
@@ -172,6 +173,9 @@ impl Daemon {
     pub fn stop(mut self) -> Result<(), String> {
         hook::clear();
         self.executor.store_mut().close().map_err(|error| format!("close: {error}"))?;
+        if let Some(mut maintenance) = self.maintenance.take() {
+            maintenance.checkpoint_at_stop(self.executor.store(), Duration::from_secs(3600));
+        }
         for relay in self.relays.borrow_mut().iter_mut() {
             if let Some(worker) = &mut relay.worker {
                 worker.save().map_err(|error| format!("save: {error}"))?;

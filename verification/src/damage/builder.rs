@@ -78,6 +78,7 @@ fn options() -> Options {
         age: NEVER,
         retain_bytes: 0,
         journal_bytes_max: 1 << 30,
+        stop_journal_bytes: 1 << 40,
     };
     Options {
         segment_bytes: 20 << 10,

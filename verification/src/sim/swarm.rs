@@ -61,12 +61,14 @@ fn options(rng: &mut Rng) -> Options {
     let segment_bytes = batch_bytes_max as u64 + (8 << 10) + rng.between(300, 12_000);
     let journal_bytes_max = if rng.percent(35) { segment_bytes * rng.between(4, 10) } else { 1 << 30 };
     // Within what the configuration takes: two checkpoints fit into the journal, and so does what is retained.
+    let journal_bytes = rng.between(1000, 40_000).min(journal_bytes_max / 2);
     let maintenance = MaintenanceOptions {
-        journal_bytes: rng.between(1000, 40_000).min(journal_bytes_max / 2),
+        journal_bytes,
         plans: rng.between(5, 200),
         age: Duration::from_millis(rng.between(50, 3_600_000)),
         retain_bytes: (*rng.pick(&[0, 0, 20_000, 100_000])).min(journal_bytes_max),
         journal_bytes_max,
+        stop_journal_bytes: journal_bytes / 2,
     };
     Options {
         segment_bytes,

@@ -71,6 +71,7 @@ fn options(shape: &mut Rng, tiny_segments: bool) -> Options {
             age: Duration::from_secs(3600),
             retain_bytes: 0,
             journal_bytes_max: 1 << 30,
+            stop_journal_bytes: 1 << 20,
         },
     }
 }
