@@ -127,6 +127,13 @@ impl FeedPosition {
     /// Before the first event.
     pub const START: Self =
         Self { sequence: Sequence::ZERO, lsn: Lsn::ZERO, body_crc: 0, segment: Lsn::ZERO, offset: 0 };
+
+    /// Nothing in the segments before the one of this plan is needed to go on from here. Where the segment is not known,
+    /// that holds of the plans before this one.
+    #[must_use]
+    pub fn first_needed(&self) -> Lsn {
+        if self.segment > Lsn::ZERO { self.segment } else { self.lsn }
+    }
 }
 
 /// Why the outbox cannot be read.

@@ -61,9 +61,6 @@ pub struct CursorFile {
     saved: Arc<SavedPosition>,
 }
 
-/// Plans that the older slot of a cursor at rest may keep: far less than fills a journal.
-const KEPT_PLANS_MAX: u64 = 64;
-
 /// What the journal must keep for a cursor.
 ///
 /// It is the position of the *older* of its two slots: if the newer one is found damaged, the older one counts again,
@@ -279,11 +276,12 @@ impl CursorFile {
         Arc::clone(&self.saved)
     }
 
-    /// Whether the older slot keeps much of the journal that the newer one does not need. Another save of the same
+    /// Whether the older slot keeps a segment of the journal that the newer one does not need. Another save of the same
     /// position ends that: a full journal would stay full for a sink that has nothing more to do.
     #[must_use]
     pub fn keeps_too_much(&self) -> bool {
-        self.newest.position.lsn.since(self.saved.lsn()) > KEPT_PLANS_MAX
+        // Before the first plan there is no segment.
+        self.saved.lsn().max(Lsn::ZERO.next()) < self.newest.position.first_needed()
     }
 
     /// Makes `position` durable.

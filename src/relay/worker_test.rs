@@ -1,7 +1,7 @@
 use std::io;
 
 use super::*;
-use crate::contracts::{FeedError, Sequence, SinkError};
+use crate::contracts::{FeedError, Lsn, Sequence, SinkError};
 use crate::relay::ReplayPorts;
 use crate::relay::progress::Progress;
 use crate::relay::testing::{FakeSink, MemoryStorage, Outbox, STORE_ID, StillClock, event, lines, position, settings};
@@ -229,18 +229,24 @@ fn an_idle_worker_writes_nothing() {
 }
 
 #[test]
-fn a_sink_at_rest_lets_go_of_the_journal_that_it_passed_in_one_save() {
+fn a_sink_at_rest_keeps_no_segment_that_it_has_passed() {
+    let in_segment = |sequence: u64, base: u64| FeedPosition { segment: Lsn(base), ..position(sequence) };
     let world = World::default();
-    let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
+    let cursor = CursorFile::create(&world.storage, "events", STORE_ID, in_segment(2, 1)).unwrap();
     let needed = cursor.saved();
     let mut progress = Progress::new(cursor, &settings(), 1);
-    progress.advance(position(200), 200, Duration::ZERO);
+    // One plan further, and in the next segment: the older slot alone keeps the one before.
+    progress.advance(in_segment(4, 2), 2, Duration::ZERO);
     progress.save(Duration::ZERO).unwrap();
-    assert_eq!(needed.lsn(), position(0).lsn, "the older slot may still be the one to come back");
+    assert_eq!(needed.lsn(), Lsn(1), "the older slot may still be the one to come back");
     assert_eq!(progress.due_at(), Some(100 * MS));
     progress.save(100 * MS).unwrap();
-    assert_eq!(needed.lsn(), position(200).lsn);
+    assert_eq!(needed.lsn(), Lsn(2));
     assert_eq!(progress.due_at(), None, "and then it rests");
+    // Within a segment, however far, one save is enough.
+    progress.advance(in_segment(400, 2), 396, 100 * MS);
+    progress.save(100 * MS).unwrap();
+    assert_eq!((needed.lsn(), progress.due_at()), (Lsn(2), None));
 }
 
 #[test]
