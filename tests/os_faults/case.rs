@@ -86,9 +86,11 @@ impl Case {
             // A journal that is made full by the failure lets go of what two checkpoints hold.
             witness.dump_news(&store);
         }
-        let crew = Workers::start(&TASK, &store.socket(), witness.clock(), rng);
         let before = if self.start == Start::Recover { files(&store.data_dir()) } else { BTreeMap::new() };
-        let end = self.traced_life(&store, &crew, &mut witness);
+        let mut traced = Traced::spawn(&store, &self.injection);
+        let pin = if self.fills_the_journal() { self.pin(&store, &mut traced) } else { None };
+        let crew = Workers::start(&TASK, &store.socket(), witness.clock(), rng);
+        let end = self.traced_life(&store, traced, pin, &crew, &mut witness);
         witness.died();
         self.judge_end(&end);
         if self.start == Start::Recover && !end.recovered && end.code == Some(74) && self.is_read() {
@@ -109,13 +111,38 @@ impl Case {
         self.injection.repeat == Repeat::ForEver
     }
 
+    /// A journal that is made full by the failure lets go of what two checkpoints hold.
+    fn fills_the_journal(&self) -> bool {
+        self.is_for_ever() || self.injection.syscall == "fallocate"
+    }
+
+    /// Keeps the daemon from deleting what no dump has shown yet, as a backup does: for as long as the connection is
+    /// open. None if the daemon does not get so far.
+    fn pin(&self, store: &Store, traced: &mut Traced) -> Option<Client> {
+        let mut pinned = None;
+        self.wait(|| {
+            pinned = Client::try_connect(&store.socket()).ok();
+            (pinned.is_some() || !traced.daemon.is_running()).then_some(())
+        });
+        let mut client = pinned?;
+        client.try_send_raw(r#"{"jsonrpc":"2.0","id":1,"method":"store.pin"}"#.to_owned() + "\n").ok()?;
+        client.try_read_line().ok()??;
+        Some(client)
+    }
+
     fn is_read(&self) -> bool {
         matches!(self.injection.syscall, "pread64" | "read" | "getdents64")
     }
 
     /// Runs until the work is done or the daemon has ended; a daemon that goes on is stopped as it should be.
-    fn traced_life(&self, store: &Store, crew: &Workers, witness: &mut Recorder) -> End {
-        let mut traced = Traced::spawn(store, &self.injection);
+    fn traced_life(
+        &self,
+        store: &Store,
+        mut traced: Traced,
+        mut pin: Option<Client>,
+        crew: &Workers,
+        witness: &mut Recorder,
+    ) -> End {
         let start = Instant::now();
         let mut failed_at: Option<Instant> = None;
         let mut ready = false;
@@ -125,11 +152,12 @@ impl Case {
                 failed_at = Some(Instant::now());
                 ready_at_failure = ready;
             }
-            ready =
-                ready || Client::try_connect(&store.socket()).ok().and_then(|mut client| client.try_status()).is_some();
-            if ready && self.is_for_ever() {
-                // A journal that is made full lets go of what two checkpoints hold.
+            let status = || Client::try_connect(&store.socket()).ok()?.try_status();
+            let is_full = status().inspect(|_| ready = true).is_some_and(|status| status["state"] == "storage_full");
+            if is_full && self.is_for_ever() && pin.is_some() {
+                // It stays full: what is there now is all that there will be, and may go once it was seen.
                 witness.dump_news(store);
+                pin = None;
             }
             let gone = !traced.daemon.is_running();
             let looked = self.is_for_ever() && failed_at.is_some_and(|at| at.elapsed() > STICKY_LOOK);
