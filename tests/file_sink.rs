@@ -128,3 +128,49 @@ fn the_file_and_its_folder_may_be_relative_to_the_configuration() {
     Client::connect(&store).place(1);
     eventually(DEADLINE, "one event", || lines(&store.path("data/events.ndjson")).len() == 1);
 }
+
+#[test]
+fn lines_that_are_missing_at_the_end_come_again_and_no_other_line_does() {
+    for (killed, cut_bytes) in [(true, 10), (false, 10), (true, 1500), (false, 1500)] {
+        let store = Store::new();
+        let mut daemon = Daemon::start(&store);
+        let mut client = Client::connect(&store);
+        (0..8).for_each(|amount| drop(client.place(amount)));
+        // The cursor has all of it, too.
+        eventually(DEADLINE, "all is acknowledged", || client.status()["sinks"][0]["acked_sequence"] == 8);
+        let whole = fs::read(store.sink()).unwrap();
+        if killed {
+            daemon.kill9()
+        } else {
+            daemon.stop()
+        }
+        fs::OpenOptions::new().write(true).open(store.sink()).unwrap().set_len(whole.len() as u64 - cut_bytes).unwrap();
+        daemon = Daemon::start(&store);
+        eventually(DEADLINE, "what was cut off is there again", || fs::read(store.sink()).unwrap() == whole);
+        Client::connect(&store).place(8);
+        events_of(&store, 9);
+        daemon.kill9();
+        let _daemon = Daemon::start(&store);
+        Client::connect(&store).place(9);
+        assert_eq!(sequences(&events_of(&store, 10)), (1..=10).collect::<Vec<_>>());
+        assert!(fs::read(store.sink()).unwrap().starts_with(&whole));
+    }
+}
+
+#[test]
+fn a_line_that_is_cut_under_the_running_daemon_comes_again_and_an_emptied_file_goes_on() {
+    let store = Store::new();
+    let _daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    (0..8).for_each(|amount| drop(client.place(amount)));
+    eventually(DEADLINE, "all is acknowledged", || client.status()["sinks"][0]["acked_sequence"] == 8);
+    let whole = fs::read(store.sink()).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(store.sink()).unwrap();
+    file.set_len(whole.len() as u64 - 100).unwrap();
+    client.place(8);
+    assert_eq!(sequences(&events_of(&store, 9)), (1..=9).collect::<Vec<_>>());
+    eventually(DEADLINE, "all is acknowledged", || client.status()["sinks"][0]["acked_sequence"] == 9);
+    file.set_len(0).unwrap();
+    client.place(9);
+    assert_eq!(sequences(&events_of(&store, 1)), [10]);
+}

@@ -45,7 +45,7 @@ pub use pins::{Pins, TooManyPins};
 pub use plan_store::{CommitError, PlanStore, RememberedCommand, Room, Staged};
 pub use repository::{Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand};
 pub use request_queue::{NotSent, RequestClass, RequestReceiver, RequestSender, Taken, request_queue};
-pub use sink::{Delivery, Held, Opened, Sink, SinkError, TargetMark};
+pub use sink::{Delivery, EventPlace, Held, Opened, Sink, SinkError, TargetMark};
 pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, SinkHandle, SinkView};
 pub use status::{JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreStatus};
 pub use status_model::StatusModel;

@@ -80,8 +80,22 @@ pub enum Opened {
     /// It is another target, and has nothing of what is not acknowledged: the mark is to be saved before anything is
     /// delivered.
     Changed(TargetMark),
-    /// Somebody else has cut it, with whatever was delivered before: the mark is to be saved before anything is delivered.
-    Cut(TargetMark),
+    /// Somebody else has cut it: the mark is to be saved before anything is delivered.
+    Cut {
+        /// Where it ends now.
+        mark: TargetMark,
+        /// The last event that is left; none if it was emptied, as some log rotations do.
+        last: Option<EventPlace>,
+    },
+}
+
+/// Which event of which history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventPlace {
+    /// The store's epoch when it was stored.
+    pub epoch: u32,
+    /// Its number.
+    pub sequence: Sequence,
 }
 
 /// What a target holds of a batch.

@@ -60,6 +60,11 @@ impl Progress {
         self.due_at = self.due_at.or_else(|| Some(now.saturating_add(self.delay_max)));
     }
 
+    /// The store's epoch.
+    pub(super) const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
     /// Events of a replay that were acknowledged.
     pub(super) const fn delivered(&self) -> u64 {
         self.delivered

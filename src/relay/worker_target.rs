@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::worker::{Step, Worker, WorkerError};
-use crate::contracts::{FeedPosition, Opened};
+use crate::contracts::{EventPlace, FeedPosition, Opened};
 
 impl Worker {
     /// Sees to the target; what to do instead if there is none.
@@ -23,15 +23,17 @@ impl Worker {
                     return Ok(Some(Step::Retry(at)));
                 }
             }
-            Ok(Opened::Cut(mark)) => {
-                if self.delivered != self.progress.position() {
-                    self.progress.advance(self.delivered, self.delivered_events, now);
-                    self.show_acknowledged();
-                }
-                (self.delivered_events, self.delivered_since, self.resuming) = (0, None, false);
-                self.progress.set_mark(mark, now);
-                if let Some(at) = self.save_or_pause(now)? {
-                    return Ok(Some(Step::Retry(at)));
+            Ok(Opened::Cut { mark, last }) => {
+                if !self.write_again(last) {
+                    if self.delivered != self.progress.position() {
+                        self.progress.advance(self.delivered, self.delivered_events, now);
+                        self.show_acknowledged();
+                    }
+                    (self.delivered_events, self.delivered_since, self.resuming) = (0, None, false);
+                    self.progress.set_mark(mark, now);
+                    if let Some(at) = self.save_or_pause(now)? {
+                        return Ok(Some(Step::Retry(at)));
+                    }
                 }
             }
             Err(error) => {
@@ -43,6 +45,28 @@ impl Worker {
             }
         }
         Ok(None)
+    }
+
+    /// Lines were cut off the target's end, which now ends with `last`: goes back there, so that they come again. One that
+    /// was emptied goes on where it was: its rotation has the lines. Cursor and mark stay until it holds again what they
+    /// say: a kill before that finds it too short once more.
+    fn write_again(&mut self, last: Option<EventPlace>) -> bool {
+        let is_missing =
+            |last: &EventPlace| last.epoch == self.progress.epoch() && last.sequence < self.delivered.sequence;
+        let Some(last) = last.filter(is_missing) else { return false };
+        match self.source.jump(last.sequence) {
+            Ok(position) => {
+                tracing::warn!(sink = self.name, after = %last.sequence, "writing the lines again that were cut off");
+                self.batch.restart(position);
+                self.delivered = position;
+                (self.delivered_events, self.delivered_since, self.resuming) = (0, None, false);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(sink = self.name, %error, "lines were cut off that cannot be written again");
+                false
+            }
+        }
     }
 
     /// The last event that was delivered.
@@ -85,7 +109,8 @@ impl Worker {
 
     /// Has the sink take responsibility for what was delivered.
     pub(super) fn acknowledge(&mut self, now: Duration) -> Result<(), WorkerError> {
-        if self.delivered == self.progress.position() {
+        if self.delivered.sequence <= self.progress.position().sequence {
+            self.delivered_since = None;
             return Ok(());
         }
         self.heartbeat.set_in_delivery(true);

@@ -65,12 +65,28 @@ impl FileSink {
             return Ok(None);
         }
         if metadata.len() < self.end.len {
-            tracing::warn!(path = %self.path.display(), "the sink's file was cut by somebody else; appending to what is left");
-            self.end = mark_of(&metadata);
-            self.synced_len = self.end.len;
-            return Ok(Some(Opened::Cut(self.end)));
+            tracing::warn!(path = %self.path.display(), "the sink's file was cut by somebody else");
+            self.repair(file)?;
+            return self.cut().map(Some);
         }
         Ok(Some(Opened::Ready(self.end)))
+    }
+
+    /// The file is shorter than what was synced of it.
+    fn cut(&mut self) -> Result<Opened, SinkError> {
+        let Some(file) = &self.file else { return Err(self.failed("look at")(io::ErrorKind::NotFound.into())) };
+        let end = mark_of(&file.metadata().map_err(self.failed("look at"))?);
+        let last = file_tail::last_event(&self.tail(file, end.len)?);
+        (self.end, self.synced_len, self.compared) = (end, end.len, None);
+        Ok(Opened::Cut { mark: end, last })
+    }
+
+    /// The last bytes of a file of `len` bytes.
+    fn tail(&self, file: &File, len: u64) -> Result<Vec<u8>, SinkError> {
+        let bytes = len.min(self.tail_bytes);
+        let mut tail = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
+        file.read_exact_at(&mut tail, len - bytes).map_err(self.failed("read"))?;
+        Ok(tail)
     }
 
     fn open_file(&self) -> Result<File, SinkError> {
@@ -110,9 +126,7 @@ impl FileSink {
     fn repair(&self, file: &File) -> Result<(), SinkError> {
         let len = file.metadata().map_err(self.failed("look at"))?.len();
         let offset = len.saturating_sub(self.tail_bytes);
-        let mut tail = vec![0; usize::try_from(len - offset).unwrap_or(usize::MAX)];
-        file.read_exact_at(&mut tail, offset).map_err(self.failed("read"))?;
-        match file_tail::classify(&tail, offset) {
+        match file_tail::classify(&self.tail(file, len)?, offset) {
             Tail::Whole => Ok(()),
             Tail::Torn { whole_bytes } => {
                 tracing::warn!(path = %self.path.display(), whole_bytes, cut_bytes = len - whole_bytes,
@@ -137,7 +151,10 @@ impl Sink for FileSink {
         let file = self.open_file()?;
         let end = mark_of(&file.metadata().map_err(self.failed("look at"))?);
         (self.file, self.end) = (Some(file), end);
-        let is_same = (end.inode, end.device) == (saved.inode, saved.device) && end.len >= saved.len;
+        let is_same = (end.inode, end.device) == (saved.inode, saved.device);
+        if is_same && end.len < saved.len {
+            return self.cut();
+        }
         (self.synced_len, self.compared) = if is_same { (saved.len, Some(saved.len)) } else { (end.len, None) };
         Ok(if is_same { Opened::Resumed(end) } else { Opened::Changed(end) })
     }

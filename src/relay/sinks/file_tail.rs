@@ -1,6 +1,6 @@
 //! Tells how much of a sink's file is whole, after a crash.
 
-use crate::contracts::Held;
+use crate::contracts::{EventPlace, Held, Sequence};
 use crate::relay::cloud_event::PREFIX;
 
 /// The smallest unit that a power cut loses: a sector.
@@ -118,12 +118,23 @@ fn is_of_others(line: &[u8]) -> bool {
     !line.starts_with(PREFIX.as_bytes()) && !line.contains(&0)
 }
 
+/// The last event of a file, by its last bytes.
+pub(super) fn last_event(tail: &[u8]) -> Option<EventPlace> {
+    let mut lines = tail.split_inclusive(|byte| *byte == b'\n').rev();
+    let line = lines.find(|line| line.starts_with(PREFIX.as_bytes()) && line.ends_with(b"\n"))?;
+    let sequence = Sequence(number_after(line, br#""sequence":""#)?);
+    Some(EventPlace { epoch: epoch_of(line)?, sequence })
+}
+
 /// The epoch that a line of ours carries; none for one that cannot be read.
 fn epoch_of(line: &[u8]) -> Option<u32> {
-    const NAME: &[u8] = br#""storeepoch":"#;
-    let at = memchr::memmem::find(line, NAME)? + NAME.len();
+    u32::try_from(number_after(line, br#""storeepoch":"#)?).ok()
+}
+
+fn number_after(line: &[u8], name: &[u8]) -> Option<u64> {
+    let at = memchr::memmem::find(line, name)? + name.len();
     let mut digits = line.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit());
-    digits.try_fold(0_u32, |number, digit| number.checked_mul(10)?.checked_add(u32::from(*digit - b'0')))
+    digits.try_fold(0_u64, |number, digit| number.checked_mul(10)?.checked_add(u64::from(*digit - b'0')))
 }
 
 #[cfg(test)]

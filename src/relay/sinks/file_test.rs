@@ -4,7 +4,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::*;
-use crate::contracts::Sequence;
+use crate::contracts::{EventPlace, Sequence};
 use crate::relay::testing::lines;
 
 const BATCH_BYTES_MAX: usize = 1 << 20;
@@ -347,7 +347,7 @@ fn what_is_not_the_next_line_is_cut_and_lines_of_others_and_of_earlier_epochs_st
 }
 
 #[test]
-fn another_file_and_one_that_is_shorter_than_saved_hold_nothing() {
+fn another_file_holds_nothing_and_one_that_is_shorter_than_saved_tells_its_last_event() {
     let folder = Folder::new();
     let mut sink = folder.sink();
     deliver(&mut sink, 1, 3).unwrap();
@@ -355,7 +355,8 @@ fn another_file_and_one_that_is_shorter_than_saved_hold_nothing() {
     drop(sink);
     let open = |saved| FileSink::new(folder.path(), BATCH_BYTES_MAX).open(saved).unwrap();
     assert!(matches!(open(saved), Opened::Resumed(_)));
-    assert!(matches!(open(TargetMark { len: saved.len + 1, ..saved }), Opened::Changed(_)));
+    let last = Some(EventPlace { epoch: 1, sequence: Sequence(3) });
+    assert_eq!(open(TargetMark { len: saved.len + 1, ..saved }), Opened::Cut { mark: saved, last });
     assert!(matches!(open(TargetMark { inode: saved.inode + 1, ..saved }), Opened::Changed(_)));
     assert!(matches!(open(TargetMark::default()), Opened::Changed(_)));
 }
