@@ -48,6 +48,7 @@ mod os_faults;
 mod overload;
 mod packaging;
 mod params;
+mod parked_lanes;
 mod parse_errors;
 mod permissions;
 mod pipelining;

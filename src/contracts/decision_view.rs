@@ -42,10 +42,12 @@ impl Subject {
                 }
             }
             DecisionKind::Requeued { order_id } => Self { order_id: Some(*order_id), events: None },
-            DecisionKind::Delivered { events } => match events.as_slice() {
-                [(order_id, sequence)] => Self { order_id: Some(*order_id), events: Some((*sequence, *sequence)) },
-                _ => Self::default(),
-            },
+            DecisionKind::Delivered { events } => {
+                let order_id = events.first().map(|(order_id, _)| *order_id);
+                let order_id = order_id.filter(|order_id| events.iter().all(|(other, _)| other == order_id));
+                let sequences = || events.iter().map(|(_, sequence)| *sequence);
+                Self { order_id, events: sequences().min().zip(sequences().max()) }
+            }
             DecisionKind::LaneSkipped { order_id, sequence } => {
                 Self { order_id: Some(*order_id), events: Some((*sequence, *sequence)) }
             }

@@ -85,7 +85,7 @@ pub enum DecisionKind {
         /// The order.
         order_id: OrderId,
     },
-    /// Parked events got through; they leave their lanes. `dump` shows each event by itself where there is one only.
+    /// Parked events got through; they leave their lanes. Workers make one decision for each event.
     Delivered {
         /// Each order with the sequence of its event; in the order in which they got through.
         events: Vec<(OrderId, Sequence)>,

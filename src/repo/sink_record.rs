@@ -201,7 +201,8 @@ fn park(
     let new = || ParkedLane { state, since: decision.at, attempts, reason: Arc::clone(&reason), events: [].into() };
     let lane = record.lanes.entry(order_id).or_insert_with(new);
     if events.is_empty() || lane.state != state {
-        (lane.state, lane.attempts, lane.reason) = (state, attempts, reason);
+        // What was counted of the lane's first event goes on, also where whoever decides now does not know of it.
+        (lane.state, lane.attempts, lane.reason) = (state, lane.attempts.max(attempts), reason);
     }
     for event in events {
         if lane.events.back().is_none_or(|last| last.sequence < event.sequence) {
@@ -219,6 +220,10 @@ fn take_out(record: &mut SinkRecord, order_id: OrderId, sequence: Sequence) {
     if let Some(event) = lane.events.remove(at) {
         record.parked_events = record.parked_events.saturating_sub(1);
         record.parked_bytes = record.parked_bytes.saturating_sub(stored_bytes(&event));
+    }
+    if at == 0 {
+        // They were the attempts of the event that has gone.
+        lane.attempts = 0;
     }
     if lane.events.is_empty() {
         record.lanes.remove(&order_id);

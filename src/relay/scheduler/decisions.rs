@@ -162,7 +162,15 @@ impl Scheduler {
         }
         self.detaches.clear(place, order_id);
         self.live.settle(order_id, place);
+        self.settle_unread(sequence);
         !known
+    }
+
+    /// A parked event that was not read yet counts as settled, and is passed when it is read.
+    pub(super) fn settle_unread(&mut self, sequence: Sequence) {
+        if self.snapshot_at.is_none() && sequence > self.live.window.last() {
+            self.settled.insert(sequence);
+        }
     }
 
     fn settle_trouble(

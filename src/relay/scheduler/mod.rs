@@ -199,6 +199,7 @@ impl Scheduler {
         self.parked_lanes += 1;
         self.parked_events += stored.events.len() as u64;
         self.parked_bytes += stored.events.iter().map(|(_, bytes)| u64::from(*bytes)).sum::<u64>();
+        stored.events.iter().for_each(|(sequence, _)| self.settle_unread(*sequence));
         let mut attempts = stored.attempts;
         let events = stored.events.into_iter().map(|(sequence, bytes)| ParkedEvent {
             sequence,
@@ -287,17 +288,21 @@ impl Scheduler {
         self.wishes.due_at(&self.limits)
     }
 
-    /// Takes at most about `parks_max` wishes: the caller sees to it that they become durable, all together.
-    pub fn take_wishes(&mut self, parks_max: usize) -> Vec<Wish> {
-        let wishes = self.wishes.take(parks_max);
-        wishes.into_iter().filter_map(|wish| self.still_wanted(wish)).collect()
+    /// Takes the next wish: the caller sees to it that it becomes durable, and after those that were taken before.
+    pub fn take_wish(&mut self) -> Option<Wish> {
+        loop {
+            let wish = self.wishes.take()?;
+            if let Some(wanted) = self.still_wanted(wish) {
+                return Some(wanted);
+            }
+        }
     }
 
     /// An operator may have parked or skipped meanwhile what was to be parked.
     fn still_wanted(&mut self, wish: Wish) -> Option<Wish> {
         let mut park = match wish {
             Wish::Park(park) if !park.events.is_empty() => park,
-            Wish::Park(_) | Wish::Delivered(_) | Wish::Halt(_) => return Some(wish),
+            Wish::Park(_) | Wish::Delivered(..) | Wish::Halt(_) => return Some(wish),
         };
         let undecided = |entry: &Entry| matches!(entry.state, EntryState::Parking | EntryState::ParkingDelivered);
         park.events.retain(|sequence| self.live.window.get(*sequence).is_some_and(undecided));

@@ -38,11 +38,7 @@ impl Record {
         match decided {
             Decided::Wish(Wish::Park(wish)) => self.park(wish.order_id, wish.state, &wish.events),
             Decided::Park(order_id, events) => self.park(*order_id, LaneState::Held, events),
-            Decided::Wish(Wish::Delivered(events)) => {
-                for (order_id, sequence) in events {
-                    self.remove(*order_id, *sequence);
-                }
-            }
+            Decided::Wish(Wish::Delivered(order_id, sequence)) => self.remove(*order_id, *sequence),
             Decided::Wish(Wish::Halt(_)) => self.halted = true,
             Decided::Requeue(order_id) => {
                 if let Some((state, _)) = self.lanes.get_mut(order_id) {

@@ -209,7 +209,8 @@ impl World {
         if self.batch_left > 0 || self.scheduler.wishes_due_at().is_none_or(|at| at > self.now) {
             return;
         }
-        let wishes = self.scheduler.take_wishes(self.random.usize(1..5));
+        let most = self.random.usize(1..8);
+        let wishes: Vec<Wish> = std::iter::from_fn(|| self.scheduler.take_wish()).take(most).collect();
         self.batch_left = wishes.len();
         self.on_their_way.extend(wishes.into_iter().map(|wish| (Decided::Wish(wish), true)));
     }
@@ -225,7 +226,7 @@ impl World {
                     LaneState::Held => "joined held",
                     LaneState::Requeued => "joined requeued",
                 },
-                Decided::Wish(Wish::Delivered(_)) => "parked delivered",
+                Decided::Wish(Wish::Delivered(..)) => "parked delivered",
                 Decided::Wish(Wish::Halt(_)) => "halted",
                 Decided::Requeue(_)
                 | Decided::Skip(..)
@@ -249,7 +250,7 @@ impl World {
                     let events = bytes(&wish.events);
                     self.scheduler.parked(wish.order_id, wish.state, &wish.reason, &events, own, self.now);
                 }
-                Decided::Wish(Wish::Delivered(events)) => self.scheduler.delivered_durably(&events),
+                Decided::Wish(Wish::Delivered(order, event)) => self.scheduler.delivered_durably(&[(order, event)]),
                 Decided::Wish(Wish::Halt(_)) => self.scheduler.halted(),
                 Decided::Park(order_id, events) => {
                     self.scheduler.parked(order_id, LaneState::Held, &reason, &bytes(&events), own, self.now);

@@ -13,8 +13,8 @@ use crate::domain::OrderId;
 pub enum Wish {
     /// Take events of an order out of the stream.
     Park(ParkWish),
-    /// These parked events got through.
-    Delivered(Vec<(OrderId, Sequence)>),
+    /// This parked event got through.
+    Delivered(OrderId, Sequence),
     /// Stop handing out: too much is parked.
     Halt(Arc<str>),
 }
@@ -39,9 +39,11 @@ pub struct ParkWish {
 pub(super) struct Wishes {
     parks: VecDeque<ParkWish>,
     halt: Option<Arc<str>>,
-    delivered: Vec<(OrderId, Sequence)>,
+    delivered: VecDeque<(OrderId, Sequence)>,
     /// When the first of `delivered` got through.
     delivered_since: Option<Duration>,
+    /// Parked and delivered events take turns.
+    delivered_last: bool,
 }
 
 impl Wishes {
@@ -54,13 +56,16 @@ impl Wishes {
     }
 
     pub(super) fn delivered(&mut self, order_id: OrderId, sequence: Sequence, now: Duration) {
-        self.delivered.push((order_id, sequence));
+        self.delivered.push_back((order_id, sequence));
         self.delivered_since = self.delivered_since.or(Some(now));
     }
 
     /// Something that was to be told as delivered is gone in another way.
     pub(super) fn forget_delivered(&mut self, order_id: OrderId, sequence: Sequence) {
         self.delivered.retain(|delivered| *delivered != (order_id, sequence));
+        if self.delivered.is_empty() {
+            self.delivered_since = None;
+        }
     }
 
     /// When the next batch is to be taken; `None` if there is nothing.
@@ -71,18 +76,16 @@ impl Wishes {
         self.delivered_since.map(|since| since.saturating_add(limits.delivered_delay_max))
     }
 
-    /// The next wishes, oldest first; a halt comes after what it rests on.
-    pub(super) fn take(&mut self, parks_max: usize) -> Vec<Wish> {
-        let mut wishes = Vec::new();
-        if !self.delivered.is_empty() {
-            wishes.push(Wish::Delivered(std::mem::take(&mut self.delivered)));
+    /// The next wish, of each kind the oldest; a halt comes after what it rests on.
+    pub(super) fn take(&mut self) -> Option<Wish> {
+        self.delivered_last = !self.delivered.is_empty() && (!self.delivered_last || self.parks.is_empty());
+        if self.delivered_last {
+            let (order_id, sequence) = self.delivered.pop_front()?;
+            if self.delivered.is_empty() {
+                self.delivered_since = None;
+            }
+            return Some(Wish::Delivered(order_id, sequence));
         }
-        self.delivered_since = None;
-        let count = self.parks.len().min(parks_max);
-        wishes.extend(self.parks.drain(..count).map(Wish::Park));
-        if self.parks.is_empty() {
-            wishes.extend(self.halt.take().map(Wish::Halt));
-        }
-        wishes
+        self.parks.pop_front().map(Wish::Park).or_else(|| self.halt.take().map(Wish::Halt))
     }
 }

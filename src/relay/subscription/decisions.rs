@@ -37,14 +37,11 @@ pub(super) fn ask(
     }
     let mut decisions = std::mem::take(others);
     let mut bytes = 0;
-    while decisions.len() < BATCH_MAX && bytes < BATCH_BYTES_MAX {
-        if scheduler.wishes_due_at().is_none_or(|due_at| due_at > now) {
-            break;
-        }
-        for wish in scheduler.take_wishes(1) {
-            let (kind, reason) = kind_of(wish, content, &mut bytes)?;
-            decisions.push(deciding.decide(kind, reason, at));
-        }
+    let is_due = scheduler.wishes_due_at().is_some_and(|due_at| due_at <= now);
+    while is_due && decisions.len() < BATCH_MAX && bytes < BATCH_BYTES_MAX {
+        let Some(wish) = scheduler.take_wish() else { break };
+        let (kind, reason) = kind_of(wish, content, &mut bytes)?;
+        decisions.push(deciding.decide(kind, reason, at));
     }
     deciding.offer(decisions, now);
     Ok(())
@@ -52,7 +49,9 @@ pub(super) fn ask(
 
 fn kind_of(wish: Wish, content: &Content, bytes: &mut usize) -> Result<(DecisionKind, Arc<str>), FeedError> {
     match wish {
-        Wish::Delivered(events) => Ok((DecisionKind::Delivered { events }, Arc::from(""))),
+        Wish::Delivered(order_id, sequence) => {
+            Ok((DecisionKind::Delivered { events: vec![(order_id, sequence)] }, Arc::from("")))
+        }
         Wish::Halt(reason) => Ok((DecisionKind::Halted, reason)),
         Wish::Park(ParkWish { order_id, state, events, attempts, reason }) => {
             let mut parked = Vec::with_capacity(events.len());

@@ -108,9 +108,7 @@ impl Subscription {
         let now = ports.clock.monotonic();
         let base = cursor.position();
         let scheduler = Scheduler::new(settings.limits.clone(), stored(record, &cursor), now);
-        let mut status =
-            SinkStatus::new(settings.name.to_string(), SinkType::Subscription, scheduler.standing().prefix);
-        status.state = scheduler.standing().state;
+        let status = SinkStatus::new(settings.name.to_string(), SinkType::Subscription, scheduler.standing().prefix);
         let limits = &settings.limits;
         let backoff = Backoff::new(limits.backoff_min, limits.backoff_max, limits.seed.wrapping_add(1));
         let mut saving =
@@ -149,6 +147,8 @@ impl Subscription {
                 ReplayState::Done | ReplayState::Cancelled => subscription.end_replay(replay.spec.replay_id),
             }
         }
+        // What is parked shows at once, not only after the first turn.
+        subscription.show();
         Ok(subscription)
     }
 

@@ -261,7 +261,7 @@ impl Subscription {
         Ok(())
     }
 
-    fn show(&mut self) {
+    pub(super) fn show(&mut self) {
         let scheduler = self.shared.scheduler();
         let standing = scheduler.standing();
         let delivered = scheduler.delivered_total();
