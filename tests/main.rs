@@ -28,6 +28,7 @@ mod cli_verify;
 mod config_check;
 mod config_lookup;
 mod damage;
+mod delivery_metrics;
 mod direct_publish;
 mod disk_full;
 mod doc_links;

@@ -17,6 +17,7 @@ use super::{Backoff, WorkerPorts, WorkerSettings};
 use crate::contracts::{
     Clock, DecisionInbox, FeedPosition, Sink, SinkError, SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkView,
 };
+use crate::domain::Timestamp;
 
 /// Moves events from the outbox into one sink: at least once, in order, for as long as it takes.
 ///
@@ -39,6 +40,8 @@ pub struct Worker {
     /// The last event that was delivered, and when the first one was that is not acknowledged.
     pub(super) delivered: FeedPosition,
     pub(super) delivered_events: u64,
+    /// When the first of them happened.
+    pub(super) delivered_oldest: Option<Timestamp>,
     pub(super) delivered_since: Option<Duration>,
     /// Whether the target may hold events after the acknowledged ones already.
     pub(super) resuming: bool,
@@ -131,6 +134,7 @@ impl Worker {
             batch: Batch::new(batch_events_max, settings.batch_bytes_max, position),
             delivered: position,
             delivered_events: 0,
+            delivered_oldest: None,
             delivered_since: None,
             resuming: false,
             failures: 0,
@@ -351,6 +355,9 @@ impl Worker {
     /// The order matters: first the sink took the batch, then our position moves, then the cursor may follow.
     pub(super) fn note_delivered(&mut self, now: Duration) -> Result<Step, WorkerError> {
         self.delivered = self.batch.end();
+        if self.delivered_events == 0 {
+            self.delivered_oldest = self.batch.oldest();
+        }
         self.delivered_events += self.batch.events() as u64;
         self.batch.clear();
         (self.failures, self.retry_at) = (0, None);

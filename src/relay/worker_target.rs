@@ -119,6 +119,9 @@ impl Worker {
         match synced {
             Ok(mark) => {
                 self.progress.advance(self.delivered, self.delivered_events, now);
+                if let Some(oldest) = self.delivered_oldest {
+                    self.monitor.note_acknowledged(oldest, self.delivered_events, self.clock.now());
+                }
                 if !self.sink.acknowledges_deliveries() {
                     self.progress.set_mark(mark, now);
                 }

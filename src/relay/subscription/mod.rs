@@ -38,7 +38,7 @@ pub use settings::{SubscriptionPorts, SubscriptionSettings};
 
 use super::deciding::Deciding;
 use super::scheduler::{Scheduler, Stored, StoredLane};
-use super::{Backoff, Control, CursorFile, Heartbeat, ReplayPorts, SavedPosition, WorkerError};
+use super::{Backoff, Control, CursorFile, Heartbeat, ReplayPorts, SavedPosition, Step, WorkerError};
 use crate::contracts::{
     AttachInbox, Clock, Decision, DecisionInbox, ReplayState, Sequence, SinkMonitor, SinkRecord, SinkState, SinkStatus,
     SinkType, SinkView,
@@ -216,6 +216,19 @@ impl Subscription {
         self.save(now)
     }
 
+    /// One turn, with whatever connections have ready, and without waiting: what [`Subscription::run`] repeats.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn step(&mut self) -> Result<Step, WorkerError> {
+        self.wait(&mut Events::with_capacity(EVENTS_MAX), Some(Duration::ZERO))?;
+        Ok(match self.turn()? {
+            Next::Again => Step::Delivered,
+            Next::Wait(Some(at)) => Step::CursorDue(at),
+            Next::Wait(None) | Next::Ended => Step::Idle,
+        })
+    }
+
     fn work(&mut self) -> Result<(), WorkerError> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
@@ -224,16 +237,22 @@ impl Subscription {
                 Next::Wait(until) => until.map(|at| at.saturating_sub(self.clock.monotonic())),
                 Next::Ended => return Ok(()),
             };
-            self.heartbeat.set_waiting(true);
-            let polled = self.poll.poll(&mut events, wait);
-            self.heartbeat.set_waiting(false);
-            match polled {
-                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
-                Ok(()) | Err(_) => {}
-            }
-            self.control.begin_turn();
-            events.iter().for_each(|event| self.note(event));
+            self.wait(&mut events, wait)?;
         }
+    }
+
+    /// Waits for connections, or to be woken.
+    fn wait(&mut self, events: &mut Events, wait: Option<Duration>) -> Result<(), WorkerError> {
+        self.heartbeat.set_waiting(true);
+        let polled = self.poll.poll(events, wait);
+        self.heartbeat.set_waiting(false);
+        match polled {
+            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+        self.control.begin_turn();
+        events.iter().for_each(|event| self.note(event));
+        Ok(())
     }
 
     fn note(&mut self, event: &mio::event::Event) {
