@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::control::{Control, Wait};
-use super::cursor::{CursorFile, SaveError, SavedPosition};
 use super::file_replays::FileReplays;
 use super::heartbeat::Heartbeat;
 use super::inbox::Orders;
-use super::progress::Progress;
+use super::progress::LinesProgress;
 use super::rate::Rate;
 use super::source::Source;
 use super::worker_view::Shared;
 use super::{Backoff, WorkerPorts, WorkerSettings};
 use crate::contracts::{
-    Clock, DecisionInbox, FeedPosition, Sink, SinkError, SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkView,
+    Clock, DecisionInbox, FeedPosition, Progress, ProgressError, Sink, SinkError, SinkMonitor, SinkRecord, SinkState,
+    SinkStatus, SinkView,
 };
 use crate::domain::Timestamp;
 
@@ -50,7 +50,7 @@ pub struct Worker {
     /// After a failed delivery, when to try again.
     pub(super) retry_at: Option<Duration>,
     pub(super) backoff: Backoff,
-    pub(super) progress: Progress,
+    pub(super) progress: LinesProgress,
     pub(super) rate: Rate,
     pub(super) replays: FileReplays,
 }
@@ -94,26 +94,26 @@ pub enum WorkerError {
     /// A call to the OS failed.
     #[error("the outbox cannot be read: {0}")]
     Io(#[from] std::io::Error),
-    /// It is not known how far the cursor is saved.
+    /// It is not known how far the cursor is saved, or another relay has the sink by now.
     #[error("the cursor cannot be saved: {0}")]
-    Cursor(#[from] SaveError),
+    Cursor(#[from] ProgressError),
     /// The target is gone for good.
     #[error("the sink cannot go on: {0}")]
     Target(#[from] SinkError),
 }
 
 impl Worker {
-    /// A worker that goes on from what is recorded of its sink, and from its cursor.
+    /// A worker that goes on from what is recorded of its sink, and from its progress.
     #[must_use]
     pub fn new(
         settings: &WorkerSettings,
         ports: WorkerPorts,
         sink: Box<dyn Sink>,
-        cursor: CursorFile,
+        progress: Box<dyn Progress>,
         record: Option<&SinkRecord>,
     ) -> Self {
-        let WorkerPorts { history, clock, epoch, .. } = ports.clone();
-        let position = cursor.position();
+        let WorkerPorts { history, clock, .. } = ports.clone();
+        let position = progress.position();
         let mut status = SinkStatus::new(settings.name.clone(), settings.sink_type, position.sequence);
         status.lag_events = history.last_sequence().since(position.sequence);
         let rate = Rate::new(settings.rate_events_per_s_max);
@@ -140,7 +140,7 @@ impl Worker {
             failures: 0,
             retry_at: None,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max, settings.backoff_seed),
-            progress: Progress::new(cursor, settings, epoch),
+            progress: LinesProgress::new(progress, settings),
             rate,
             replays: FileReplays::new(settings, ports),
             clock,
@@ -171,12 +171,6 @@ impl Worker {
     #[must_use]
     pub fn heartbeat(&self) -> Arc<Heartbeat> {
         Arc::clone(&self.heartbeat)
-    }
-
-    /// What retention must keep for this sink.
-    #[must_use]
-    pub fn saved(&self) -> Arc<SavedPosition> {
-        self.progress.cursor().saved()
     }
 
     /// What only this worker knows.

@@ -52,7 +52,7 @@ impl Worker {
     /// say: a kill before that finds it too short once more.
     fn write_again(&mut self, last: Option<EventPlace>) -> bool {
         let is_missing =
-            |last: &EventPlace| last.epoch == self.progress.epoch() && last.sequence < self.delivered.sequence;
+            |last: &EventPlace| last.epoch == self.delivered.epoch && last.sequence < self.delivered.sequence;
         let Some(last) = last.filter(is_missing) else { return false };
         match self.source.jump(last.sequence) {
             Ok(position) => {
