@@ -123,3 +123,15 @@ pub fn give_to_owner_of(like: &Path, path: &Path) -> Result<(), BackupError> {
     let owner = fs::metadata(like).map_err(BackupError::io("reading", like))?;
     chown(path, Some(owner.uid()), Some(owner.gid())).map_err(BackupError::io("setting the owner of", path))
 }
+
+/// The same for everything in a folder.
+pub fn give_all_to_owner_of(like: &Path, dir: &Path) -> Result<(), BackupError> {
+    for entry in fs::read_dir(dir).map_err(BackupError::io("listing", dir))? {
+        let entry = entry.map_err(BackupError::io("listing", dir))?;
+        give_to_owner_of(like, &entry.path())?;
+        if entry.file_type().map_err(BackupError::io("reading", &entry.path()))?.is_dir() {
+            give_all_to_owner_of(like, &entry.path())?;
+        }
+    }
+    Ok(())
+}

@@ -5,7 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::copy::Copier;
-use super::layout::{BACKUP_IDENTITY, IDENTITY, STORE, give_to_owner_of, make_dir, remove_all, sync_dir, sync_parent};
+use super::layout::{
+    BACKUP_IDENTITY, IDENTITY, STORE, give_all_to_owner_of, give_to_owner_of, make_dir, remove_all, sync_dir,
+    sync_parent,
+};
 use super::manifest::{is_backup, read_checked};
 use super::{BackupError, BackupSource as _, StoppedStore};
 use crate::journal::{CHECKPOINTS_DIR, CURSORS_DIR, IdentityError, JOURNAL_DIR, list_segments, open_store};
@@ -85,6 +88,8 @@ impl Restored {
     /// # Errors
     /// Any I/O error from the OS.
     pub fn finish(self) -> Result<(), BackupError> {
+        // The next epoch wrote files: as root, when root restores.
+        give_all_to_owner_of(&self.temporary, &self.temporary)?;
         for folder in [JOURNAL_DIR, CHECKPOINTS_DIR, CURSORS_DIR, STORE, ""] {
             sync_dir(&self.temporary.join(folder))?;
         }
