@@ -62,6 +62,21 @@ fn the_unit_exposes_almost_nothing() {
 }
 
 #[test]
+fn the_backup_units_are_sound_and_expose_almost_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = text("backup/orderd-backup.service").replace("/usr/lib/orderd/nightly-backup", "/bin/true");
+    std::fs::write(dir.path().join("orderd-backup.service"), service).unwrap();
+    std::fs::write(dir.path().join("orderd-backup.timer"), text("backup/orderd-backup.timer")).unwrap();
+    let timer = dir.path().join("orderd-backup.timer");
+    let output = systemd_analyze(&["verify", timer.to_str().unwrap()]);
+    assert_eq!((output.status.success(), said(&output).trim()), (true, ""));
+    let unit = shipped("backup/orderd-backup.service");
+    let threshold = format!("--threshold={EXPOSURE_MAX}");
+    let output = systemd_analyze(&["security", "--offline=yes", &threshold, unit.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[test]
 fn the_shipped_configuration_passes_its_check() {
     let config = shipped("config.toml");
     let run = Cli::new(&["config", "check", "--config", config.to_str().unwrap()]).run().expect(0);
