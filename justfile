@@ -82,13 +82,20 @@ man: build
 build:
     cargo build --release
 
-# The Debian package (needs `cargo install --locked cargo-deb`)
-deb: man
-    cargo deb --no-build
+# The Debian packages orderd, orderd-connectors and orderd-console, into target/debian
+deb profile="release":
+    packaging/build-debs {{profile}}
 
-# What systemd thinks of the unit
+# The packages under a real systemd in a container: installed, used, upgraded, purged (takes root; installs what it needs)
+deb-test profile="dev":
+    tests/packages/run {{profile}}
+
+# What systemd thinks of the units
 unit:
-    systemd-analyze security --offline=yes --threshold=5 packaging/orderd.service | tail -n 1
+    for unit in packaging/orderd.service packaging/backup/orderd-backup.service packaging/console/orderd-console.service \
+        packaging/connectors/*.service; do \
+        systemd-analyze security --offline=yes --threshold=20 "$unit" | tail -n 1; \
+    done
 
 # Side by side, about 20 minutes: orderd, the floor, PostgreSQL, Redis and SQLite; writes docs/performance.md's figures.
 # Wants Debian's postgresql, redis-server and libsqlite3-dev, and a machine with nothing else to do.
@@ -115,11 +122,6 @@ measure *args:
 # The console, for the daemon of `just run`
 console *args:
     cargo run --release -p orderd-console -- {{args}}
-
-# The console's Debian package (needs cargo-deb)
-deb-console:
-    cargo build --release -p orderd-console
-    cargo deb -p orderd-console --no-build
 
 # The pictures of docs/console.md (about ten minutes)
 console-pictures:
