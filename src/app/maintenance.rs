@@ -9,7 +9,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::contracts::{ParkedLane, StatusModel};
 use crate::executor::Task;
 use crate::journal::{CURSORS_DIR, JournalHandle, SegmentMap};
-use crate::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow, Store, cursor};
+use crate::relay::cursor;
+use crate::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow, Store};
 
 /// How often maintenance looks whether something is due.
 const TURN: Duration = Duration::from_millis(200);

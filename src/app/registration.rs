@@ -11,7 +11,8 @@ use crate::contracts::{
     SinkStartPoint,
 };
 use crate::journal::{CURSORS_DIR, JournalHandle};
-use crate::repo::{CursorFile, JournalHistory, JournalOutbox, Store, cursor};
+use crate::relay::{CursorFile, cursor};
+use crate::repo::{JournalHistory, JournalOutbox, Store};
 
 /// The cursors of recorded sinks, by name.
 pub(super) type Cursors = Vec<(String, CursorFile)>;

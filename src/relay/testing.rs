@@ -13,11 +13,10 @@ use crate::contracts::{
     PublishedEvent, Sequence, Sink, SinkError, SinkType, Storage, StorageFile,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, Order, OrderId, Timestamp};
-use crate::repo::JournalPosition;
 
-pub(crate) const STORE_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_0123_4567_89ab_cdef);
+pub(super) const STORE_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_0123_4567_89ab_cdef);
 
-pub(crate) fn settings() -> WorkerSettings {
+pub(super) fn settings() -> WorkerSettings {
     WorkerSettings {
         name: "events".to_owned(),
         sink_type: SinkType::File,
@@ -34,7 +33,7 @@ pub(crate) fn settings() -> WorkerSettings {
 }
 
 /// Event number `sequence` of the one history that all tests share; every plan holds two events.
-pub(crate) fn event(sequence: u64) -> PublishedEvent {
+pub(super) fn event(sequence: u64) -> PublishedEvent {
     let order_id = OrderId::new(Uuid::from_u128(u128::from(sequence)));
     let at = |micros| Timestamp::from_micros(1_795_000_000_000_000 + micros).unwrap();
     let at_micros = i64::try_from(sequence).unwrap() * 1000;
@@ -49,17 +48,16 @@ pub(crate) fn event(sequence: u64) -> PublishedEvent {
     PublishedEvent { sequence: Sequence(sequence), entry, source: "/orderd".into(), epoch: 1 }
 }
 
-pub(crate) fn position(sequence: u64) -> FeedPosition {
+pub(super) fn position(sequence: u64) -> FeedPosition {
     if sequence == 0 {
         return FeedPosition::START;
     }
     let body_crc = crc32c::crc32c(&sequence.to_le_bytes());
     let lsn = Lsn(sequence.div_ceil(2));
-    JournalPosition { sequence: Sequence(sequence), epoch: 1, lsn, segment: Lsn(1), offset: 64 * lsn.0, body_crc }
-        .into()
+    FeedPosition { sequence: Sequence(sequence), lsn, body_crc, segment: Lsn(1), offset: 64 * lsn.0 }
 }
 
-pub(crate) fn lines(first: u64, last: u64) -> Vec<u8> {
+pub(super) fn lines(first: u64, last: u64) -> Vec<u8> {
     let mut lines = Vec::new();
     for sequence in first..=last {
         super::cloud_event::render(&event(sequence), &mut lines).unwrap();
@@ -70,7 +68,7 @@ pub(crate) fn lines(first: u64, last: u64) -> Vec<u8> {
 
 /// What is durable; shared between a test and a reader.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Outbox(Arc<Mutex<OutboxState>>);
+pub(super) struct Outbox(Arc<Mutex<OutboxState>>);
 
 #[derive(Debug, Default)]
 struct OutboxState {
@@ -81,20 +79,20 @@ struct OutboxState {
 }
 
 impl Outbox {
-    pub(crate) fn grow_to(&self, durable: u64) {
+    pub(super) fn grow_to(&self, durable: u64) {
         self.0.lock().unwrap().durable = durable;
     }
 
-    pub(crate) fn fail_next_read(&self, failure: FeedError) {
+    pub(super) fn fail_next_read(&self, failure: FeedError) {
         self.0.lock().unwrap().failure = Some(failure);
     }
 
     /// The sixth event is not there for the readers to come.
-    pub(crate) fn skip_one_event(&self) {
+    pub(super) fn skip_one_event(&self) {
         self.0.lock().unwrap().skip = true;
     }
 
-    pub(crate) fn reader_at(&self, sequence: u64) -> Box<dyn EventFeed> {
+    pub(super) fn reader_at(&self, sequence: u64) -> Box<dyn EventFeed> {
         Box::new(FakeReader { outbox: self.clone(), at: sequence })
     }
 }
@@ -167,10 +165,10 @@ impl EventFeed for FakeReader {
 
 /// A clock that stands still until it is told to go on.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct StillClock(Arc<Mutex<Duration>>);
+pub(super) struct StillClock(Arc<Mutex<Duration>>);
 
 impl StillClock {
-    pub(crate) fn advance(&self, by: Duration) {
+    pub(super) fn advance(&self, by: Duration) {
         *self.0.lock().unwrap() += by;
     }
 }
@@ -187,39 +185,39 @@ impl Clock for StillClock {
 
 /// A sink that keeps what it is offered and does as it is told.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct FakeSink(Arc<Mutex<SinkLog>>);
+pub(super) struct FakeSink(Arc<Mutex<SinkLog>>);
 
 #[derive(Debug, Default)]
-pub(crate) struct SinkLog {
+pub(super) struct SinkLog {
     /// Every batch that was offered, and whether it was taken.
-    pub(crate) offers: Vec<Offer>,
-    pub(crate) failures_left: u64,
-    pub(crate) reopened: u64,
+    pub(super) offers: Vec<Offer>,
+    pub(super) failures_left: u64,
+    pub(super) reopened: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Offer {
-    pub(crate) first: u64,
-    pub(crate) last: u64,
-    pub(crate) lines: Vec<u8>,
-    pub(crate) taken: bool,
+pub(super) struct Offer {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) lines: Vec<u8>,
+    pub(super) taken: bool,
 }
 
 impl FakeSink {
-    pub(crate) fn fail_next(&self, failures: u64) {
+    pub(super) fn fail_next(&self, failures: u64) {
         self.0.lock().unwrap().failures_left = failures;
     }
 
-    pub(crate) fn offers(&self) -> Vec<Offer> {
+    pub(super) fn offers(&self) -> Vec<Offer> {
         self.0.lock().unwrap().offers.clone()
     }
 
-    pub(crate) fn reopened(&self) -> u64 {
+    pub(super) fn reopened(&self) -> u64 {
         self.0.lock().unwrap().reopened
     }
 
     /// The last event that was taken.
-    pub(crate) fn acknowledged(&self) -> u64 {
+    pub(super) fn acknowledged(&self) -> u64 {
         self.0.lock().unwrap().offers.iter().rfind(|offer| offer.taken).map_or(0, |offer| offer.last)
     }
 }
@@ -247,7 +245,7 @@ impl Sink for FakeSink {
 
 /// Files in memory. Writes count as durable at once; what may be lost before a sync is the simulation's business.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryStorage(Arc<Mutex<Files>>);
+pub(super) struct MemoryStorage(Arc<Mutex<Files>>);
 
 #[derive(Debug, Default)]
 struct Files {
@@ -257,21 +255,21 @@ struct Files {
 }
 
 impl MemoryStorage {
-    pub(crate) fn contents(&self, path: &str) -> Option<Vec<u8>> {
+    pub(super) fn contents(&self, path: &str) -> Option<Vec<u8>> {
         self.0.lock().unwrap().contents.get(path).map(|contents| contents.lock().unwrap().clone())
     }
 
-    pub(crate) fn put(&self, path: &str, contents: &[u8]) {
+    pub(super) fn put(&self, path: &str, contents: &[u8]) {
         self.0.lock().unwrap().contents.insert(path.to_owned(), Arc::new(Mutex::new(contents.to_vec())));
     }
 
     /// What was called so far, such as `sync cursors/a.cursor`.
-    pub(crate) fn calls(&self) -> Vec<String> {
+    pub(super) fn calls(&self) -> Vec<String> {
         self.0.lock().unwrap().calls.clone()
     }
 
     /// The call after `calls` more ones fails, and only that.
-    pub(crate) fn fail_after(&self, calls: usize, kind: io::ErrorKind) {
+    pub(super) fn fail_after(&self, calls: usize, kind: io::ErrorKind) {
         let mut files = self.0.lock().unwrap();
         files.fail_at = Some((files.calls.len() + calls, kind));
     }

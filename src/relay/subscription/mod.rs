@@ -38,10 +38,10 @@ pub use settings::{SubscriptionPorts, SubscriptionSettings};
 
 use super::deciding::Deciding;
 use super::scheduler::{Scheduler, Stored, StoredLane};
-use super::{Backoff, Control, Heartbeat, Step, WorkerError};
+use super::{Backoff, Control, CursorFile, Heartbeat, ReplayPorts, SavedPosition, WorkerError};
 use crate::contracts::{
-    AttachInbox, Clock, Decision, DecisionInbox, EventHistory, Progress, ReplayProgress, ReplayState, Sequence,
-    SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkType, SinkView,
+    AttachInbox, Clock, Decision, DecisionInbox, ReplayState, Sequence, SinkMonitor, SinkRecord, SinkState, SinkStatus,
+    SinkType, SinkView,
 };
 use crate::domain::Timestamp;
 use connection::Lingering;
@@ -67,8 +67,7 @@ pub struct Subscription {
     unreadable: Option<(String, Duration)>,
     parked: ParkedEvents,
     replays: Vec<Replay>,
-    history: Arc<dyn EventHistory>,
-    replay_progress: Arc<dyn ReplayProgress>,
+    replay_ports: ReplayPorts,
     saving: Saving,
     deciding: Deciding,
     /// Decisions of the worker's own, beside the scheduler's wishes.
@@ -90,7 +89,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// A worker that goes on from what is recorded of its sink and from its progress.
+    /// A worker that goes on from what is recorded of its sink and from its cursor.
     ///
     /// # Errors
     /// [`WorkerError::Io`]: there is no poll to be had.
@@ -98,7 +97,7 @@ impl Subscription {
         settings: SubscriptionSettings,
         ports: SubscriptionPorts,
         record: &SinkRecord,
-        progress: Box<dyn Progress>,
+        cursor: CursorFile,
     ) -> Result<Self, WorkerError> {
         let poll = Poll::new()?;
         let control = Arc::new(Control::with_waker(Waker::new(poll.registry(), WAKE)?));
@@ -107,18 +106,18 @@ impl Subscription {
             Box::new(move || control.wake())
         };
         let now = ports.clock.monotonic();
-        let base = progress.position();
-        let scheduler = Scheduler::new(settings.limits.clone(), stored(record, progress.as_ref()), now);
+        let base = cursor.position();
+        let scheduler = Scheduler::new(settings.limits.clone(), stored(record, &cursor), now);
         let status = SinkStatus::new(settings.name.to_string(), SinkType::Subscription, scheduler.standing().prefix);
         let limits = &settings.limits;
         let backoff = Backoff::new(limits.backoff_min, limits.backoff_max, limits.seed.wrapping_add(1));
-        let mut saving = Saving::new(progress, settings.cursor_events_max, settings.cursor_delay_max, backoff);
+        let mut saving =
+            Saving::new(cursor, settings.epoch, settings.cursor_events_max, settings.cursor_delay_max, backoff);
         saving.begin(scheduler.settled_count());
         let content_bytes_max = limits.in_flight_bytes_max.saturating_mul(4);
         let mut subscription = Self {
             replays: Vec::new(),
-            history: Arc::clone(&ports.history),
-            replay_progress: ports.replays,
+            replay_ports: ports.replays,
             content: Content::new(ports.history, base, content_bytes_max),
             unreadable: None,
             parked: record.lanes.iter().map(|(order_id, lane)| (*order_id, lane.events.clone())).collect(),
@@ -163,6 +162,12 @@ impl Subscription {
     #[must_use]
     pub fn heartbeat(&self) -> Arc<Heartbeat> {
         Arc::clone(&self.heartbeat)
+    }
+
+    /// What retention must keep for this sink.
+    #[must_use]
+    pub fn saved(&self) -> Arc<SavedPosition> {
+        self.saving.cursor().saved()
     }
 
     /// What only this worker knows.
@@ -211,19 +216,6 @@ impl Subscription {
         self.save(now)
     }
 
-    /// One turn, with whatever connections have ready, and without waiting: what [`Subscription::run`] repeats.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn step(&mut self) -> Result<Step, WorkerError> {
-        self.wait(&mut Events::with_capacity(EVENTS_MAX), Some(Duration::ZERO))?;
-        Ok(match self.turn()? {
-            Next::Again => Step::Delivered,
-            Next::Wait(Some(at)) => Step::CursorDue(at),
-            Next::Wait(None) | Next::Ended => Step::Idle,
-        })
-    }
-
     fn work(&mut self) -> Result<(), WorkerError> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
@@ -232,22 +224,16 @@ impl Subscription {
                 Next::Wait(until) => until.map(|at| at.saturating_sub(self.clock.monotonic())),
                 Next::Ended => return Ok(()),
             };
-            self.wait(&mut events, wait)?;
+            self.heartbeat.set_waiting(true);
+            let polled = self.poll.poll(&mut events, wait);
+            self.heartbeat.set_waiting(false);
+            match polled {
+                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
+                Ok(()) | Err(_) => {}
+            }
+            self.control.begin_turn();
+            events.iter().for_each(|event| self.note(event));
         }
-    }
-
-    /// Waits for connections, or to be woken.
-    fn wait(&mut self, events: &mut Events, wait: Option<Duration>) -> Result<(), WorkerError> {
-        self.heartbeat.set_waiting(true);
-        let polled = self.poll.poll(events, wait);
-        self.heartbeat.set_waiting(false);
-        match polled {
-            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
-            Ok(()) | Err(_) => {}
-        }
-        self.control.begin_turn();
-        events.iter().for_each(|event| self.note(event));
-        Ok(())
     }
 
     fn note(&mut self, event: &mio::event::Event) {
@@ -262,8 +248,8 @@ impl Subscription {
 }
 
 /// What the scheduler goes on from.
-fn stored(record: &SinkRecord, progress: &dyn Progress) -> Stored {
-    let (position, details) = (progress.position().sequence, progress.details());
+fn stored(record: &SinkRecord, cursor: &CursorFile) -> Stored {
+    let (position, details) = (cursor.position().sequence, cursor.details());
     let lanes = record.lanes.iter().map(|(order_id, lane)| StoredLane {
         order_id: *order_id,
         state: lane.state,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contracts::{Clock, DecisionBatch, EventHistory, ReplayProgress};
+use crate::contracts::{Clock, DecisionBatch, EventHistory};
+use crate::relay::ReplayPorts;
 use crate::relay::scheduler::Limits;
 use crossbeam_channel::Sender;
 
@@ -24,7 +25,7 @@ pub struct SubscriptionSettings {
     pub line_bytes_max: usize,
     /// The daemon's own user, for decisions that nobody asked for.
     pub uid: u32,
-    /// The store's epoch, which a program that attaches is told.
+    /// The store's epoch.
     pub epoch: u32,
 }
 
@@ -36,6 +37,6 @@ pub struct SubscriptionPorts {
     pub decide: Sender<DecisionBatch>,
     /// Both clocks.
     pub clock: Arc<dyn Clock>,
-    /// Where the progress of replays is kept.
-    pub replays: Arc<dyn ReplayProgress>,
+    /// What replays work with.
+    pub replays: ReplayPorts,
 }
