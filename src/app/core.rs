@@ -11,15 +11,19 @@ use super::host::Host;
 use super::registration::register;
 use super::relays::Relay;
 use crate::config::SinkStart;
-use crate::contracts::{Clock, DecisionBatch, JournalNeeds, Lsn, PlanStore as _, Sequence, SinkType, Storage};
+use crate::contracts::{
+    Clock, DecisionBatch, JournalNeeds, Lsn, PlanStore as _, Progress as _, ReplayProgress, Sequence, SinkType, Storage,
+};
 use crate::executor::{Executor, ExecutorOptions, Operations};
 use crate::journal::{CURSORS_DIR, IdentityError, JournalHandle, StoreId, create_store, open_store as open_store_id};
 use crate::relay::scheduler::Limits;
 use crate::relay::{
-    CursorFile, ReplayPorts, SavedPosition, Subscription, SubscriptionPorts, SubscriptionSettings, Worker, WorkerPorts,
-    WorkerSettings, cloud_event, cursor,
+    Subscription, SubscriptionPorts, SubscriptionSettings, Worker, WorkerPorts, WorkerSettings, cloud_event,
 };
-use crate::repo::{Maintenance, MaintenanceOptions, OpenReport, SinkPosition, Store, StoreOptions, open_store};
+use crate::repo::{
+    CursorFile, Maintenance, MaintenanceOptions, OpenReport, ReplayCursors, SinkPosition, Store, StoreOptions, cursor,
+    lsn_of, open_store,
+};
 
 /// What the configuration says about the parts.
 #[derive(Debug, Clone)]
@@ -96,11 +100,12 @@ impl Core {
         let cursors = register(&mut store, &journal, clock.as_ref(), &options.sinks, cursors)?;
         let (decide, decisions) = bounded(options.sinks.len().max(1));
         let needs = Arc::new(JournalNeeds::default());
+        for (name, cursor) in &cursors {
+            let saved = cursor.saved();
+            needs.add(Arc::from(name.as_str()), Box::new(move || saved.lsn()));
+        }
         let parts = RelayParts { options, store: &store, journal: &journal, decide, needs: Arc::clone(&needs) };
         let (relays, leftovers) = open_relays(host, &parts, cursors)?;
-        for (name, saved) in relays.iter().map(Relay::need).chain(leftovers.iter().map(Leftover::need)) {
-            needs.add(name, Box::new(move || saved.lsn()));
-        }
         store.set_inboxes(relays.iter().map(Relay::inbox).collect());
         let (maintenance_needs, covered) = (Arc::clone(&needs), report.checkpoint_lsn);
         let maintenance =
@@ -178,13 +183,6 @@ pub(super) fn position_of(sink: &str, cursor: &CursorFile) -> SinkPosition {
 struct Leftover {
     name: Arc<str>,
     sequence: Sequence,
-    saved: Arc<SavedPosition>,
-}
-
-impl Leftover {
-    fn need(&self) -> (Arc<str>, Arc<SavedPosition>) {
-        (Arc::clone(&self.name), Arc::clone(&self.saved))
-    }
 }
 
 /// What a worker is made of.
@@ -197,13 +195,13 @@ struct RelayParts<'a> {
 }
 
 impl RelayParts<'_> {
-    fn replay_ports(&self) -> ReplayPorts {
-        ReplayPorts {
+    fn replay_progress(&self) -> Arc<dyn ReplayProgress> {
+        Arc::new(ReplayCursors {
             history: self.store.history(),
             storage: Arc::clone(&self.journal.storage),
             store_id: uuid_of(self.journal.store_id),
             needs: Arc::clone(&self.needs),
-        }
+        })
     }
 }
 
@@ -225,9 +223,9 @@ fn open_relays(
     }
     let leftovers = cursors.into_iter().map(|(name, cursor)| {
         let position = cursor.position();
-        tracing::warn!(sink = name, lsn = %position.lsn, "a sink that is not configured keeps its cursor, and the \
+        tracing::warn!(sink = name, lsn = %lsn_of(&position), "a sink that is not configured keeps its cursor, and the \
             journal from there on; `orderd sink forget` lets it go");
-        Leftover { name: name.into(), sequence: position.sequence, saved: cursor.saved() }
+        Leftover { name: name.into(), sequence: position.sequence }
     });
     Ok((relays, leftovers.collect()))
 }
@@ -242,12 +240,11 @@ fn open_lines(
     let ports = WorkerPorts {
         history: parts.store.history(),
         clock: host.clock(),
-        epoch: parts.store.epoch(),
         decide: parts.decide.clone(),
         uid: rustix::process::geteuid().as_raw(),
-        replays: parts.replay_ports(),
+        replays: parts.replay_progress(),
     };
-    let worker = Worker::new(&sink.worker, ports, target, cursor, parts.store.sink(&sink.worker.name));
+    let worker = Worker::new(&sink.worker, ports, target, Box::new(cursor), parts.store.sink(&sink.worker.name));
     Ok(Relay::of_lines(worker, sink.worker.sink_type))
 }
 
@@ -275,9 +272,9 @@ fn open_subscription(
         history: parts.store.history(),
         decide: parts.decide.clone(),
         clock: host.clock(),
-        replays: parts.replay_ports(),
+        replays: parts.replay_progress(),
     };
-    Ok(Relay::of_subscription(name, Subscription::new(settings, ports, record, cursor)?))
+    Ok(Relay::of_subscription(name, Subscription::new(settings, ports, record, Box::new(cursor))?))
 }
 
 /// Tells what a start found, for people.

@@ -5,8 +5,8 @@ use std::io;
 use crate::backup::BackupError;
 use crate::contracts::{CommitError, FeedError};
 use crate::journal::{CheckpointError, IdentityError, RecoveryError};
-use crate::relay::{CursorError, WorkerError};
-use crate::repo::OpenError;
+use crate::relay::WorkerError;
+use crate::repo::{CursorError, OpenError};
 use crate::server::BindError;
 use crate::storage::LockError;
 

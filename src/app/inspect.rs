@@ -15,9 +15,10 @@ use crate::journal::{
     IdentityError, RedoFrame, RedoRange, StoreId, inspect, list_checkpoints, oldest_lsn, open_backup, open_store,
     per_frame, sync_up_to,
 };
-use crate::relay::{CursorFile, cloud_event, cursor};
+use crate::relay::cloud_event;
 use crate::repo::{
-    OpenReport, PlanRecord, SinkPosition, StoreState, inspect_positions, inspect_store, published, verify_checkpoint,
+    CursorFile, OpenReport, PlanRecord, SinkPosition, StoreState, cursor, inspect_positions, inspect_store, lsn_of,
+    published, verify_checkpoint,
 };
 use crate::server::write_order;
 use crate::storage::StoreLock;
@@ -60,7 +61,7 @@ impl ReadOnly {
     }
 
     fn must_reach(&self) -> Lsn {
-        self.cursors.iter().map(|(_, cursor)| cursor.position.lsn).max().unwrap_or_default()
+        self.cursors.iter().map(|(_, cursor)| lsn_of(&cursor.position)).max().unwrap_or_default()
     }
 }
 
@@ -142,7 +143,7 @@ fn describe(
     lines.push(format!("checkpoints: {covered}"));
     lines.push(format!("orders: {}; last event: {}", state.orders.count(), state.last_sequence));
     for (sink, cursor) in &store.cursors {
-        let (sequence, lsn) = (cursor.position.sequence, cursor.position.lsn);
+        let (sequence, lsn) = (cursor.position.sequence, lsn_of(&cursor.position));
         lines.push(format!("sink {sink}: acknowledged event {sequence}, LSN {lsn}"));
     }
     lines.join("\n") + "\n"

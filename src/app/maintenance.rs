@@ -9,8 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::contracts::{ParkedLane, StatusModel};
 use crate::executor::Task;
 use crate::journal::{CURSORS_DIR, JournalHandle, SegmentMap};
-use crate::relay::cursor;
-use crate::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow, Store};
+use crate::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow, Store, cursor};
 
 /// How often maintenance looks whether something is due.
 const TURN: Duration = Duration::from_millis(200);

@@ -11,8 +11,7 @@ use crate::contracts::{
     SinkStartPoint,
 };
 use crate::journal::{CURSORS_DIR, JournalHandle};
-use crate::relay::{CursorFile, cursor};
-use crate::repo::{JournalHistory, JournalOutbox, Store};
+use crate::repo::{CursorFile, JournalHistory, JournalOutbox, Store, cursor};
 
 /// The cursors of recorded sinks, by name.
 pub(super) type Cursors = Vec<(String, CursorFile)>;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::contracts::{AttachInbox, AttachTarget, DecisionInbox, SinkHandle, SinkType};
-use crate::relay::{Control, Heartbeat, SavedPosition, Subscription, Worker, WorkerError};
+use crate::relay::{Control, Heartbeat, Subscription, Worker, WorkerError};
 
 /// One sink's worker, before it runs, and how to reach it then.
 pub struct Relay {
@@ -30,8 +30,6 @@ pub struct RelayHandle {
     pub control: Arc<Control>,
     /// What a watchdog looks at.
     pub heartbeat: Arc<Heartbeat>,
-    /// What retention must keep for it.
-    pub saved: Arc<SavedPosition>,
     /// Where connections go; `None` for a sink that no program can attach to.
     pub attaches: Option<Arc<AttachInbox>>,
 }
@@ -48,15 +46,8 @@ impl Relay {
             view: worker.view(),
             monitor: worker.monitor(),
         };
-        let (heartbeat, saved) = (worker.heartbeat(), worker.saved());
-        let handle = RelayHandle { sink, control, heartbeat, saved, attaches: None };
+        let handle = RelayHandle { sink, control, heartbeat: worker.heartbeat(), attaches: None };
         Self { handle, worker: RelayWorker::Lines(Box::new(worker)) }
-    }
-
-    /// What retention must keep for it.
-    #[must_use]
-    pub fn need(&self) -> (Arc<str>, Arc<SavedPosition>) {
-        (Arc::clone(&self.handle.sink.name), Arc::clone(&self.handle.saved))
     }
 
     /// Where it hears of decisions.
@@ -75,8 +66,8 @@ impl Relay {
             view: worker.view(),
             monitor: worker.monitor(),
         };
-        let (control, heartbeat, saved) = (worker.control(), worker.heartbeat(), worker.saved());
-        let handle = RelayHandle { sink, control, heartbeat, saved, attaches: Some(worker.attaches()) };
+        let (control, heartbeat) = (worker.control(), worker.heartbeat());
+        let handle = RelayHandle { sink, control, heartbeat, attaches: Some(worker.attaches()) };
         Self { handle, worker: RelayWorker::Subscription(Box::new(worker)) }
     }
 }

@@ -46,6 +46,19 @@ pub enum LaneState {
     Requeued,
 }
 
+impl LaneState {
+    /// As it is shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retrying => "retrying",
+            Self::Rejected => "rejected",
+            Self::Held => "held",
+            Self::Requeued => "requeued",
+        }
+    }
+}
+
 /// One decision about delivery, as a plan carries it and the journal keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {

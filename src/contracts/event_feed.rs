@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Decision, Lsn, OutboxEntry, Sequence};
+use super::{Decision, FeedPosition, Lsn, OutboxEntry, Sequence};
 use crate::domain::Timestamp;
 
 /// Reads durable events forward.
@@ -106,34 +104,6 @@ pub struct DecisionPage {
     pub looked_to: Lsn,
     /// Whether that is the end of what is durable.
     pub at_end: bool,
-}
-
-/// A place in the outbox: after the event with this sequence.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FeedPosition {
-    /// The event.
-    pub sequence: Sequence,
-    /// The plan that holds it.
-    pub lsn: Lsn,
-    /// The checksum of that plan: a cursor that stands in another history is found out.
-    pub body_crc: u32,
-    /// A hint: the first LSN of the segment that holds the plan.
-    pub segment: Lsn,
-    /// A hint: the plan's byte offset in that segment.
-    pub offset: u64,
-}
-
-impl FeedPosition {
-    /// Before the first event.
-    pub const START: Self =
-        Self { sequence: Sequence::ZERO, lsn: Lsn::ZERO, body_crc: 0, segment: Lsn::ZERO, offset: 0 };
-
-    /// Nothing in the segments before the one of this plan is needed to go on from here. Where the segment is not known,
-    /// that holds of the plans before this one.
-    #[must_use]
-    pub fn first_needed(&self) -> Lsn {
-        if self.segment > Lsn::ZERO { self.segment } else { self.lsn }
-    }
 }
 
 /// Why the outbox cannot be read.

@@ -8,12 +8,14 @@ mod decision_queue;
 mod decision_view;
 mod delivery;
 mod event_feed;
+mod feed_position;
 mod journal_needs;
 mod lsn;
 mod operator;
 mod operator_result;
 mod pins;
 mod plan_store;
+mod progress;
 mod repository;
 mod request_queue;
 mod rfc3339;
@@ -23,6 +25,7 @@ mod status;
 mod status_model;
 mod storage;
 mod throughput;
+mod window_bits;
 
 pub use answer::{Answer, ConnectionId, Envelope, Outcome, Refusal, Ticket};
 pub use attach::{AttachInbox, AttachRequest, AttachTarget};
@@ -34,7 +37,8 @@ pub use delivery::{
     Decision, DecisionKind, EventType, LaneState, ParkedLane, ReplayRecord, ReplaySpec, ReplayState, SinkRecord,
     SinkStartPoint, SinkType,
 };
-pub use event_feed::{DecisionPage, EventFeed, EventHistory, FeedError, FeedPosition, OrderEvents, PublishedEvent};
+pub use event_feed::{DecisionPage, EventFeed, EventHistory, FeedError, OrderEvents, PublishedEvent};
+pub use feed_position::{FEED_PLACE_BYTES, FeedPlace, FeedPosition};
 pub use journal_needs::{JournalNeeds, ReaderPosition};
 pub use lsn::{Lsn, Sequence};
 pub use operator::{LaneFilter, OperatorRefusal, OperatorRequest, ReplayBound, ReplayRequest, RequeueTarget, SkipTo};
@@ -43,6 +47,7 @@ pub use operator_result::{
 };
 pub use pins::{Pins, TooManyPins};
 pub use plan_store::{CommitError, PlanStore, RememberedCommand, Room, Staged};
+pub use progress::{Progress, ProgressDetails, ProgressError, ProgressKind, ReplayProgress};
 pub use repository::{Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand};
 pub use request_queue::{NotSent, RequestClass, RequestReceiver, RequestSender, Taken, request_queue};
 pub use sink::{Delivery, EventPlace, Held, Opened, Sink, SinkError, TargetMark};
@@ -50,3 +55,4 @@ pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, Re
 pub use status::{JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreStatus};
 pub use status_model::StatusModel;
 pub use storage::{FileIdentity, Storage, StorageFile};
+pub use window_bits::{WINDOW_EVENTS_MAX, WindowBits};

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use super::throughput::{Sample, Throughput};
-use super::{FailureOutcome, Lsn, Sequence, SinkType};
+use super::{FailureOutcome, LaneState, Lsn, Sequence, SinkType};
 use crate::domain::Timestamp;
 use crate::telemetry::SinkMetrics;
 
@@ -210,6 +210,21 @@ impl SinkMonitor {
         }
         let sample = shown.sample(now, last_sequence);
         shown.throughput.note(sample);
+    }
+
+    /// Notes that `count` events that happened at `time`, or not long after, are acknowledged at `now`.
+    pub fn note_acknowledged(&self, time: Timestamp, count: u64, now: Timestamp) {
+        let micros = u64::try_from(now.micros().saturating_sub(time.micros())).unwrap_or(0);
+        self.metrics.ack_delay.record_many(micros, count);
+    }
+
+    /// Notes how many lanes are parked, by state.
+    pub fn note_lanes(&self, count: impl Fn(LaneState) -> u64) {
+        let lanes = &self.metrics.lanes;
+        lanes.retrying.set(count(LaneState::Retrying));
+        lanes.rejected.set(count(LaneState::Rejected));
+        lanes.held.set(count(LaneState::Held));
+        lanes.requeued.set(count(LaneState::Requeued));
     }
 
     /// Counts an attempt that did not deliver.

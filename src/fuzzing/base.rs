@@ -9,14 +9,15 @@ use uuid::Uuid;
 use super::memory::Memory;
 use crate::contracts::{
     ChangeRequest, Clock, Command, ConnectionId, Envelope, EventFeed, FeedPosition, Lsn, OrderIds, Outcome, PlanStore,
-    Request, Sequence, Storage, Ticket,
+    Progress, ProgressDetails, Request, Sequence, Storage, Ticket,
 };
 use crate::domain::{CancelReason, Cents, CommandId, CustomerId, OrderId, OrderState, Timestamp};
 use crate::executor::{Executor, ExecutorOptions};
 use crate::journal::{JournalHandle, JournalOptions, Redo, RedoRange, StoreId, create_store, inspect};
-use crate::relay::{CursorFile, cursor};
+
 use crate::repo::{
-    JournalOutbox, OpenError, OpenReport, SinkPosition, Store, StoreOptions, StoreState, open_store, write_checkpoint,
+    CursorFile, JournalOutbox, OpenError, OpenReport, SinkPosition, Store, StoreOptions, StoreState, cursor, lsn_of,
+    open_store, write_checkpoint,
 };
 
 pub const STORE_ID: StoreId = StoreId::from_bytes([7; 16]);
@@ -177,10 +178,10 @@ fn make() -> Base {
     let mut cursor = CursorFile::create(&memory, SINK, uuid_of(STORE_ID), start).unwrap();
     let mut events = Vec::new();
     outbox.read(19, &mut events).unwrap();
-    cursor.save(outbox.position()).unwrap();
-    let cursor_lsn = outbox.position().lsn;
+    cursor.save(outbox.position(), ProgressDetails::default()).unwrap();
+    let cursor_lsn = lsn_of(&outbox.position());
     outbox.read(1, &mut events).unwrap();
-    cursor.save(outbox.position()).unwrap();
+    cursor.save(outbox.position(), ProgressDetails::default()).unwrap();
     second.store_mut().close().unwrap();
     // Killed, with a batch that nothing proves.
     let mut third = executor(open(&memory, 3, Some(cursor.position())).unwrap().0);

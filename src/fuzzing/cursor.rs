@@ -4,8 +4,9 @@ use uuid::Uuid;
 
 use super::edits::edit;
 use super::input::Input;
-use crate::contracts::{FeedPosition, Lsn, Sequence};
-use crate::relay::cursor_format::{Details, FILE_BYTES, Owner, SLOT_BYTES, Slot, WindowBits, decode};
+use crate::contracts::{FeedPosition, Lsn, ProgressDetails, Sequence, WindowBits};
+use crate::repo::cursor_format::{FILE_BYTES, Owner, SLOT_BYTES, Slot, decode};
+use crate::repo::{JournalPosition, lsn_of};
 
 const STORE_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_0123_4567_89ab_cdef);
 
@@ -51,12 +52,16 @@ fn mend(slot: &mut [u8]) {
 
 /// Two saves: one after the other, or any two.
 fn slots(input: &mut Input<'_>, any: bool) -> [Slot; 2] {
-    let position = |input: &mut Input<'_>, before: &FeedPosition| FeedPosition {
-        sequence: Sequence(before.sequence.0.wrapping_add(input.number())),
-        lsn: Lsn(before.lsn.0.wrapping_add(input.number())),
-        body_crc: input.u32(),
-        segment: Lsn(input.number()),
-        offset: input.number(),
+    let position = |input: &mut Input<'_>, before: &FeedPosition| {
+        let position = JournalPosition {
+            sequence: Sequence(before.sequence.0.wrapping_add(input.number())),
+            lsn: Lsn(lsn_of(before).0.wrapping_add(input.number())),
+            body_crc: input.u32(),
+            segment: Lsn(input.number()),
+            offset: input.number(),
+            epoch: input.u32(),
+        };
+        FeedPosition::from(position)
     };
     let generation = input.number();
     let first = Slot { generation, position: position(input, &FeedPosition::START), details: details(input) };
@@ -65,12 +70,13 @@ fn slots(input: &mut Input<'_>, any: bool) -> [Slot; 2] {
     if first.generation.is_multiple_of(2) || any { [first, second] } else { [second, first] }
 }
 
-fn details(input: &mut Input<'_>) -> Details {
+fn details(input: &mut Input<'_>) -> ProgressDetails {
     let mut window = WindowBits::default();
     for _ in 0..input.byte() {
         window.push(input.byte().is_multiple_of(2));
     }
-    Details { epoch: input.u32(), delivered: input.number(), failed: input.number(), window, ..Details::default() }
+    let (delivered, failed) = (input.number(), input.number());
+    ProgressDetails { delivered, failed, window, ..ProgressDetails::default() }
 }
 
 fn check(bytes: &[u8]) -> Option<Slot> {
@@ -83,7 +89,7 @@ fn check(bytes: &[u8]) -> Option<Slot> {
     assert_eq!(slots.older.is_none(), slots.torn.is_some());
     if let Some(older) = &slots.older {
         assert!(older.position.sequence <= slots.newest.position.sequence);
-        assert!(older.position.lsn <= slots.newest.position.lsn);
+        assert!(lsn_of(&older.position) <= lsn_of(&slots.newest.position));
     }
     Some(slots.newest)
 }

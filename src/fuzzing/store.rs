@@ -7,10 +7,9 @@ use super::base::{SINK, STORE_ID, State, base, executor, open, state_of, submiss
 use super::edits::edit;
 use super::input::Input;
 use super::memory::Memory;
-use crate::contracts::{EventFeed, Lsn, Outcome};
+use crate::contracts::{EventFeed, Lsn, Outcome, Progress};
 use crate::journal::{CHECKPOINTS_DIR, IdentityError, JournalHandle, RecoveryError, open_store};
-use crate::relay::{CursorError, CursorFile};
-use crate::repo::{JournalOutbox, OpenError, Store, inspect_store};
+use crate::repo::{CursorError, CursorFile, JournalOutbox, OpenError, Store, inspect_store, lsn_of};
 
 /// A start of a damaged store ends in a state that the store had, and not one from before what its cursor and its
 /// checkpoints prove; or in a refusal that says what is wrong and changes nothing. It ends so every time.
@@ -118,7 +117,7 @@ fn start(memory: &Memory, boot: u64) -> Result<(Store, Lsn), Refused> {
         Err(error) => return refused(&error),
     };
     let cursor = cursor.map(|cursor| cursor.position());
-    let inspected = inspect_store(memory, STORE_ID, cursor.map_or(Lsn::ZERO, |position| position.lsn));
+    let inspected = inspect_store(memory, STORE_ID, cursor.map_or(Lsn::ZERO, |position| lsn_of(&position)));
     match open(memory, boot, cursor) {
         Ok((store, report)) => {
             let (state, seen) = inspected.expect("who only looks sees what a start sees");

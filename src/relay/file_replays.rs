@@ -1,4 +1,4 @@
-//! The replays of a `file` sink: each a worker of its own, with a file, a feed and a cursor of its own, which the sink's
+//! The replays of a `file` sink: each a worker of its own, with a file, a feed and a progress of its own, which the sink's
 //! worker steps beside the live events.
 
 use std::collections::HashMap;
@@ -8,12 +8,12 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::deciding::Deciding;
-use super::replay::{self, Pace, ReplayError};
+use super::replay::Pace;
 use super::source::Source;
 use super::worker::{Step, Worker, WorkerError};
 use super::worker_view::Shared;
 use super::{WorkerPorts, WorkerSettings};
-use crate::contracts::{Decision, DecisionKind, ReplaySpec, ReplayState, Sequence, SinkRecord};
+use crate::contracts::{Decision, DecisionKind, FeedError, ReplaySpec, ReplayState, Sequence, SinkRecord};
 
 /// The running replays of one sink, and what is to be decided about them.
 pub(super) struct FileReplays {
@@ -52,7 +52,7 @@ impl FileReplays {
     /// A replay has ended, by itself or because an operator wanted it.
     pub(super) fn end(&mut self, replay_id: Uuid) {
         self.running.retain(|replay| replay.spec.replay_id != replay_id);
-        replay::close_cursor(&self.ports.replays, &self.settings.name, replay_id);
+        self.ports.replays.close(&self.settings.name, replay_id);
     }
 
     /// Every back-off ends now.
@@ -110,16 +110,16 @@ impl Worker {
     }
 
     /// `None` for a sink whose replays have no target.
-    fn open_replay(&self, spec: &ReplaySpec, now: Duration) -> Result<Option<FileReplay>, ReplayError> {
+    fn open_replay(&self, spec: &ReplaySpec, now: Duration) -> Result<Option<FileReplay>, FeedError> {
         let Some(target) = self.sink.of_replay(spec.replay_id) else { return Ok(None) };
-        let cursor = replay::open_cursor(&self.replays.ports.replays, &self.name, spec)?;
-        let position = cursor.position();
+        let progress = self.replays.ports.replays.open(&self.name, spec)?;
+        let position = progress.position();
         let settings = WorkerSettings {
-            name: super::cursor::replay_name(&self.name, spec.replay_id),
+            name: format!("{}.replay-{}", self.name, spec.replay_id),
             rate_events_per_s_max: Some(spec.rate_events_per_s_max),
             ..self.replays.settings.clone()
         };
-        let mut worker = Self::new(&settings, self.replays.ports.clone(), target, cursor, None);
+        let mut worker = Self::new(&settings, self.replays.ports.clone(), target, progress, None);
         worker.source = Source::of_replay(Arc::clone(&self.replays.ports.history), position, spec.clone());
         worker.heartbeat = Arc::clone(&self.heartbeat);
         worker.shared = Arc::new(Shared::of_replay(&self.shared));

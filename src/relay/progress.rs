@@ -1,20 +1,17 @@
-//! How far a sink has acknowledged, and how much of it the cursor's file does not say yet.
+//! How far a sink has acknowledged, and how much of it is not saved yet.
 
 use std::time::Duration;
 
-use super::cursor::{CursorFile, SaveError};
-use super::cursor_format::{CursorKind, Details};
 use super::{Backoff, WorkerSettings};
-use crate::contracts::{FeedPosition, TargetMark};
+use crate::contracts::{FeedPosition, Progress, ProgressDetails, ProgressError, ProgressKind, TargetMark};
 
-/// The acknowledged position, and the cursor that follows it.
-pub(super) struct Progress {
-    cursor: CursorFile,
+/// The acknowledged position, and the saved one that follows it.
+pub(super) struct LinesProgress {
+    saved: Box<dyn Progress>,
     position: FeedPosition,
     /// What is synced of the target.
     mark: TargetMark,
-    epoch: u32,
-    /// Events that were acknowledged over all starts; of a replay, the cursor keeps them.
+    /// Events that were acknowledged over all starts; of a replay they are saved, too.
     delivered: u64,
     unsaved_events: u64,
     /// By when, on the steady clock, the first unsaved acknowledgement is to be saved.
@@ -26,16 +23,15 @@ pub(super) struct Progress {
     delay_max: Duration,
 }
 
-impl Progress {
-    pub(super) fn new(cursor: CursorFile, settings: &WorkerSettings, epoch: u32) -> Self {
+impl LinesProgress {
+    pub(super) fn new(saved: Box<dyn Progress>, settings: &WorkerSettings) -> Self {
         Self {
-            position: cursor.position(),
-            mark: cursor.details().file,
-            delivered: cursor.details().delivered,
-            epoch,
+            position: saved.position(),
+            mark: saved.details().file,
+            delivered: saved.details().delivered,
             // A kill may have come between the two saves.
-            due_at: cursor.keeps_too_much().then_some(Duration::ZERO),
-            cursor,
+            due_at: saved.keeps_too_much().then_some(Duration::ZERO),
+            saved,
             unsaved_events: 0,
             retry_at: None,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max, settings.backoff_seed.wrapping_add(1)),
@@ -48,21 +44,12 @@ impl Progress {
         self.position
     }
 
-    pub(super) const fn cursor(&self) -> &CursorFile {
-        &self.cursor
-    }
-
     /// The sink has taken all events up to `position`.
     pub(super) fn advance(&mut self, position: FeedPosition, events: u64, now: Duration) {
         self.position = position;
         self.unsaved_events = self.unsaved_events.saturating_add(events);
         self.delivered = self.delivered.saturating_add(events);
         self.due_at = self.due_at.or_else(|| Some(now.saturating_add(self.delay_max)));
-    }
-
-    /// The store's epoch.
-    pub(super) const fn epoch(&self) -> u32 {
-        self.epoch
     }
 
     /// Events of a replay that were acknowledged.
@@ -82,7 +69,7 @@ impl Progress {
         }
     }
 
-    /// When the cursor is to be saved; `None` if it says everything.
+    /// When to save; `None` if everything is saved.
     pub(super) const fn due_at(&self) -> Option<Duration> {
         self.due_at
     }
@@ -96,19 +83,19 @@ impl Progress {
         self.retry_at.filter(|at| now < *at)
     }
 
-    /// Saves what is not saved yet. A failed write can be tried again; see [`SaveError`].
-    pub(super) fn save(&mut self, now: Duration) -> Result<(), SaveError> {
+    /// Saves what is not saved yet. See [`ProgressError`].
+    pub(super) fn save(&mut self, now: Duration) -> Result<(), ProgressError> {
         if self.due_at.is_none() {
             return Ok(());
         }
-        let kind = self.cursor.details().kind;
-        let delivered = if kind == CursorKind::Replay { self.delivered } else { 0 };
-        let details = Details { kind, epoch: self.epoch, delivered, file: self.mark, ..Details::default() };
-        self.cursor.save_with(self.position, details).inspect_err(|_| {
+        let kind = self.saved.details().kind;
+        let delivered = if kind == ProgressKind::Replay { self.delivered } else { 0 };
+        let details = ProgressDetails { kind, delivered, file: self.mark, ..ProgressDetails::default() };
+        self.saved.save(self.position, details).inspect_err(|_| {
             self.retry_at = Some(now.saturating_add(self.backoff.next_wait()));
         })?;
         self.backoff.reset();
-        let once_more = self.cursor.keeps_too_much().then(|| now.saturating_add(self.delay_max));
+        let once_more = self.saved.keeps_too_much().then(|| now.saturating_add(self.delay_max));
         (self.unsaved_events, self.due_at, self.retry_at) = (0, once_more, None);
         Ok(())
     }

@@ -1,70 +1,9 @@
-//! What the replays of all kinds of sinks share: the cursor, the filter, the pin, and how far it is.
+//! What the replays of all kinds of sinks share: the filter, and how far it is.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use uuid::Uuid;
-
-use super::cursor::{self, CursorError, CursorFile};
-use super::cursor_format::{CursorKind, Details};
-use crate::contracts::{
-    EventHistory, EventType, FeedError, JournalNeeds, PublishedEvent, ReplaySpec, ReplayView, Sequence, Storage,
-};
+use crate::contracts::{EventType, PublishedEvent, ReplaySpec, ReplayView, Sequence};
 use crate::domain::OrderEvent;
-
-/// What replays work with.
-#[derive(Clone)]
-pub struct ReplayPorts {
-    /// Reads the outbox.
-    pub history: Arc<dyn EventHistory>,
-    /// Where the cursors of replays are.
-    pub storage: Arc<dyn Storage>,
-    /// Whose cursors they are.
-    pub store_id: Uuid,
-    /// Keeps the range of a replay in the journal.
-    pub needs: Arc<JournalNeeds>,
-}
-
-/// Why a replay cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReplayError {
-    /// Its range cannot be read.
-    #[error(transparent)]
-    Feed(#[from] FeedError),
-    /// Its cursor cannot be had.
-    #[error(transparent)]
-    Cursor(#[from] CursorError),
-}
-
-/// Opens the cursor of a replay, or makes one before the first event of its range; and pins the range.
-pub(super) fn open_cursor(ports: &ReplayPorts, sink: &str, spec: &ReplaySpec) -> Result<CursorFile, ReplayError> {
-    let name = cursor::replay_name(sink, spec.replay_id);
-    let cursor = match CursorFile::load(ports.storage.as_ref(), &name, ports.store_id)? {
-        Some(cursor) => cursor,
-        None => {
-            let before = Sequence(spec.from.0.saturating_sub(1));
-            let position = ports.history.open_after(before)?.position();
-            let details = Details { kind: CursorKind::Replay, ..Details::default() };
-            CursorFile::create_with(ports.storage.as_ref(), &name, ports.store_id, position, details)?
-        }
-    };
-    let saved = cursor.saved();
-    ports.needs.add(pin_of(spec.replay_id), Box::new(move || saved.lsn()));
-    Ok(cursor)
-}
-
-/// A replay has ended: its range is let go of, and its cursor removed.
-pub(super) fn close_cursor(ports: &ReplayPorts, sink: &str, replay_id: Uuid) {
-    ports.needs.remove(&pin_of(replay_id));
-    let name = cursor::replay_name(sink, replay_id);
-    if let Err(error) = cursor::remove(ports.storage.as_ref(), &name) {
-        tracing::warn!(%error, "the cursor of a replay that has ended is still there");
-    }
-}
-
-fn pin_of(replay_id: Uuid) -> Arc<str> {
-    Arc::from(format!("replay:{}", replay_id.hyphenated()))
-}
 
 /// Whether a replay hands this event out.
 pub(super) fn is_wanted(spec: &ReplaySpec, event: &PublishedEvent) -> bool {

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use super::ReplayPorts;
-use crate::contracts::{Clock, DecisionBatch, EventHistory, SinkType};
+use crate::contracts::{Clock, DecisionBatch, EventHistory, ReplayProgress, SinkType};
 
 /// The limits of one sink's worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +41,10 @@ pub struct WorkerPorts {
     pub history: Arc<dyn EventHistory>,
     /// Both clocks.
     pub clock: Arc<dyn Clock>,
-    /// The store's epoch.
-    pub epoch: u32,
     /// Where decisions become plans.
     pub decide: Sender<DecisionBatch>,
     /// The daemon's own user, for decisions that nobody asked for.
     pub uid: u32,
-    /// What replays work with.
-    pub replays: ReplayPorts,
+    /// Where the progress of replays is kept.
+    pub replays: Arc<dyn ReplayProgress>,
 }

@@ -13,10 +13,11 @@ use crate::contracts::{
     PublishedEvent, Sequence, Sink, SinkError, SinkType, Storage, StorageFile,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, Order, OrderId, Timestamp};
+use crate::repo::JournalPosition;
 
-pub(super) const STORE_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_0123_4567_89ab_cdef);
+pub(crate) const STORE_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_0123_4567_89ab_cdef);
 
-pub(super) fn settings() -> WorkerSettings {
+pub(crate) fn settings() -> WorkerSettings {
     WorkerSettings {
         name: "events".to_owned(),
         sink_type: SinkType::File,
@@ -33,7 +34,7 @@ pub(super) fn settings() -> WorkerSettings {
 }
 
 /// Event number `sequence` of the one history that all tests share; every plan holds two events.
-pub(super) fn event(sequence: u64) -> PublishedEvent {
+pub(crate) fn event(sequence: u64) -> PublishedEvent {
     let order_id = OrderId::new(Uuid::from_u128(u128::from(sequence)));
     let at = |micros| Timestamp::from_micros(1_795_000_000_000_000 + micros).unwrap();
     let at_micros = i64::try_from(sequence).unwrap() * 1000;
@@ -48,16 +49,17 @@ pub(super) fn event(sequence: u64) -> PublishedEvent {
     PublishedEvent { sequence: Sequence(sequence), entry, source: "/orderd".into(), epoch: 1 }
 }
 
-pub(super) fn position(sequence: u64) -> FeedPosition {
+pub(crate) fn position(sequence: u64) -> FeedPosition {
     if sequence == 0 {
         return FeedPosition::START;
     }
     let body_crc = crc32c::crc32c(&sequence.to_le_bytes());
     let lsn = Lsn(sequence.div_ceil(2));
-    FeedPosition { sequence: Sequence(sequence), lsn, body_crc, segment: Lsn(1), offset: 64 * lsn.0 }
+    JournalPosition { sequence: Sequence(sequence), epoch: 1, lsn, segment: Lsn(1), offset: 64 * lsn.0, body_crc }
+        .into()
 }
 
-pub(super) fn lines(first: u64, last: u64) -> Vec<u8> {
+pub(crate) fn lines(first: u64, last: u64) -> Vec<u8> {
     let mut lines = Vec::new();
     for sequence in first..=last {
         super::cloud_event::render(&event(sequence), &mut lines).unwrap();
@@ -68,7 +70,7 @@ pub(super) fn lines(first: u64, last: u64) -> Vec<u8> {
 
 /// What is durable; shared between a test and a reader.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Outbox(Arc<Mutex<OutboxState>>);
+pub(crate) struct Outbox(Arc<Mutex<OutboxState>>);
 
 #[derive(Debug, Default)]
 struct OutboxState {
@@ -79,20 +81,20 @@ struct OutboxState {
 }
 
 impl Outbox {
-    pub(super) fn grow_to(&self, durable: u64) {
+    pub(crate) fn grow_to(&self, durable: u64) {
         self.0.lock().unwrap().durable = durable;
     }
 
-    pub(super) fn fail_next_read(&self, failure: FeedError) {
+    pub(crate) fn fail_next_read(&self, failure: FeedError) {
         self.0.lock().unwrap().failure = Some(failure);
     }
 
     /// The sixth event is not there for the readers to come.
-    pub(super) fn skip_one_event(&self) {
+    pub(crate) fn skip_one_event(&self) {
         self.0.lock().unwrap().skip = true;
     }
 
-    pub(super) fn reader_at(&self, sequence: u64) -> Box<dyn EventFeed> {
+    pub(crate) fn reader_at(&self, sequence: u64) -> Box<dyn EventFeed> {
         Box::new(FakeReader { outbox: self.clone(), at: sequence })
     }
 }
@@ -165,10 +167,10 @@ impl EventFeed for FakeReader {
 
 /// A clock that stands still until it is told to go on.
 #[derive(Debug, Clone, Default)]
-pub(super) struct StillClock(Arc<Mutex<Duration>>);
+pub(crate) struct StillClock(Arc<Mutex<Duration>>);
 
 impl StillClock {
-    pub(super) fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         *self.0.lock().unwrap() += by;
     }
 }
@@ -185,39 +187,39 @@ impl Clock for StillClock {
 
 /// A sink that keeps what it is offered and does as it is told.
 #[derive(Debug, Clone, Default)]
-pub(super) struct FakeSink(Arc<Mutex<SinkLog>>);
+pub(crate) struct FakeSink(Arc<Mutex<SinkLog>>);
 
 #[derive(Debug, Default)]
-pub(super) struct SinkLog {
+pub(crate) struct SinkLog {
     /// Every batch that was offered, and whether it was taken.
-    pub(super) offers: Vec<Offer>,
-    pub(super) failures_left: u64,
-    pub(super) reopened: u64,
+    pub(crate) offers: Vec<Offer>,
+    pub(crate) failures_left: u64,
+    pub(crate) reopened: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Offer {
-    pub(super) first: u64,
-    pub(super) last: u64,
-    pub(super) lines: Vec<u8>,
-    pub(super) taken: bool,
+pub(crate) struct Offer {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    pub(crate) lines: Vec<u8>,
+    pub(crate) taken: bool,
 }
 
 impl FakeSink {
-    pub(super) fn fail_next(&self, failures: u64) {
+    pub(crate) fn fail_next(&self, failures: u64) {
         self.0.lock().unwrap().failures_left = failures;
     }
 
-    pub(super) fn offers(&self) -> Vec<Offer> {
+    pub(crate) fn offers(&self) -> Vec<Offer> {
         self.0.lock().unwrap().offers.clone()
     }
 
-    pub(super) fn reopened(&self) -> u64 {
+    pub(crate) fn reopened(&self) -> u64 {
         self.0.lock().unwrap().reopened
     }
 
     /// The last event that was taken.
-    pub(super) fn acknowledged(&self) -> u64 {
+    pub(crate) fn acknowledged(&self) -> u64 {
         self.0.lock().unwrap().offers.iter().rfind(|offer| offer.taken).map_or(0, |offer| offer.last)
     }
 }
@@ -245,7 +247,7 @@ impl Sink for FakeSink {
 
 /// Files in memory. Writes count as durable at once; what may be lost before a sync is the simulation's business.
 #[derive(Debug, Clone, Default)]
-pub(super) struct MemoryStorage(Arc<Mutex<Files>>);
+pub(crate) struct MemoryStorage(Arc<Mutex<Files>>);
 
 #[derive(Debug, Default)]
 struct Files {
@@ -255,21 +257,21 @@ struct Files {
 }
 
 impl MemoryStorage {
-    pub(super) fn contents(&self, path: &str) -> Option<Vec<u8>> {
+    pub(crate) fn contents(&self, path: &str) -> Option<Vec<u8>> {
         self.0.lock().unwrap().contents.get(path).map(|contents| contents.lock().unwrap().clone())
     }
 
-    pub(super) fn put(&self, path: &str, contents: &[u8]) {
+    pub(crate) fn put(&self, path: &str, contents: &[u8]) {
         self.0.lock().unwrap().contents.insert(path.to_owned(), Arc::new(Mutex::new(contents.to_vec())));
     }
 
     /// What was called so far, such as `sync cursors/a.cursor`.
-    pub(super) fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         self.0.lock().unwrap().calls.clone()
     }
 
     /// The call after `calls` more ones fails, and only that.
-    pub(super) fn fail_after(&self, calls: usize, kind: io::ErrorKind) {
+    pub(crate) fn fail_after(&self, calls: usize, kind: io::ErrorKind) {
         let mut files = self.0.lock().unwrap();
         files.fail_at = Some((files.calls.len() + calls, kind));
     }

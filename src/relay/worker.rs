@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::control::{Control, Wait};
-use super::cursor::{CursorFile, SaveError, SavedPosition};
 use super::file_replays::FileReplays;
 use super::heartbeat::Heartbeat;
 use super::inbox::Orders;
-use super::progress::Progress;
+use super::progress::LinesProgress;
 use super::rate::Rate;
 use super::source::Source;
 use super::worker_view::Shared;
 use super::{Backoff, WorkerPorts, WorkerSettings};
 use crate::contracts::{
-    Clock, DecisionInbox, FeedPosition, Sink, SinkError, SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkView,
+    Clock, DecisionInbox, FeedPosition, Progress, ProgressError, Sink, SinkError, SinkMonitor, SinkRecord, SinkState,
+    SinkStatus, SinkView,
 };
+use crate::domain::Timestamp;
 
 /// Moves events from the outbox into one sink: at least once, in order, for as long as it takes.
 ///
@@ -39,6 +40,8 @@ pub struct Worker {
     /// The last event that was delivered, and when the first one was that is not acknowledged.
     pub(super) delivered: FeedPosition,
     pub(super) delivered_events: u64,
+    /// When the first of them happened.
+    pub(super) delivered_oldest: Option<Timestamp>,
     pub(super) delivered_since: Option<Duration>,
     /// Whether the target may hold events after the acknowledged ones already.
     pub(super) resuming: bool,
@@ -47,7 +50,7 @@ pub struct Worker {
     /// After a failed delivery, when to try again.
     pub(super) retry_at: Option<Duration>,
     pub(super) backoff: Backoff,
-    pub(super) progress: Progress,
+    pub(super) progress: LinesProgress,
     pub(super) rate: Rate,
     pub(super) replays: FileReplays,
 }
@@ -91,26 +94,26 @@ pub enum WorkerError {
     /// A call to the OS failed.
     #[error("the outbox cannot be read: {0}")]
     Io(#[from] std::io::Error),
-    /// It is not known how far the cursor is saved.
+    /// It is not known how far the cursor is saved, or another relay has the sink by now.
     #[error("the cursor cannot be saved: {0}")]
-    Cursor(#[from] SaveError),
+    Cursor(#[from] ProgressError),
     /// The target is gone for good.
     #[error("the sink cannot go on: {0}")]
     Target(#[from] SinkError),
 }
 
 impl Worker {
-    /// A worker that goes on from what is recorded of its sink, and from its cursor.
+    /// A worker that goes on from what is recorded of its sink, and from its progress.
     #[must_use]
     pub fn new(
         settings: &WorkerSettings,
         ports: WorkerPorts,
         sink: Box<dyn Sink>,
-        cursor: CursorFile,
+        progress: Box<dyn Progress>,
         record: Option<&SinkRecord>,
     ) -> Self {
-        let WorkerPorts { history, clock, epoch, .. } = ports.clone();
-        let position = cursor.position();
+        let WorkerPorts { history, clock, .. } = ports.clone();
+        let position = progress.position();
         let mut status = SinkStatus::new(settings.name.clone(), settings.sink_type, position.sequence);
         status.lag_events = history.last_sequence().since(position.sequence);
         let rate = Rate::new(settings.rate_events_per_s_max);
@@ -131,12 +134,13 @@ impl Worker {
             batch: Batch::new(batch_events_max, settings.batch_bytes_max, position),
             delivered: position,
             delivered_events: 0,
+            delivered_oldest: None,
             delivered_since: None,
             resuming: false,
             failures: 0,
             retry_at: None,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max, settings.backoff_seed),
-            progress: Progress::new(cursor, settings, epoch),
+            progress: LinesProgress::new(progress, settings),
             rate,
             replays: FileReplays::new(settings, ports),
             clock,
@@ -167,12 +171,6 @@ impl Worker {
     #[must_use]
     pub fn heartbeat(&self) -> Arc<Heartbeat> {
         Arc::clone(&self.heartbeat)
-    }
-
-    /// What retention must keep for this sink.
-    #[must_use]
-    pub fn saved(&self) -> Arc<SavedPosition> {
-        self.progress.cursor().saved()
     }
 
     /// What only this worker knows.
@@ -351,6 +349,9 @@ impl Worker {
     /// The order matters: first the sink took the batch, then our position moves, then the cursor may follow.
     pub(super) fn note_delivered(&mut self, now: Duration) -> Result<Step, WorkerError> {
         self.delivered = self.batch.end();
+        if self.delivered_events == 0 {
+            self.delivered_oldest = self.batch.oldest();
+        }
         self.delivered_events += self.batch.events() as u64;
         self.batch.clear();
         (self.failures, self.retry_at) = (0, None);

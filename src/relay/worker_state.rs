@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::cursor::SaveError;
 use super::worker::{Step, Worker, WorkerError};
-use crate::contracts::{FailureOutcome, FeedError, SinkError, SinkState};
+use crate::contracts::{FailureOutcome, FeedError, ProgressError, SinkError, SinkState};
 
 impl Worker {
     /// Saves the cursor; if that fails in a way that can be tried again, the time at which to do so. Until it
@@ -18,8 +17,8 @@ impl Worker {
         self.monitor.metrics().cursor_save_duration.record_duration(self.clock.monotonic().saturating_sub(began));
         match saved {
             Ok(()) => Ok(None),
-            Err(error @ SaveError::Sync { .. }) => Err(error.into()),
-            Err(error @ SaveError::Write { .. }) => {
+            Err(error @ (ProgressError::Unknown(_) | ProgressError::Deposed(_))) => Err(error.into()),
+            Err(error @ ProgressError::TryAgain(_)) => {
                 tracing::warn!(sink = self.name, %error, "the cursor cannot be saved; deliveries wait for it");
                 self.show_error(SinkState::Retrying, error.to_string());
                 Ok(self.progress.blocked_until(now).or(Some(now)))

@@ -52,7 +52,7 @@ impl Worker {
     /// say: a kill before that finds it too short once more.
     fn write_again(&mut self, last: Option<EventPlace>) -> bool {
         let is_missing =
-            |last: &EventPlace| last.epoch == self.progress.epoch() && last.sequence < self.delivered.sequence;
+            |last: &EventPlace| last.epoch == self.delivered.epoch && last.sequence < self.delivered.sequence;
         let Some(last) = last.filter(is_missing) else { return false };
         match self.source.jump(last.sequence) {
             Ok(position) => {
@@ -119,6 +119,9 @@ impl Worker {
         match synced {
             Ok(mark) => {
                 self.progress.advance(self.delivered, self.delivered_events, now);
+                if let Some(oldest) = self.delivered_oldest {
+                    self.monitor.note_acknowledged(oldest, self.delivered_events, self.clock.now());
+                }
                 if !self.sink.acknowledges_deliveries() {
                     self.progress.set_mark(mark, now);
                 }

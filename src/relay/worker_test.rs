@@ -2,9 +2,9 @@ use std::io;
 
 use super::*;
 use crate::contracts::{FeedError, Lsn, Sequence, SinkError};
-use crate::relay::ReplayPorts;
-use crate::relay::progress::Progress;
+use crate::relay::progress::LinesProgress;
 use crate::relay::testing::{FakeSink, MemoryStorage, Outbox, STORE_ID, StillClock, event, lines, position, settings};
+use crate::repo::{CursorFile, JournalPosition, ReplayCursors, lsn_of};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -35,14 +35,14 @@ impl World {
 
     fn worker(&self, settings: &WorkerSettings, sink: Box<dyn Sink>, cursor: CursorFile) -> Worker {
         let (history, clock) = (Arc::new(self.outbox.clone()), Arc::new(self.clock.clone()));
-        let replays = ReplayPorts {
+        let replays = Arc::new(ReplayCursors {
             history: Arc::new(self.outbox.clone()),
             storage: Arc::new(self.storage.clone()),
             store_id: STORE_ID,
             needs: Arc::default(),
-        };
+        });
         let (decide, _) = crossbeam_channel::bounded(1);
-        Worker::new(settings, WorkerPorts { history, clock, epoch: 1, decide, uid: 0, replays }, sink, cursor, None)
+        Worker::new(settings, WorkerPorts { history, clock, decide, uid: 0, replays }, sink, Box::new(cursor), None)
     }
 
     fn saved(&self) -> u64 {
@@ -230,11 +230,13 @@ fn an_idle_worker_writes_nothing() {
 
 #[test]
 fn a_sink_at_rest_keeps_no_segment_that_it_has_passed() {
-    let in_segment = |sequence: u64, base: u64| FeedPosition { segment: Lsn(base), ..position(sequence) };
+    let in_segment = |sequence: u64, base: u64| {
+        FeedPosition::from(JournalPosition { segment: Lsn(base), ..position(sequence).into() })
+    };
     let world = World::default();
     let cursor = CursorFile::create(&world.storage, "events", STORE_ID, in_segment(2, 1)).unwrap();
     let needed = cursor.saved();
-    let mut progress = Progress::new(cursor, &settings(), 1);
+    let mut progress = LinesProgress::new(Box::new(cursor), &settings());
     // One plan further, and in the next segment: the older slot alone keeps the one before.
     progress.advance(in_segment(4, 2), 2, Duration::ZERO);
     progress.save(Duration::ZERO).unwrap();
@@ -305,11 +307,13 @@ fn a_failed_write_of_the_cursor_pauses_deliveries_until_it_succeeds() {
 #[test]
 fn a_failed_sync_of_the_cursor_ends_the_worker() {
     let world = World::with(20);
-    let mut worker = world.start();
+    let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
+    let needed = cursor.saved();
+    let mut worker = world.worker(&settings(), Box::new(world.sink.clone()), cursor);
     worker.step().unwrap();
     world.storage.fail_after(1, io::ErrorKind::Other);
-    assert!(matches!(worker.step(), Err(WorkerError::Cursor(SaveError::Sync { .. }))));
-    assert_eq!(worker.saved().lsn(), position(0).lsn);
+    assert!(matches!(worker.step(), Err(WorkerError::Cursor(ProgressError::Unknown(_)))));
+    assert_eq!(needed.lsn(), lsn_of(&position(0)));
 }
 
 #[test]
@@ -367,16 +371,17 @@ fn every_step_is_a_sign_of_life() {
 #[test]
 fn retention_follows_the_saved_cursor_and_not_the_acknowledged_one() {
     let world = World::with(10);
-    let mut worker = world.start();
-    let saved = worker.saved();
+    let cursor = CursorFile::create(&world.storage, "events", STORE_ID, position(0)).unwrap();
+    let saved = cursor.saved();
+    let mut worker = world.worker(&settings(), Box::new(world.sink.clone()), cursor);
     settle(&mut worker);
-    assert_eq!(saved.lsn(), position(0).lsn);
+    assert_eq!(saved.lsn(), lsn_of(&position(0)));
     for durable in [20, 40, 60] {
         world.outbox.grow_to(durable);
         settle(&mut worker);
-        assert!(saved.lsn() <= position(world.saved()).lsn);
+        assert!(saved.lsn() <= lsn_of(&position(world.saved())));
     }
-    assert_eq!(saved.lsn(), position(40).lsn, "the save before the last one");
+    assert_eq!(saved.lsn(), lsn_of(&position(40)), "the save before the last one");
 }
 
 #[path = "worker_inbox_test.rs"]

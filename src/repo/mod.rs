@@ -3,11 +3,14 @@
 mod checkpoint;
 #[cfg(test)]
 mod checkpoint_test;
+pub mod cursor;
+pub mod cursor_format;
 mod dedup_table;
 mod delivery_state;
 mod history;
 #[cfg(test)]
 mod history_test;
+mod journal_position;
 #[cfg(test)]
 mod maintenance_test;
 mod meaning;
@@ -21,6 +24,7 @@ mod outbox;
 mod outbox_test;
 #[cfg(test)]
 mod plan_store_test;
+mod replay_cursors;
 mod retention;
 mod sink_record;
 mod state;
@@ -36,13 +40,16 @@ pub use checkpoint::{
     CheckpointBegin, CheckpointSource, LoadedState, SinksCopy, WrittenCheckpoint, delete_checkpoints_but, load_newest,
     verify_checkpoint, write_checkpoint,
 };
+pub use cursor::{CursorError, CursorFile, SavedPosition};
 pub use dedup_table::{DedupEntry, DedupTable};
 pub use delivery_state::{DeliveryState, FIRST_EPOCH, LaneName};
 pub use history::JournalHistory;
+pub use journal_position::{JournalPosition, lsn_of};
 pub use open::{OpenError, OpenReport, SinkPosition, StoreOptions, inspect_positions, inspect_store, open_store};
 pub use order_repo::{OrderTable, update_mut};
 pub use order_row::OrderRow;
 pub use outbox::{DurableSequence, JournalOutbox, outbox_muts, published};
+pub use replay_cursors::ReplayCursors;
 pub use retention::{Maintenance, MaintenanceOptions};
 pub use state::StoreState;
 pub use store::Store;

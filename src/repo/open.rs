@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::checkpoint::{LoadedState, load_newest};
 use super::state::StoreState;
 use super::store::Store;
-use super::{DurableSequence, JournalOutbox, PlanRecord, PlanRecordError};
+use super::{DurableSequence, JournalOutbox, PlanRecord, PlanRecordError, lsn_of};
 use crate::contracts::{Clock, FeedError, FeedPosition, Lsn, Storage};
 use crate::journal::{
     CheckpointError, JournalHandle, JournalOptions, Recovered, RecoveryError, Redo, RedoError, RedoFrame, RedoProblem,
@@ -84,7 +84,7 @@ pub fn open_store(
     // checkpoint is not read here: a start costs the same however much is undelivered. The relay reads it, and damage
     // there ends the daemon then, with nothing skipped.
     let precheck = |files: &JournalHandle| {
-        let is_below = |sink: &SinkPosition| sink.position.lsn <= loaded.covered;
+        let is_below = |sink: &SinkPosition| lsn_of(&sink.position) <= loaded.covered;
         sinks.iter().try_for_each(|sink| check_position(files, sink, is_below(sink)))
     };
     let (journal, recovered) = recover(storage, clock, options.journal, store_id, &range, &mut redo, &precheck)?;
@@ -140,7 +140,7 @@ impl From<PlanRecordError> for RedoProblem {
 
 /// The highest LSN that a sink has seen: it had been durable.
 fn must_reach_by(sinks: &[SinkPosition]) -> Lsn {
-    sinks.iter().map(|sink| sink.position.lsn).max().unwrap_or_default()
+    sinks.iter().map(|sink| lsn_of(&sink.position)).max().unwrap_or_default()
 }
 
 /// Checks, as a start does, that `sinks` have seen what the journal holds, which ends with `last`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{PlanRecord, PlanRecordError};
+use super::{JournalPosition, PlanRecord, PlanRecordError};
 use crate::contracts::{EventFeed, FeedError, FeedPosition, Lsn, Mutation, OutboxEntry, PublishedEvent, Sequence};
 use crate::domain::{Order, RaisedEvent};
 use crate::journal::{JournalHandle, JournalReader};
@@ -44,7 +44,7 @@ impl DurableSequence {
 pub struct JournalOutbox {
     reader: JournalReader,
     durable_sequence: Arc<DurableSequence>,
-    position: FeedPosition,
+    position: JournalPosition,
     /// The source of the last event; most events have the same, and share it.
     source: Arc<str>,
     /// The position may be inside a plan: the events before it are passed over.
@@ -63,6 +63,7 @@ impl JournalOutbox {
     ) -> Result<Self, FeedError> {
         let oldest = files.index.oldest().unwrap_or_default();
         let durable_lsn = files.index.durable_lsn();
+        let position = JournalPosition::from(position);
         let cursor_lsn = position.lsn;
         if cursor_lsn > durable_lsn {
             let problem = format!("the cursor stands at LSN {cursor_lsn}, but the journal ends at {durable_lsn}");
@@ -91,7 +92,8 @@ impl JournalOutbox {
     ) -> Result<Self, FeedError> {
         let mut reader = JournalReader::new(files, lsn);
         reader.seek(lsn)?;
-        let position = FeedPosition { sequence: after, lsn: Lsn(lsn.0.saturating_sub(1)), ..FeedPosition::START };
+        let before = Lsn(lsn.0.saturating_sub(1));
+        let position = JournalPosition { sequence: after, lsn: before, ..JournalPosition::default() };
         Ok(Self { reader, durable_sequence, position, source: Arc::from(""), inside_plan: true })
     }
 
@@ -110,13 +112,14 @@ impl JournalOutbox {
                 Sequence(plan.first_sequence.0.saturating_sub(1))
             }
         };
-        Ok(FeedPosition { sequence, lsn: before, ..FeedPosition::START })
+        Ok(JournalPosition { sequence, lsn: before, ..JournalPosition::default() }.into())
     }
 
     /// The position behind everything that is durable now.
     #[must_use]
     pub fn end(files: &JournalHandle, last_sequence: Sequence) -> FeedPosition {
-        FeedPosition { sequence: last_sequence, lsn: files.index.durable_lsn(), ..FeedPosition::START }
+        let lsn = files.index.durable_lsn();
+        JournalPosition { sequence: last_sequence, lsn, ..JournalPosition::default() }.into()
     }
 
     fn check_plan_at_cursor(&mut self) -> Result<(), FeedError> {
@@ -176,7 +179,7 @@ impl EventFeed for JournalOutbox {
                     let problem = format!("LSN {lsn} holds event {sequence} where {expected} was due");
                     return Err(FeedError::Damaged(problem));
                 }
-                self.position = FeedPosition { sequence, lsn, body_crc, segment, offset };
+                self.position = JournalPosition { sequence, epoch: event.epoch, lsn, segment, offset, body_crc };
                 batch.push(event);
             }
         }
@@ -184,7 +187,7 @@ impl EventFeed for JournalOutbox {
     }
 
     fn position(&self) -> FeedPosition {
-        self.position
+        self.position.into()
     }
 
     fn durable_sequence(&self) -> Sequence {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{DurableSequence, JournalOutbox, Store, published};
+use super::{DurableSequence, JournalOutbox, JournalPosition, Store, published};
 use crate::contracts::{EventFeed, FeedError, FeedPosition, Lsn, Sequence, Storage};
 use crate::executor::Executor;
 use crate::fuzzing::base::{STORE_ID, executor, open, submission};
@@ -33,21 +33,22 @@ impl Outbox {
         JournalHandle { storage: Arc::new(self.memory.clone()), index, store_id: STORE_ID }
     }
 
-    fn open_at(&self, position: FeedPosition) -> Result<JournalOutbox, FeedError> {
-        JournalOutbox::open(self.files(), Arc::clone(self.executor.store().durable_sequence()), position)
+    fn open_at(&self, position: impl Into<FeedPosition>) -> Result<JournalOutbox, FeedError> {
+        let durable_sequence = Arc::clone(self.executor.store().durable_sequence());
+        JournalOutbox::open(self.files(), durable_sequence, position.into())
     }
 
     /// The positions behind each event.
-    fn positions(&self) -> Vec<FeedPosition> {
+    fn positions(&self) -> Vec<JournalPosition> {
         let mut outbox = self.open_at(FeedPosition::START).unwrap();
-        let mut positions = vec![outbox.position()];
+        let mut positions = vec![outbox.position().into()];
         // As many as there may be, and not without an end.
         for _ in 0..100 {
             let mut events = Vec::new();
             outbox.read(1, &mut events).unwrap();
             let Some(event) = events.first() else { break };
             assert_eq!((events.len(), event.sequence), (1, outbox.position().sequence));
-            positions.push(outbox.position());
+            positions.push(outbox.position().into());
         }
         positions
     }
@@ -60,7 +61,7 @@ impl Outbox {
     }
 
     #[track_caller]
-    fn refused(&self, position: FeedPosition) -> String {
+    fn refused(&self, position: JournalPosition) -> String {
         match self.open_at(position) {
             Err(FeedError::Damaged(problem) | FeedError::OtherHistory(problem)) => problem,
             Err(FeedError::Io(error)) => panic!("{error}"),
@@ -87,7 +88,7 @@ fn reading_goes_on_behind_every_position_that_was_one() {
         let mut read = outbox.open_at(*position).unwrap();
         assert_eq!(read.durable_sequence(), Sequence(9));
         assert_eq!(rest(&mut read), expected);
-        assert_eq!(read.position(), positions[9]);
+        assert_eq!(read.position(), positions[9].into());
     }
     let mut few = outbox.open_at(positions[2]).unwrap();
     let mut events = Vec::new();
@@ -97,7 +98,7 @@ fn reading_goes_on_behind_every_position_that_was_one() {
     }
     // What a reader has read is durable, also while the number that says so is late.
     let mut early =
-        JournalOutbox::open(outbox.files(), Arc::new(DurableSequence::new(Sequence(4))), positions[4]).unwrap();
+        JournalOutbox::open(outbox.files(), Arc::new(DurableSequence::new(Sequence(4))), positions[4].into()).unwrap();
     assert_eq!((rest(&mut early), early.durable_sequence()), (vec![5, 6, 7, 8, 9], Sequence(9)));
 }
 
@@ -105,7 +106,7 @@ fn reading_goes_on_behind_every_position_that_was_one() {
 fn a_position_that_the_journal_does_not_reach_back_or_forward_to_is_refused() {
     let outbox = Outbox::of(9);
     let positions = outbox.positions();
-    let ahead = FeedPosition { sequence: Sequence(10), lsn: Lsn(10), ..positions[9] };
+    let ahead = JournalPosition { sequence: Sequence(10), lsn: Lsn(10), ..positions[9] };
     assert_eq!(outbox.refused(ahead), "the cursor stands at LSN 10, but the journal ends at 9");
     outbox.forget_before(5);
     for (behind, position) in (0..).zip(&positions) {
@@ -125,19 +126,19 @@ fn a_position_of_another_history_is_refused() {
     let outbox = Outbox::of(9);
     let sound = outbox.positions()[5];
     for other in [
-        FeedPosition { body_crc: sound.body_crc ^ 1, ..sound },
-        FeedPosition { sequence: Sequence(4), ..sound },
-        FeedPosition { sequence: Sequence(6), ..sound },
-        FeedPosition { sequence: Sequence(6), body_crc: 0, ..sound },
+        JournalPosition { body_crc: sound.body_crc ^ 1, ..sound },
+        JournalPosition { sequence: Sequence(4), ..sound },
+        JournalPosition { sequence: Sequence(6), ..sound },
+        JournalPosition { sequence: Sequence(6), body_crc: 0, ..sound },
     ] {
         let (lsn, sequence) = (other.lsn, other.sequence);
         let problem = format!("the cursor says that LSN {lsn} holds event {sequence}; the journal does not");
         assert_eq!(outbox.refused(other), problem);
     }
     // Where a sink began at the end of the journal, there was no plan to take the checksum of.
-    outbox.open_at(FeedPosition { body_crc: 0, ..sound }).unwrap();
+    outbox.open_at(JournalPosition { body_crc: 0, ..sound }).unwrap();
     // The place is a hint and nothing else.
-    outbox.open_at(FeedPosition { segment: Lsn(3), offset: 7, ..sound }).unwrap();
+    outbox.open_at(JournalPosition { segment: Lsn(3), offset: 7, ..sound }).unwrap();
 }
 
 #[test]
@@ -149,12 +150,16 @@ fn a_new_sink_begins_with_what_is_there_or_behind_all_of_it() {
     for oldest in [1, 5] {
         outbox.forget_before(oldest);
         let start = JournalOutbox::beginning(outbox.files(), Sequence(9)).unwrap();
-        let before = FeedPosition { sequence: Sequence(oldest - 1), lsn: Lsn(oldest - 1), ..FeedPosition::START };
-        assert_eq!(start, before);
+        let before =
+            JournalPosition { sequence: Sequence(oldest - 1), lsn: Lsn(oldest - 1), ..JournalPosition::default() };
+        assert_eq!(JournalPosition::from(start), before);
         assert_eq!(rest(&mut outbox.open_at(start).unwrap())[0], oldest);
     }
     let end = JournalOutbox::end(&outbox.files(), Sequence(9));
-    assert_eq!(end, FeedPosition { sequence: Sequence(9), lsn: Lsn(9), ..FeedPosition::START });
+    assert_eq!(
+        JournalPosition::from(end),
+        JournalPosition { sequence: Sequence(9), lsn: Lsn(9), ..JournalPosition::default() }
+    );
     assert_eq!(rest(&mut outbox.open_at(end).unwrap()), [0; 0]);
 }
 
@@ -164,7 +169,7 @@ fn a_gap_in_the_numbers_is_damage() {
     // A reader that believes to stand elsewhere, at a place where there is nothing to check it against.
     outbox.forget_before(5);
     let mut astray =
-        outbox.open_at(FeedPosition { sequence: Sequence(3), lsn: Lsn(4), ..FeedPosition::START }).unwrap();
+        outbox.open_at(JournalPosition { sequence: Sequence(3), lsn: Lsn(4), ..JournalPosition::default() }).unwrap();
     let error = astray.read(10, &mut Vec::new()).unwrap_err().to_string();
     assert_eq!(error, "LSN 5 holds event 5 where 4 was due");
 }
@@ -189,15 +194,15 @@ fn a_start_refuses_a_journal_that_its_cursor_disproves_and_says_which_of_the_two
     let outbox = Outbox::of(9);
     let positions = outbox.positions();
     drop(outbox.executor);
-    let start = |files: &BTreeMap<String, Vec<u8>>, cursor| {
+    let start = |files: &BTreeMap<String, Vec<u8>>, cursor: Option<JournalPosition>| {
         let memory = Memory::with(files);
-        let started = open(&memory, 2, cursor).map(|(_, report)| report.journal.last_lsn);
+        let started = open(&memory, 2, cursor.map(JournalPosition::into)).map(|(_, report)| report.journal.last_lsn);
         assert!(started.is_ok() || memory.files() == *files, "a refusal changed the store");
         started.map_err(|error| error.to_string())
     };
     let sound = outbox.memory.files();
     assert_eq!(start(&sound, Some(positions[5])), Ok(Lsn(9)));
-    let other = start(&sound, Some(FeedPosition { body_crc: positions[5].body_crc ^ 1, ..positions[5] }));
+    let other = start(&sound, Some(JournalPosition { body_crc: positions[5].body_crc ^ 1, ..positions[5] }));
     let problem = "damaged at offset 0: the cursor says that LSN 5 holds event 5; the journal does not";
     assert_eq!(other, Err(format!("store/cursors/events.cursor: {problem}")));
     // The last plan is gone, and looks as if it had never been written.

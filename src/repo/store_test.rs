@@ -358,7 +358,7 @@ fn damage_that_only_a_sink_still_reads_is_told_to_the_sink_and_not_to_the_start(
     let position = feed_position.unwrap();
     let path = crate::journal::segment_path(Lsn(1));
     let mut files = bench.storage.memory.files();
-    files.get_mut(&path).unwrap()[usize::try_from(position.offset).unwrap() + 50] ^= 1;
+    files.get_mut(&path).unwrap()[usize::try_from(super::JournalPosition::from(position).offset).unwrap() + 50] ^= 1;
     let storage: Arc<dyn crate::contracts::Storage> = Arc::new(Watched::of(&files));
     let sinks = [super::SinkPosition { path: "store/cursors/mail.cursor".to_owned(), position }];
     let clock = Arc::new(SteppedClock::default());
@@ -367,7 +367,7 @@ fn damage_that_only_a_sink_still_reads_is_told_to_the_sink_and_not_to_the_start(
     let error = history.open_at(position).map(drop).unwrap_err().to_string();
     assert!(error.contains(&path) && error.contains("offset"), "{error}");
     // A cursor of another history is the start's affair all the same.
-    let other = crate::contracts::FeedPosition { body_crc: 77, lsn: Lsn(5), sequence: Sequence(5), ..position };
+    let other = super::JournalPosition { body_crc: 77, lsn: Lsn(5), sequence: Sequence(5), ..position.into() }.into();
     assert!(matches!(history.open_at(other).map(drop), Err(crate::contracts::FeedError::OtherHistory(_))));
 }
 

@@ -7,7 +7,7 @@ use super::methods::Method;
 use super::rpc_error::ErrorKind;
 use super::shared::Shared;
 use super::status::DaemonState;
-use crate::contracts::{SinkMonitor, SinkState, SinkStatus};
+use crate::contracts::{LaneState, SinkMonitor, SinkState, SinkStatus};
 use crate::telemetry::{Histogram, METRICS, MetricSpec, metric};
 
 /// The result object.
@@ -132,6 +132,17 @@ impl MetricsReport {
         let acknowledged_ms = metrics.acknowledged_at_ms.get();
         self.add(metric::SINK_LAST_ACK, &[name], seconds_of_micros(acknowledged_ms.saturating_mul(1000)));
         self.add_histogram(metric::SINK_DELIVERY_DURATION, &[name], &metrics.delivery_duration);
+        self.add_histogram(metric::SINK_ACK_DELAY, &[name], &metrics.ack_delay);
+        let lanes = &metrics.lanes;
+        let states = [
+            (LaneState::Retrying, &lanes.retrying),
+            (LaneState::Rejected, &lanes.rejected),
+            (LaneState::Held, &lanes.held),
+            (LaneState::Requeued, &lanes.requeued),
+        ];
+        for (state, gauge) in states {
+            self.add(metric::SINK_LANES, &[name, ("state", state.as_str())], gauge.get());
+        }
         self.add_histogram(metric::CURSOR_SAVE_DURATION, &[name], &metrics.cursor_save_duration);
     }
 

@@ -82,11 +82,16 @@ impl Histogram {
 
     /// Adds a value: of durations, microseconds.
     pub fn record(&self, value: u64) {
+        self.record_many(value, 1);
+    }
+
+    /// Adds the same value `count` times.
+    pub fn record_many(&self, value: u64, count: u64) {
         let index = self.bounds.partition_point(|bound| *bound < value);
         if let Some(bucket) = self.buckets.get(index) {
-            bucket.fetch_add(1, Ordering::Relaxed);
+            bucket.fetch_add(count, Ordering::Relaxed);
         }
-        self.sum.fetch_add(value, Ordering::Relaxed);
+        self.sum.fetch_add(value.saturating_mul(count), Ordering::Relaxed);
     }
 
     /// What was recorded so far. A value that comes meanwhile may be in the sum and not in a bucket, or the other way
@@ -142,10 +147,10 @@ mod tests {
     #[test]
     fn counts_are_shown_as_they_are() {
         let histogram = Histogram::counts();
-        histogram.record(512);
+        histogram.record_many(512, 3);
         histogram.record(u64::from(u32::MAX));
         let read = histogram.read();
-        assert!(read.buckets.contains(&(Some(512.0), 1)) && read.buckets.contains(&(None, 2)));
+        assert!(read.buckets.contains(&(Some(512.0), 3)) && read.buckets.contains(&(None, 4)));
         assert_eq!(read.buckets.len(), COUNTS.len() + 1);
     }
 

@@ -8,5 +8,5 @@ mod owners;
 mod table;
 
 pub use instruments::{Counter, Gauge, Histogram, HistogramReading};
-pub use owners::{CheckpointMetrics, ExecutorMetrics, JournalMetrics, LogMetrics, SinkMetrics};
+pub use owners::{CheckpointMetrics, ExecutorMetrics, JournalMetrics, LaneGauges, LogMetrics, SinkMetrics};
 pub use table::{Kind, METRICS, MetricSpec, metric};

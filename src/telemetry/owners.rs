@@ -106,8 +106,25 @@ pub struct SinkMetrics {
     pub acknowledged_at_ms: Gauge,
     /// From handing out to the answer: of a file, how long a write took.
     pub delivery_duration: Histogram,
+    /// From an event's time until it was acknowledged.
+    pub ack_delay: Histogram,
     /// How long saving the cursor took.
     pub cursor_save_duration: Histogram,
+    /// Parked lanes.
+    pub lanes: LaneGauges,
+}
+
+/// Parked lanes by state.
+#[derive(Debug, Default)]
+pub struct LaneGauges {
+    /// Tried again by themselves.
+    pub retrying: Gauge,
+    /// Wait for an operator, because the target will never take them.
+    pub rejected: Gauge,
+    /// Parked by hand.
+    pub held: Gauge,
+    /// Handed out again.
+    pub requeued: Gauge,
 }
 
 impl Default for SinkMetrics {
@@ -119,7 +136,9 @@ impl Default for SinkMetrics {
             detached: Counter::default(),
             acknowledged_at_ms: Gauge::default(),
             delivery_duration: Histogram::durations(),
+            ack_delay: Histogram::durations(),
             cursor_save_duration: Histogram::durations(),
+            lanes: LaneGauges::default(),
         }
     }
 }

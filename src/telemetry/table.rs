@@ -97,12 +97,16 @@ metrics! {
         "What did not get through, by outcome: failed, rejected, unavailable, detached.";
     SINK_IN_FLIGHT: Gauge "orderd_sink_in_flight_events", "Events handed out and not answered.";
     SINK_PARKED_LANES: Gauge "orderd_sink_parked_lanes", "Orders that have a parked lane.";
+    SINK_LANES: Gauge "orderd_sink_lanes", "Parked lanes by state: retrying, rejected, held, requeued.";
     SINK_PARKED: Gauge "orderd_sink_parked_events", "Events in parked lanes.";
     SINK_ATTACHED: Gauge "orderd_sink_attached", "1 while a program is attached.";
     SINK_LAST_ACK: Gauge "orderd_sink_last_ack_timestamp_seconds",
         "When the sink last acknowledged an event, in seconds since 1970; 0 for never since the start.";
     SINK_DELIVERY_DURATION: Histogram "orderd_sink_delivery_duration_seconds",
         "From handing out to the answer; of a file, how long a write took.";
+    SINK_ACK_DELAY: Histogram "orderd_sink_commit_to_ack_seconds",
+        "From an event's time, a moment before it is durable, until it is acknowledged; of a file, the oldest one's of \
+         those that are synced together.";
     CURSOR_SAVE_DURATION: Histogram "orderd_cursor_save_duration_seconds", "How long saving a sink's cursor took.";
     DROPPED_LOG_LINES: Counter "orderd_dropped_log_lines_total",
         "Log lines that were dropped because standard error took none.";

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use orderd::contracts::Storage;
-use orderd::relay::{CursorFile, cursor};
+use orderd::contracts::{Progress, ProgressDetails, Storage};
+use orderd::repo::{CursorFile, cursor};
 use orderd_verification::daemon::StartError;
 use orderd_verification::damage::{
     Cases, Damaged, Found, Outcome, Part, Refusal, Store, Told, Trial, run_many, stores,
@@ -106,7 +106,7 @@ fn a_sink_that_skips_events_is_told() {
     let store = killed();
     let disk = SimDisk::with_tree(store.tree.clone(), 1);
     let mut slow = CursorFile::load(&disk, "slow", Uuid::from_bytes(STORE_ID)).unwrap().unwrap();
-    (0..2).for_each(|_| slow.save(store.sinks[0].newest).unwrap());
+    (0..2).for_each(|_| slow.save(store.sinks[0].newest, ProgressDetails::default()).unwrap());
     let path = cursor::path_of("slow");
     let file = Arc::new(disk.clone()).open_read_only(&path).unwrap();
     let mut bytes = vec![0; 8192];

@@ -33,7 +33,7 @@ impl Scheduler {
             self.live.refresh(order_id);
             return;
         }
-        self.parked_lanes += u64::from(before.is_none());
+        self.parked_lanes.change(before, Some(state));
         lane.parked
             .get_or_insert_with(|| Box::new(Parked { state, events: std::collections::VecDeque::new() }))
             .state = state;
@@ -67,6 +67,7 @@ impl Scheduler {
     pub fn requeued(&mut self, order_id: OrderId) {
         let Some(lane) = self.live.lanes.get_mut(&order_id) else { return };
         let Some(parked) = lane.parked.as_mut() else { return };
+        self.parked_lanes.change(Some(parked.state), Some(LaneState::Requeued));
         parked.state = LaneState::Requeued;
         if let Some(trouble) = &mut lane.trouble {
             (trouble.failures, trouble.waits, trouble.retry_at, trouble.alone_detaches) = (0, 0, None, 0);
@@ -82,6 +83,7 @@ impl Scheduler {
         if let Some(lane) = self.live.lanes.get_mut(&order_id) {
             lane.trouble = None;
             if let Some(parked) = lane.parked.as_mut().filter(|parked| parked.state != LaneState::Held) {
+                self.parked_lanes.change(Some(parked.state), Some(LaneState::Requeued));
                 parked.state = LaneState::Requeued;
             }
         }
@@ -203,8 +205,9 @@ impl Scheduler {
             self.parked_bytes = self.parked_bytes.saturating_sub(u64::from(bytes));
         }
         if parked.events.is_empty() {
+            let state = parked.state;
             lane.parked = None;
-            self.parked_lanes = self.parked_lanes.saturating_sub(1);
+            self.parked_lanes.change(Some(state), None);
         }
     }
 

@@ -25,6 +25,7 @@ mod full_window;
 mod hand_out;
 mod in_flight;
 mod lane;
+mod lane_counts;
 mod limits;
 #[cfg(test)]
 mod model_record_test;
@@ -46,8 +47,9 @@ use uuid::Uuid;
 
 pub use hand_out::HandOut;
 pub use in_flight::Tag;
+pub use lane_counts::LaneCounts;
 pub use limits::Limits;
-pub use outcomes::{FailureNote, UnknownTag};
+pub use outcomes::{DeliveryNote, FailureNote, UnknownTag};
 pub use replays::ReplayFigures;
 pub use standing::{EventStanding, LaneStanding, Standing};
 pub use wishes::{ParkWish, Wish};
@@ -99,7 +101,7 @@ pub struct Scheduler {
     halting: bool,
     /// Different lanes that were rejected since the last delivery.
     rejected: HashSet<OrderId, foldhash::fast::RandomState>,
-    parked_lanes: u64,
+    parked_lanes: LaneCounts,
     parked_events: u64,
     parked_bytes: u64,
     /// What is passed over for good, and was not passed yet.
@@ -113,6 +115,7 @@ pub struct Scheduler {
     failures_in_a_row: u64,
     last_error: Option<Arc<str>>,
     failures: Vec<FailureNote>,
+    deliveries: Vec<DeliveryNote>,
     /// While nothing gets through at all, when an event that was never tried may go out next.
     fresh_at: Duration,
     random: fastrand::Rng,
@@ -172,7 +175,7 @@ impl Scheduler {
             halted: stored.halted,
             halting: false,
             rejected: HashSet::default(),
-            parked_lanes: 0,
+            parked_lanes: LaneCounts::default(),
             parked_events: 0,
             parked_bytes: 0,
             skips: stored.skips.into_iter().filter(|(_, to)| *to > stored.prefix).collect(),
@@ -182,6 +185,7 @@ impl Scheduler {
             failures_in_a_row: 0,
             last_error: None,
             failures: Vec::new(),
+            deliveries: Vec::new(),
             fresh_at: Duration::ZERO,
             random: fastrand::Rng::with_seed(limits.seed.rotate_left(17)),
             limits,
@@ -196,7 +200,7 @@ impl Scheduler {
     fn restore(&mut self, stored: StoredLane, now: Duration) {
         let order_id = stored.order_id;
         let mut lane = Lane::default();
-        self.parked_lanes += 1;
+        self.parked_lanes.change(None, Some(stored.state));
         self.parked_events += stored.events.len() as u64;
         self.parked_bytes += stored.events.iter().map(|(_, bytes)| u64::from(*bytes)).sum::<u64>();
         stored.events.iter().for_each(|(sequence, _)| self.settle_unread(*sequence));
@@ -322,6 +326,11 @@ impl Scheduler {
     /// What went wrong since the last call.
     pub fn take_failures(&mut self) -> Vec<FailureNote> {
         std::mem::take(&mut self.failures)
+    }
+
+    /// What the program took since the last call.
+    pub fn take_deliveries(&mut self) -> Vec<DeliveryNote> {
+        std::mem::take(&mut self.deliveries)
     }
 
     fn is_skipped(&self, sequence: Sequence) -> bool {

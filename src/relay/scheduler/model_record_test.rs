@@ -34,6 +34,15 @@ impl Record {
         self.lanes.get(&order_id).is_some_and(|(_, events)| events.contains(&sequence))
     }
 
+    pub(super) fn check_counts(&self, standing: &Standing, seed: u64) {
+        let counted: usize = self.lanes.values().map(|(_, events)| events.len()).sum();
+        assert_eq!(standing.parked_events, counted as u64, "seed {seed}");
+        for state in [LaneState::Retrying, LaneState::Rejected, LaneState::Held, LaneState::Requeued] {
+            let known = self.lanes.values().filter(|(known, _)| *known == state).count() as u64;
+            assert_eq!(standing.parked_lanes.of(state), known, "seed {seed}: {state:?}");
+        }
+    }
+
     pub(super) fn apply(&mut self, decided: &Decided) {
         match decided {
             Decided::Wish(Wish::Park(wish)) => self.park(wish.order_id, wish.state, &wish.events),

@@ -329,9 +329,7 @@ impl World {
             assert!(settled, "seed {seed}: the prefix passed {} without reason", self.prefix);
         }
         assert_eq!(self.scheduler.standing().in_flight, self.in_flight.len() as u64, "seed {seed}");
-        let counted: usize = self.heard.lanes.values().map(|(_, events)| events.len()).sum();
-        assert_eq!(self.scheduler.standing().parked_events, counted as u64, "seed {seed}");
-        assert_eq!(self.scheduler.standing().parked_lanes, self.heard.lanes.len() as u64, "seed {seed}");
+        self.heard.check_counts(&self.scheduler.standing(), seed);
     }
 
     /// From here on everybody behaves, and everything must come to its end.

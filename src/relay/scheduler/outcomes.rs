@@ -27,6 +27,19 @@ pub struct FailureNote {
     pub reason: Arc<str>,
 }
 
+/// An event that the program took, for whoever measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryNote {
+    /// Where it came from.
+    pub stream: StreamId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Its number.
+    pub sequence: Sequence,
+    /// How long the program had it.
+    pub took: Duration,
+}
+
 impl Scheduler {
     /// The target has this event for good.
     ///
@@ -34,7 +47,10 @@ impl Scheduler {
     /// See [`UnknownTag`].
     pub fn delivered(&mut self, tag: Tag, now: Duration) -> Result<(), UnknownTag> {
         let Some(flight) = self.answered(tag)? else { return Ok(()) };
-        self.slow_start.delivered(now.saturating_sub(flight.handed_at), self.limits.answer_max);
+        let took = now.saturating_sub(flight.handed_at);
+        self.slow_start.delivered(took, self.limits.answer_max);
+        let Flight { stream, order_id, sequence, .. } = flight;
+        self.deliveries.push(DeliveryNote { stream, order_id, sequence, took });
         if self.outage.end() {
             self.slow_start = SlowStart::new();
         }

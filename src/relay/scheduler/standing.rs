@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Scheduler;
 use super::window::EntryState;
+use super::{LaneCounts, Scheduler};
 use crate::contracts::{EventState, LaneState, Sequence, SinkState};
 use crate::domain::OrderId;
 
@@ -20,7 +20,7 @@ pub struct Standing {
     /// Events handed out and not answered.
     pub in_flight: u64,
     /// Parked lanes.
-    pub parked_lanes: u64,
+    pub parked_lanes: LaneCounts,
     /// Parked events.
     pub parked_events: u64,
     /// Failures since the last delivery.

@@ -9,7 +9,7 @@ use super::Subscription;
 use super::connection::{Connection, Incoming, Lingering};
 use super::protocol::{self, AttachRefusal, Attached, ClosingKind, Notification};
 use crate::contracts::AttachRequest;
-use crate::relay::scheduler::{Scheduler, UnknownTag};
+use crate::relay::scheduler::{DeliveryNote, Scheduler, StreamId, UnknownTag};
 
 /// Lines that are taken in one turn, so that everything else has its turn, too.
 const LINES_MAX: usize = 1024;
@@ -115,8 +115,24 @@ impl Subscription {
     fn take(&mut self, notification: &Notification, now: Duration) -> Result<(), String> {
         let mut scheduler = self.shared.scheduler();
         let taken = outcome(&mut scheduler, notification, now);
+        let deliveries = scheduler.take_deliveries();
         drop(scheduler);
+        self.measure(&deliveries);
         taken.map_err(|error| error.to_string())
+    }
+
+    fn measure(&self, deliveries: &[DeliveryNote]) {
+        let now = self.clock.now();
+        for delivery in deliveries {
+            self.monitor.metrics().delivery_duration.record_duration(delivery.took);
+            if delivery.stream != StreamId::Live {
+                continue;
+            }
+            let parked = || self.parked.get(&delivery.order_id)?.iter().find(|it| it.sequence == delivery.sequence);
+            if let Some(event) = self.content.kept(delivery.sequence).or_else(parked) {
+                self.monitor.note_acknowledged(event.entry.event.occurred_at(), 1, now);
+            }
+        }
     }
 
     /// Closes the connection, and tells the program why.

@@ -38,10 +38,10 @@ pub use settings::{SubscriptionPorts, SubscriptionSettings};
 
 use super::deciding::Deciding;
 use super::scheduler::{Scheduler, Stored, StoredLane};
-use super::{Backoff, Control, CursorFile, Heartbeat, ReplayPorts, SavedPosition, WorkerError};
+use super::{Backoff, Control, Heartbeat, Step, WorkerError};
 use crate::contracts::{
-    AttachInbox, Clock, Decision, DecisionInbox, ReplayState, Sequence, SinkMonitor, SinkRecord, SinkState, SinkStatus,
-    SinkType, SinkView,
+    AttachInbox, Clock, Decision, DecisionInbox, EventHistory, Progress, ReplayProgress, ReplayState, Sequence,
+    SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkType, SinkView,
 };
 use crate::domain::Timestamp;
 use connection::Lingering;
@@ -67,7 +67,8 @@ pub struct Subscription {
     unreadable: Option<(String, Duration)>,
     parked: ParkedEvents,
     replays: Vec<Replay>,
-    replay_ports: ReplayPorts,
+    history: Arc<dyn EventHistory>,
+    replay_progress: Arc<dyn ReplayProgress>,
     saving: Saving,
     deciding: Deciding,
     /// Decisions of the worker's own, beside the scheduler's wishes.
@@ -89,7 +90,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// A worker that goes on from what is recorded of its sink and from its cursor.
+    /// A worker that goes on from what is recorded of its sink and from its progress.
     ///
     /// # Errors
     /// [`WorkerError::Io`]: there is no poll to be had.
@@ -97,7 +98,7 @@ impl Subscription {
         settings: SubscriptionSettings,
         ports: SubscriptionPorts,
         record: &SinkRecord,
-        cursor: CursorFile,
+        progress: Box<dyn Progress>,
     ) -> Result<Self, WorkerError> {
         let poll = Poll::new()?;
         let control = Arc::new(Control::with_waker(Waker::new(poll.registry(), WAKE)?));
@@ -106,18 +107,18 @@ impl Subscription {
             Box::new(move || control.wake())
         };
         let now = ports.clock.monotonic();
-        let base = cursor.position();
-        let scheduler = Scheduler::new(settings.limits.clone(), stored(record, &cursor), now);
+        let base = progress.position();
+        let scheduler = Scheduler::new(settings.limits.clone(), stored(record, progress.as_ref()), now);
         let status = SinkStatus::new(settings.name.to_string(), SinkType::Subscription, scheduler.standing().prefix);
         let limits = &settings.limits;
         let backoff = Backoff::new(limits.backoff_min, limits.backoff_max, limits.seed.wrapping_add(1));
-        let mut saving =
-            Saving::new(cursor, settings.epoch, settings.cursor_events_max, settings.cursor_delay_max, backoff);
+        let mut saving = Saving::new(progress, settings.cursor_events_max, settings.cursor_delay_max, backoff);
         saving.begin(scheduler.settled_count());
         let content_bytes_max = limits.in_flight_bytes_max.saturating_mul(4);
         let mut subscription = Self {
             replays: Vec::new(),
-            replay_ports: ports.replays,
+            history: Arc::clone(&ports.history),
+            replay_progress: ports.replays,
             content: Content::new(ports.history, base, content_bytes_max),
             unreadable: None,
             parked: record.lanes.iter().map(|(order_id, lane)| (*order_id, lane.events.clone())).collect(),
@@ -162,12 +163,6 @@ impl Subscription {
     #[must_use]
     pub fn heartbeat(&self) -> Arc<Heartbeat> {
         Arc::clone(&self.heartbeat)
-    }
-
-    /// What retention must keep for this sink.
-    #[must_use]
-    pub fn saved(&self) -> Arc<SavedPosition> {
-        self.saving.cursor().saved()
     }
 
     /// What only this worker knows.
@@ -216,6 +211,19 @@ impl Subscription {
         self.save(now)
     }
 
+    /// One turn, with whatever connections have ready, and without waiting: what [`Subscription::run`] repeats.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn step(&mut self) -> Result<Step, WorkerError> {
+        self.wait(&mut Events::with_capacity(EVENTS_MAX), Some(Duration::ZERO))?;
+        Ok(match self.turn()? {
+            Next::Again => Step::Delivered,
+            Next::Wait(Some(at)) => Step::CursorDue(at),
+            Next::Wait(None) | Next::Ended => Step::Idle,
+        })
+    }
+
     fn work(&mut self) -> Result<(), WorkerError> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
@@ -224,16 +232,22 @@ impl Subscription {
                 Next::Wait(until) => until.map(|at| at.saturating_sub(self.clock.monotonic())),
                 Next::Ended => return Ok(()),
             };
-            self.heartbeat.set_waiting(true);
-            let polled = self.poll.poll(&mut events, wait);
-            self.heartbeat.set_waiting(false);
-            match polled {
-                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
-                Ok(()) | Err(_) => {}
-            }
-            self.control.begin_turn();
-            events.iter().for_each(|event| self.note(event));
+            self.wait(&mut events, wait)?;
         }
+    }
+
+    /// Waits for connections, or to be woken.
+    fn wait(&mut self, events: &mut Events, wait: Option<Duration>) -> Result<(), WorkerError> {
+        self.heartbeat.set_waiting(true);
+        let polled = self.poll.poll(events, wait);
+        self.heartbeat.set_waiting(false);
+        match polled {
+            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+        self.control.begin_turn();
+        events.iter().for_each(|event| self.note(event));
+        Ok(())
     }
 
     fn note(&mut self, event: &mio::event::Event) {
@@ -248,8 +262,8 @@ impl Subscription {
 }
 
 /// What the scheduler goes on from.
-fn stored(record: &SinkRecord, cursor: &CursorFile) -> Stored {
-    let (position, details) = (cursor.position().sequence, cursor.details());
+fn stored(record: &SinkRecord, progress: &dyn Progress) -> Stored {
+    let (position, details) = (progress.position().sequence, progress.details());
     let lanes = record.lanes.iter().map(|(order_id, lane)| StoredLane {
         order_id: *order_id,
         state: lane.state,

@@ -1,4 +1,4 @@
-//! The replays of a subscription: each with a feed and a cursor of its own, handed out beside the live events.
+//! The replays of a subscription: each with a feed and a progress of its own, handed out beside the live events.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use super::content::Content;
 use super::decisions::bytes_of;
-use super::{ReplayPorts, Subscription, WorkerError};
-use crate::contracts::{DecisionKind, FeedError, PublishedEvent, ReplaySpec, Sequence};
-use crate::relay::cursor::{CursorFile, SaveError};
-use crate::relay::cursor_format::{CursorKind, Details, WINDOW_EVENTS_MAX, WindowBits};
-use crate::relay::replay::{self, Pace, ReplayError};
+use super::{Subscription, WorkerError};
+use crate::contracts::{
+    DecisionKind, EventHistory, FeedError, Progress, ProgressDetails, ProgressError, ProgressKind, PublishedEvent,
+    ReplaySpec, Sequence, WINDOW_EVENTS_MAX, WindowBits,
+};
+use crate::relay::replay::{self, Pace};
 use crate::relay::scheduler::ReplayFigures;
 
 /// Plans that one replay reads in one turn.
@@ -24,7 +25,7 @@ const CONTENT_BYTES_MAX: usize = 4 << 20;
 pub(super) struct Replay {
     spec: ReplaySpec,
     content: Content,
-    cursor: CursorFile,
+    progress: Box<dyn Progress>,
     pace: Pace,
     /// What was saved last.
     saved: ReplayFigures,
@@ -39,8 +40,9 @@ impl Subscription {
     /// Begins a replay, or goes on with it after a restart.
     pub(super) fn start_replay(&mut self, spec: &ReplaySpec, now: Duration) {
         let id = spec.replay_id;
-        match Replay::open(&self.replay_ports, &self.settings.name, spec, now) {
-            Ok((replay, stored)) => {
+        match self.replay_progress.open(&self.settings.name, spec) {
+            Ok(progress) => {
+                let (replay, stored) = Replay::new(Arc::clone(&self.history), progress, spec, now);
                 let rate = spec.rate_events_per_s_max;
                 self.shared.scheduler().start_replay(id, stored, spec.to, rate);
                 self.replays.push(replay);
@@ -56,7 +58,7 @@ impl Subscription {
     pub(super) fn end_replay(&mut self, id: Uuid) {
         self.shared.scheduler().end_replay(id);
         self.replays.retain(|replay| replay.spec.replay_id != id);
-        replay::close_cursor(&self.replay_ports, &self.settings.name, id);
+        self.replay_progress.close(&self.settings.name, id);
     }
 
     fn end_replay_by_itself(&mut self, replay_id: Uuid, (delivered, failed): (u64, u64)) {
@@ -129,28 +131,27 @@ impl Subscription {
 }
 
 impl Replay {
-    fn open(
-        ports: &ReplayPorts,
-        sink: &str,
+    fn new(
+        history: Arc<dyn EventHistory>,
+        progress: Box<dyn Progress>,
         spec: &ReplaySpec,
         now: Duration,
-    ) -> Result<(Self, ReplayFigures), ReplayError> {
-        let cursor = replay::open_cursor(ports, sink, spec)?;
-        let (base, details) = (cursor.position(), cursor.details());
+    ) -> (Self, ReplayFigures) {
+        let (base, details) = (progress.position(), progress.details());
         let settled: Vec<Sequence> = details.window.settled().map(|at| base.sequence.plus(at)).collect();
         let (delivered, failed) = (details.delivered, details.failed);
         let stored = ReplayFigures { prefix: base.sequence, settled, delivered, failed };
         let replay = Self {
             spec: spec.clone(),
-            content: Content::new(Arc::clone(&ports.history), base, CONTENT_BYTES_MAX),
-            cursor,
+            content: Content::new(history, base, CONTENT_BYTES_MAX),
+            progress,
             pace: Pace::new(now, base.sequence),
             saved: stored.clone(),
             save_at: None,
             wait_until: None,
             ending: false,
         };
-        Ok((replay, stored))
+        (replay, stored)
     }
 
     fn read(&mut self, shared: &super::Shared, parked: &super::ParkedEvents) -> Result<bool, FeedError> {
@@ -191,19 +192,19 @@ impl Replay {
         }
         let base = self.content.base();
         let details = details(&figures, base.sequence);
-        match self.cursor.save_with(base, details) {
+        match self.progress.save(base, details) {
             Ok(()) => (self.saved, self.save_at) = (figures, None),
-            Err(error @ SaveError::Write { .. }) => {
+            Err(error @ ProgressError::TryAgain(_)) => {
                 tracing::warn!(%error, "the cursor of a replay cannot be saved yet");
                 self.save_at = Some(now.saturating_add(delay_max.saturating_mul(10)));
             }
-            Err(error @ SaveError::Sync { .. }) => return Err(error.into()),
+            Err(error @ (ProgressError::Unknown(_) | ProgressError::Deposed(_))) => return Err(error.into()),
         }
         Ok(())
     }
 }
 
-fn details(figures: &ReplayFigures, base: Sequence) -> Details {
+fn details(figures: &ReplayFigures, base: Sequence) -> ProgressDetails {
     let mut ahead: Vec<u64> = figures.settled.iter().map(|sequence| sequence.since(base)).collect();
     ahead.sort_unstable();
     let mut window = WindowBits::default();
@@ -217,5 +218,5 @@ fn details(figures: &ReplayFigures, base: Sequence) -> Details {
         window.push(true);
     }
     let (delivered, failed) = (figures.delivered, figures.failed);
-    Details { kind: CursorKind::Replay, delivered, failed, window, ..Details::default() }
+    ProgressDetails { kind: ProgressKind::Replay, delivered, failed, window, ..ProgressDetails::default() }
 }

@@ -1,17 +1,16 @@
-//! The cursor of a subscription, and how much of what is settled it does not say yet.
+//! The progress of a subscription, and how much of what is settled is not saved yet.
 
 use std::time::Duration;
 
-use crate::contracts::FeedPosition;
+use crate::contracts::{
+    FeedPosition, Progress, ProgressDetails, ProgressError, ProgressKind, WINDOW_EVENTS_MAX, WindowBits,
+};
 use crate::relay::Backoff;
-use crate::relay::cursor::{CursorFile, SaveError};
-use crate::relay::cursor_format::{CursorKind, Details, WindowBits};
 use crate::relay::scheduler::Scheduler;
 
 /// Saves at most so often that little comes again after a kill.
 pub(super) struct Saving {
-    cursor: CursorFile,
-    epoch: u32,
+    progress: Box<dyn Progress>,
     /// What was settled when the cursor was saved last.
     saved_count: u64,
     unsaved: u64,
@@ -30,18 +29,14 @@ pub(super) enum Saved {
     /// The cursor says everything.
     Done,
     /// It could not be written, and is tried again later.
-    Later(SaveError),
+    Later(ProgressError),
 }
 
 impl Saving {
-    pub(super) fn new(cursor: CursorFile, epoch: u32, events_max: u64, delay_max: Duration, backoff: Backoff) -> Self {
+    pub(super) fn new(progress: Box<dyn Progress>, events_max: u64, delay_max: Duration, backoff: Backoff) -> Self {
         // A kill may have come between the two saves.
-        let (due_at, retry_at) = (cursor.keeps_too_much().then_some(Duration::ZERO), None);
-        Self { cursor, epoch, saved_count: 0, unsaved: 0, due_at, retry_at, backoff, events_max, delay_max }
-    }
-
-    pub(super) const fn cursor(&self) -> &CursorFile {
-        &self.cursor
+        let (due_at, retry_at) = (progress.keeps_too_much().then_some(Duration::ZERO), None);
+        Self { progress, saved_count: 0, unsaved: 0, due_at, retry_at, backoff, events_max, delay_max }
     }
 
     /// Notes how much is settled.
@@ -75,33 +70,33 @@ impl Saving {
     /// Makes durable what the scheduler says; `base` is where the feed goes on after a restart.
     ///
     /// # Errors
-    /// [`SaveError::Sync`]: what the disk holds is unknown, and the process must end.
+    /// What is saved is unknown, or another relay has the sink: the worker must end.
     pub(super) fn save(
         &mut self,
         base: FeedPosition,
-        details: Details,
+        details: ProgressDetails,
         settled_count: u64,
         now: Duration,
-    ) -> Result<Saved, SaveError> {
-        match self.cursor.save_with(base, Details { epoch: self.epoch, ..details }) {
+    ) -> Result<Saved, ProgressError> {
+        match self.progress.save(base, details) {
             Ok(()) => {
                 self.backoff.reset();
                 (self.saved_count, self.unsaved) = (settled_count, 0);
-                self.due_at = self.cursor.keeps_too_much().then(|| now.saturating_add(self.delay_max));
+                self.due_at = self.progress.keeps_too_much().then(|| now.saturating_add(self.delay_max));
                 self.retry_at = None;
                 Ok(Saved::Done)
             }
-            Err(error @ SaveError::Write { .. }) => {
+            Err(error @ ProgressError::TryAgain(_)) => {
                 self.retry_at = Some(now.saturating_add(self.backoff.next_wait()));
                 Ok(Saved::Later(error))
             }
-            Err(error @ SaveError::Sync { .. }) => Err(error),
+            Err(error @ (ProgressError::Unknown(_) | ProgressError::Deposed(_))) => Err(error),
         }
     }
 }
 
 /// What a cursor says of the scheduler's live events, whose feed goes on after `base`.
-pub(super) fn live_details(scheduler: &Scheduler, base: FeedPosition) -> Details {
+pub(super) fn live_details(scheduler: &Scheduler, base: FeedPosition) -> ProgressDetails {
     let mut window = WindowBits::default();
     for _ in 0..scheduler.prefix().since(base.sequence) {
         window.push(true);
@@ -111,14 +106,12 @@ pub(super) fn live_details(scheduler: &Scheduler, base: FeedPosition) -> Details
     let mut unread: Vec<_> = scheduler.settled_unread().map(|sequence| sequence.since(base.sequence)).collect();
     unread.sort_unstable();
     for at in unread {
-        while (window.len() as u64) < at.saturating_sub(1)
-            && window.len() < crate::relay::cursor_format::WINDOW_EVENTS_MAX
-        {
+        while (window.len() as u64) < at.saturating_sub(1) && window.len() < WINDOW_EVENTS_MAX {
             window.push(false);
         }
         if window.len() as u64 == at.saturating_sub(1) {
             window.push(true);
         }
     }
-    Details { kind: CursorKind::Live, window, ..Details::default() }
+    ProgressDetails { kind: ProgressKind::Live, window, ..ProgressDetails::default() }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contracts::{Clock, DecisionBatch, EventHistory};
-use crate::relay::ReplayPorts;
+use crate::contracts::{Clock, DecisionBatch, EventHistory, ReplayProgress};
 use crate::relay::scheduler::Limits;
 use crossbeam_channel::Sender;
 
@@ -25,7 +24,7 @@ pub struct SubscriptionSettings {
     pub line_bytes_max: usize,
     /// The daemon's own user, for decisions that nobody asked for.
     pub uid: u32,
-    /// The store's epoch.
+    /// The store's epoch, which a program that attaches is told.
     pub epoch: u32,
 }
 
@@ -37,6 +36,6 @@ pub struct SubscriptionPorts {
     pub decide: Sender<DecisionBatch>,
     /// Both clocks.
     pub clock: Arc<dyn Clock>,
-    /// What replays work with.
-    pub replays: ReplayPorts,
+    /// Where the progress of replays is kept.
+    pub replays: Arc<dyn ReplayProgress>,
 }

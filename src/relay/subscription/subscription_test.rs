@@ -5,6 +5,7 @@ use super::*;
 use crate::contracts::{DecisionKind, LaneState, ReplaySpec, ReplayState, Sequence};
 use crate::relay::scheduler::Limits;
 use crate::relay::testing::STORE_ID;
+use crate::repo::CursorFile;
 
 #[test]
 fn events_are_handed_out_in_order_and_the_cursor_follows_what_was_delivered() {

@@ -21,6 +21,7 @@ use crate::contracts::{
 use crate::domain::{OrderEvent, OrderId, OrderPlaced, Timestamp};
 use crate::relay::scheduler::Limits;
 use crate::relay::testing::{MemoryStorage, STORE_ID, event, position};
+use crate::repo::{CursorFile, JournalPosition, ReplayCursors};
 
 /// Events whose orders the test chooses: event `n` belongs to order `orders[n - 1]`.
 #[derive(Clone, Default)]
@@ -65,7 +66,7 @@ pub(super) fn order_id(order: u128) -> OrderId {
 
 /// Every plan holds one event.
 fn place(sequence: u64) -> FeedPosition {
-    FeedPosition { lsn: Lsn(sequence), ..position(sequence) }
+    JournalPosition { lsn: Lsn(sequence), ..position(sequence).into() }.into()
 }
 
 impl EventHistory for Events {
@@ -223,14 +224,14 @@ impl Bench {
             history: Arc::new(events.clone()),
             decide,
             clock: Arc::new(SteadyClock(Instant::now())),
-            replays: ReplayPorts {
+            replays: Arc::new(ReplayCursors {
                 history: Arc::new(events.clone()),
                 storage: Arc::new(storage.clone()),
                 store_id: STORE_ID,
                 needs: Arc::default(),
-            },
+            }),
         };
-        let worker = Subscription::new(settings, ports, &record, cursor).unwrap();
+        let worker = Subscription::new(settings, ports, &record, Box::new(cursor)).unwrap();
         let (inbox, attaches, control) = (worker.inbox(), worker.attaches(), worker.control());
         let (monitor, view) = (worker.monitor(), worker.view());
         let record = Arc::new(Mutex::new(record));

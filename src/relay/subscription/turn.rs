@@ -276,12 +276,13 @@ impl Subscription {
             status.state = if stands { standing.state } else { SinkState::Blocked };
             status.acked_sequence = standing.prefix;
             status.in_flight = standing.in_flight;
-            status.parked_lanes = standing.parked_lanes;
+            status.parked_lanes = standing.parked_lanes.total();
             status.parked_events = standing.parked_events;
             status.attempts = standing.failures_in_a_row;
             status.delivered_total = delivered;
             status.last_error = unreadable.or_else(|| standing.last_error.map(|error| error.to_string()));
         });
+        self.monitor.note_lanes(|state| standing.parked_lanes.of(state));
         self.monitor.note_progress(self.clock.now(), self.content.durable_sequence(), standing.settled_ahead);
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use orderd::contracts::FeedPosition;
 use orderd::journal::{CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, STORE_DIR};
-use orderd::relay::cursor;
-use orderd::relay::cursor_format::{self, Owner};
+use orderd::repo::cursor_format::Owner;
+use orderd::repo::{cursor, cursor_format, lsn_of};
 use uuid::Uuid;
 
 use crate::daemon::Daemon;
@@ -99,7 +99,7 @@ impl Store {
         self.checkpoint_lsn = daemon.report.checkpoint_lsn.0;
         let plans = self.model.plans.len() as u64;
         let caught_up = self.sinks.iter().any(|sink| sink.newest.sequence.0 == plans);
-        let lags = self.sinks.iter().any(|sink| sink.newest.lsn.0 + 10 < self.checkpoint_lsn);
+        let lags = self.sinks.iter().any(|sink| lsn_of(&sink.newest).0 + 10 < self.checkpoint_lsn);
         let remembered = self.model.remembered().len();
         let right = counts.0 >= 3 && counts.1 == 2 && counts.2 == 2 && self.len() >= 64 << 10;
         if right && caught_up && lags && remembered > 0 && !self.gone.is_empty() {

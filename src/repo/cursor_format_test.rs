@@ -1,28 +1,32 @@
 use super::*;
+use crate::contracts::Lsn;
 use crate::relay::testing::STORE_ID;
+use crate::repo::JournalPosition;
 
 fn owner() -> Owner {
     Owner::new(STORE_ID, "events")
 }
 
 fn slot(generation: u64) -> Slot {
-    let position = FeedPosition {
+    let position = JournalPosition {
         sequence: Sequence(1000 + generation),
+        epoch: 3,
         lsn: Lsn(500 + generation),
         body_crc: 0xdead_beef,
         segment: Lsn(17),
         offset: 0x0102_0304_0506_0708,
     };
+    let position = position.into();
     Slot { generation, position, details: details(generation) }
 }
 
-fn details(generation: u64) -> Details {
+fn details(generation: u64) -> ProgressDetails {
     let mut window = WindowBits::default();
     for bit in 0..generation % 40 {
         window.push(bit % 3 == 1);
     }
     let file = TargetMark { len: 0x77 + generation, inode: 5, device: 6 };
-    Details { kind: CursorKind::Live, epoch: 3, rows: 0, delivered: 1, failed: 2, file, window }
+    ProgressDetails { kind: ProgressKind::Live, rows: 0, delivered: 1, failed: 2, file, window }
 }
 
 /// A file after save number `generation`.

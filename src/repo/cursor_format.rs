@@ -11,12 +11,9 @@
 //!           16     16  store id
 //!           32      8  generation            one more than the save before; slot = generation mod 2
 //!           40      8  sequence              every event up to this one is settled
-//!           48      8  lsn                   the plan that holds it
-//!           56      8  segment               a hint: first LSN of the segment that holds the plan
-//!           64      8  offset                a hint: where in that segment
-//!           72      4  body checksum         of the plan
+//!           48     28  place                 where the feed finds it again: see `JournalPosition`
 //!           76      4  checksum              CRC-32C of bytes 0 to 75
-//!           80      4  epoch                 the store's, when it was saved
+//!           80      4  epoch                 the store's, when the event was stored; 0 if it was not read
 //!           84      4  window                how many events after the sequence the bitmap speaks of
 //!           88      8  rows                  of a snapshot: every row up to this one is settled
 //!           96      8  delivered             of a replay: events that the sink took
@@ -39,7 +36,11 @@
 
 use uuid::Uuid;
 
-use crate::contracts::{FeedPosition, Lsn, Sequence, TargetMark};
+use super::journal_position::lsn_of;
+use crate::contracts::{
+    FEED_PLACE_BYTES, FeedPlace, FeedPosition, ProgressDetails, ProgressKind, Sequence, TargetMark, WINDOW_EVENTS_MAX,
+    WindowBits,
+};
 
 /// The format that this orderd writes.
 pub const VERSION: u16 = 2;
@@ -47,9 +48,6 @@ pub const VERSION: u16 = 2;
 pub const SLOT_BYTES: usize = 4096;
 /// The length of the file.
 pub const FILE_BYTES: usize = 2 * SLOT_BYTES;
-
-/// Events after the sequence that a cursor can speak of.
-pub const WINDOW_EVENTS_MAX: usize = 30_000;
 
 const MAGIC: [u8; 8] = *b"ORDRCURS";
 const CHECKED_BYTES: usize = 76;
@@ -73,90 +71,6 @@ impl Owner {
     }
 }
 
-/// Whose progress a cursor is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CursorKind {
-    /// A sink's live events.
-    #[default]
-    Live,
-    /// The snapshot that a sink starts with.
-    Snapshot,
-    /// A replay.
-    Replay,
-}
-
-/// What a save says beside its position.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Details {
-    /// Whose progress it is.
-    pub kind: CursorKind,
-    /// The store's epoch.
-    pub epoch: u32,
-    /// Of a snapshot: every row up to this one is settled.
-    pub rows: u64,
-    /// Of a replay: events that the sink took.
-    pub delivered: u64,
-    /// Of a replay: events that were given up.
-    pub failed: u64,
-    /// Of a file sink: what of the file is synced.
-    pub file: TargetMark,
-    /// Which events after the position (or rows after `rows`) are settled.
-    pub window: WindowBits,
-}
-
-/// A bit for each event after a position.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WindowBits {
-    bytes: Vec<u8>,
-    len: usize,
-}
-
-impl WindowBits {
-    /// Adds the bit of the next event. Beyond [`WINDOW_EVENTS_MAX`] nothing is kept: those events come again.
-    pub fn push(&mut self, settled: bool) {
-        if self.len >= WINDOW_EVENTS_MAX {
-            return;
-        }
-        if self.len.is_multiple_of(8) {
-            self.bytes.push(0);
-        }
-        if let Some(byte) = self.bytes.last_mut().filter(|_| settled) {
-            *byte |= 1 << (self.len % 8);
-        }
-        self.len += 1;
-    }
-
-    /// How many events it speaks of.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether it speaks of none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The bits, in order.
-    pub fn iter(&self) -> impl Iterator<Item = bool> + '_ {
-        (0..self.len).map(|at| self.bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1))
-    }
-
-    /// The events that are settled, counted from 1.
-    pub fn settled(&self) -> impl Iterator<Item = u64> + '_ {
-        (1..).zip(self.iter()).filter(|(_, settled)| *settled).map(|(at, _)| at)
-    }
-
-    /// Reads what was written; `None` if a bit is set that nobody speaks of.
-    fn decode(bytes: &[u8], len: u32) -> Option<Self> {
-        let len = usize::try_from(len).ok().filter(|len| *len <= WINDOW_EVENTS_MAX)?;
-        let (used, unused) = bytes.split_at_checked(len.div_ceil(8))?;
-        let tail_clear = len.is_multiple_of(8) || used.last().is_none_or(|byte| byte >> (len % 8) == 0);
-        (tail_clear && unused.iter().all(|byte| *byte == 0)).then(|| Self { bytes: used.to_vec(), len })
-    }
-}
-
 /// One save.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
@@ -165,7 +79,7 @@ pub struct Slot {
     /// What was saved.
     pub position: FeedPosition,
     /// What else was saved.
-    pub details: Details,
+    pub details: ProgressDetails,
 }
 
 /// What a cursor file holds.
@@ -211,28 +125,27 @@ impl Slot {
     /// Its bytes.
     #[must_use]
     pub fn encode(&self, owner: Owner) -> [u8; SLOT_BYTES] {
-        let FeedPosition { sequence, lsn, body_crc, segment, offset } = self.position;
-        let Details { kind, epoch, rows, delivered, failed, file, window } = &self.details;
+        let FeedPosition { sequence, epoch, place } = self.position;
+        let ProgressDetails { kind, rows, delivered, failed, file, window } = &self.details;
         let mut slot = [0; SLOT_BYTES];
         let mut rest = slot.as_mut_slice();
         put(&mut rest, &MAGIC);
         put(&mut rest, &VERSION.to_le_bytes());
-        put(&mut rest, &kind.number().to_le_bytes());
+        put(&mut rest, &number_of(*kind).to_le_bytes());
         put(&mut rest, &owner.sink_crc.to_le_bytes());
         put(&mut rest, owner.store_id.as_bytes());
-        for number in [self.generation, sequence.0, lsn.0, segment.0, offset] {
-            put(&mut rest, &number.to_le_bytes());
-        }
-        put(&mut rest, &body_crc.to_le_bytes());
+        put(&mut rest, &self.generation.to_le_bytes());
+        put(&mut rest, &sequence.0.to_le_bytes());
+        put(&mut rest, &place.0);
         let (checked, unwritten) = slot.split_at_mut(CHECKED_BYTES);
         let mut rest = unwritten;
         put(&mut rest, &crc32c::crc32c(checked).to_le_bytes());
         put(&mut rest, &epoch.to_le_bytes());
-        put(&mut rest, &u32::try_from(window.len).unwrap_or_default().to_le_bytes());
+        put(&mut rest, &u32::try_from(window.len()).unwrap_or_default().to_le_bytes());
         for number in [*rows, *delivered, *failed, file.len, file.inode, file.device, 0] {
             put(&mut rest, &number.to_le_bytes());
         }
-        put(&mut rest, &window.bytes);
+        put(&mut rest, window.bytes());
         let checksum = end_checksum(&slot).to_le_bytes();
         let (_, mut rest) = slot.split_at_mut(END_CHECKED_BYTES);
         put(&mut rest, &checksum);
@@ -262,7 +175,7 @@ impl Slot {
             return Ok(None);
         }
         let (Some(kind), Some(sink_crc), Some(found_id)) = (
-            take(&mut fields, size_of::<u16>()).and_then(u16_of).and_then(CursorKind::of_number),
+            take(&mut fields, size_of::<u16>()).and_then(u16_of).and_then(kind_of),
             take(&mut fields, size_of::<u32>()).and_then(u32_of),
             take(&mut fields, size_of::<Uuid>()).and_then(|bytes| Uuid::from_slice(bytes).ok()),
         ) else {
@@ -277,39 +190,38 @@ impl Slot {
         Ok(Self::decode_fields(fields, slot, kind))
     }
 
-    fn decode_fields(mut fields: &[u8], slot: &[u8], kind: CursorKind) -> Option<Self> {
+    fn decode_fields(mut fields: &[u8], slot: &[u8], kind: ProgressKind) -> Option<Self> {
         let mut number = || take(&mut fields, size_of::<u64>()).and_then(u64_of);
-        let (generation, sequence, lsn) = (number()?, Sequence(number()?), Lsn(number()?));
-        let (segment, offset) = (Lsn(number()?), number()?);
-        let body_crc = fields.get(..size_of::<u32>()).and_then(u32_of)?;
-        let position = FeedPosition { sequence, lsn, body_crc, segment, offset };
+        let (generation, sequence) = (number()?, Sequence(number()?));
+        let place = FeedPlace(fields.get(..FEED_PLACE_BYTES)?.try_into().ok()?);
         let (before, mut bitmap) = slot.get(..END_CHECKED_BYTES)?.split_at_checked(BITMAP_OFFSET)?;
         let mut fields = before.get(CHECKED_BYTES + size_of::<u32>()..)?;
         let epoch = take(&mut fields, size_of::<u32>()).and_then(u32_of)?;
         let window_events = take(&mut fields, size_of::<u32>()).and_then(u32_of)?;
+        let position = FeedPosition { sequence, epoch, place };
         let mut number = || take(&mut fields, size_of::<u64>()).and_then(u64_of);
         let (rows, delivered, failed) = (number()?, number()?, number()?);
         let file = TargetMark { len: number()?, inode: number()?, device: number()? };
         let zero = number()?;
-        let window = WindowBits::decode(take(&mut bitmap, BITMAP_BYTES)?, window_events)?;
+        let window = WindowBits::from_bytes(take(&mut bitmap, BITMAP_BYTES)?, usize::try_from(window_events).ok()?)?;
         let zeros = zero == 0 && bitmap.iter().all(|byte| *byte == 0);
-        let details = Details { kind, epoch, rows, delivered, failed, file, window };
+        let details = ProgressDetails { kind, rows, delivered, failed, file, window };
         zeros.then_some(Self { generation, position, details })
     }
 }
 
-impl CursorKind {
-    const fn number(self) -> u16 {
-        match self {
-            Self::Live => 0,
-            Self::Snapshot => 1,
-            Self::Replay => 2,
-        }
+const fn number_of(kind: ProgressKind) -> u16 {
+    match kind {
+        ProgressKind::Live => 0,
+        ProgressKind::Snapshot => 1,
+        ProgressKind::Replay => 2,
     }
+}
 
-    fn of_number(number: u16) -> Option<Self> {
-        [Self::Live, Self::Snapshot, Self::Replay].into_iter().find(|kind| kind.number() == number)
-    }
+fn kind_of(number: u16) -> Option<ProgressKind> {
+    [ProgressKind::Live, ProgressKind::Snapshot, ProgressKind::Replay]
+        .into_iter()
+        .find(|kind| number_of(*kind) == number)
 }
 
 /// Reads a whole cursor file.
@@ -340,8 +252,8 @@ pub fn decode(file: &[u8], owner: Owner) -> Result<Slots, Defect> {
     if let Some(older) = &older {
         let follows = older.generation.checked_add(1) == Some(newest.generation)
             && older.position.sequence <= newest.position.sequence
-            && older.position.lsn <= newest.position.lsn
-            && (newest.details.kind != CursorKind::Snapshot || older.details.rows <= newest.details.rows);
+            && lsn_of(&older.position) <= lsn_of(&newest.position)
+            && (newest.details.kind != ProgressKind::Snapshot || older.details.rows <= newest.details.rows);
         if !follows {
             return Err(damaged(0, "the two slots do not follow each other"));
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::contracts::WindowBits;
 use crate::relay::testing::{MemoryStorage, STORE_ID, position};
 
 const PATH: &str = "store/cursors/events.cursor";
@@ -65,7 +66,7 @@ fn what_was_saved_last_is_loaded_and_what_was_left_unsynced_is_synced_first() {
     let storage = MemoryStorage::default();
     let mut cursor = created(&storage);
     for sequence in 5..30 {
-        cursor.save(position(sequence)).unwrap();
+        cursor.save(position(sequence), ProgressDetails::default()).unwrap();
         assert_eq!(loaded(&storage).unwrap(), Some(position(sequence)));
         assert_eq!(CursorFile::inspect(&storage, "events", STORE_ID).unwrap(), Some(position(sequence)));
     }
@@ -87,7 +88,7 @@ fn a_save_overwrites_the_older_slot_and_leaves_the_newer_alone() {
     for sequence in 5..12 {
         let before = storage.contents(PATH).unwrap();
         let calls = storage.calls().len();
-        cursor.save(position(sequence)).unwrap();
+        cursor.save(position(sequence), ProgressDetails::default()).unwrap();
         let after = storage.contents(PATH).unwrap();
         assert_eq!(storage.calls()[calls..], ["write", "sync"].map(|verb| format!("{verb} {PATH}")));
         assert_eq!(after.len(), before.len(), "a save needs no room");
@@ -103,13 +104,13 @@ fn retention_keeps_what_the_older_slot_needs() {
     let storage = MemoryStorage::default();
     let mut cursor = created(&storage);
     let saved = cursor.saved();
-    assert_eq!(saved.lsn(), position(4).lsn);
-    cursor.save(position(20)).unwrap();
-    assert_eq!(saved.lsn(), position(4).lsn);
-    cursor.save(position(30)).unwrap();
-    assert_eq!(saved.lsn(), position(20).lsn);
+    assert_eq!(saved.lsn(), lsn_of(&position(4)));
+    cursor.save(position(20), ProgressDetails::default()).unwrap();
+    assert_eq!(saved.lsn(), lsn_of(&position(4)));
+    cursor.save(position(30), ProgressDetails::default()).unwrap();
+    assert_eq!(saved.lsn(), lsn_of(&position(20)));
     let reloaded = CursorFile::load(&storage, "events", STORE_ID).unwrap().unwrap();
-    assert_eq!(reloaded.saved().lsn(), position(20).lsn);
+    assert_eq!(reloaded.saved().lsn(), lsn_of(&position(20)));
     // Whichever slot is lost, the position that is left has not been let go.
     for byte in [40, SLOT_BYTES + 40] {
         let mut damaged = storage.contents(PATH).unwrap();
@@ -117,7 +118,7 @@ fn retention_keeps_what_the_older_slot_needs() {
         let other = MemoryStorage::default();
         other.put(PATH, &damaged);
         let left = CursorFile::load(&other, "events", STORE_ID).unwrap().unwrap();
-        assert!(left.position().lsn >= saved.lsn() && left.saved().lsn() >= saved.lsn());
+        assert!(lsn_of(&left.position()) >= saved.lsn() && left.saved().lsn() >= saved.lsn());
     }
 }
 
@@ -125,14 +126,14 @@ fn retention_keeps_what_the_older_slot_needs() {
 fn a_failed_write_can_be_repeated_and_a_failed_sync_is_told_apart() {
     let storage = MemoryStorage::default();
     let mut cursor = created(&storage);
-    cursor.save(position(5)).unwrap();
+    cursor.save(position(5), ProgressDetails::default()).unwrap();
     storage.fail_after(0, io::ErrorKind::StorageFull);
-    assert!(matches!(cursor.save(position(6)), Err(SaveError::Write { .. })));
+    assert!(matches!(cursor.save(position(6), ProgressDetails::default()), Err(ProgressError::TryAgain(_))));
     assert_eq!(loaded(&storage).unwrap(), Some(position(5)));
-    cursor.save(position(7)).unwrap();
+    cursor.save(position(7), ProgressDetails::default()).unwrap();
     assert_eq!(loaded(&storage).unwrap(), Some(position(7)));
     storage.fail_after(1, io::ErrorKind::Other);
-    assert!(matches!(cursor.save(position(8)), Err(SaveError::Sync { .. })));
+    assert!(matches!(cursor.save(position(8), ProgressDetails::default()), Err(ProgressError::Unknown(_))));
     assert_eq!(cursor.position(), position(7));
 }
 
@@ -183,7 +184,9 @@ fn a_cursor_ahead_of_the_journal_is_damage() {
     assert!(cursor.check(Sequence(3), 1).is_err());
     let mut window = WindowBits::default();
     [false, true, false].into_iter().for_each(|bit| window.push(bit));
-    cursor.save_with(position(4), Details { epoch: 2, window, ..Details::default() }).unwrap();
+    cursor
+        .save(FeedPosition { epoch: 2, ..position(4) }, ProgressDetails { window, ..ProgressDetails::default() })
+        .unwrap();
     assert!(cursor.check(Sequence(6), 2).is_ok());
     let shown = cursor.check(Sequence(5), 2).unwrap_err().to_string();
     assert!(shown.ends_with("it speaks of events that the journal does not have"), "{shown}");

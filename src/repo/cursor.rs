@@ -17,8 +17,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
-use super::cursor_format::{self, CursorKind, Defect, Details, FILE_BYTES, Owner, SLOT_BYTES, Slot, WindowBits};
-use crate::contracts::{FeedPosition, Lsn, Sequence, Storage, StorageFile};
+use super::cursor_format::{self, Defect, FILE_BYTES, Owner, SLOT_BYTES, Slot};
+use super::journal_position::{JournalPosition, lsn_of};
+use crate::contracts::{
+    FeedPosition, Lsn, Progress, ProgressDetails, ProgressError, ProgressKind, Sequence, Storage, StorageFile,
+};
 
 /// The folder of the cursors, below the data directory.
 pub const FOLDER: &str = "store/cursors";
@@ -78,7 +81,7 @@ impl SavedPosition {
     }
 
     fn set(&self, position: &FeedPosition) {
-        self.lsn.store(position.lsn.0, Ordering::Release);
+        self.lsn.store(lsn_of(position).0, Ordering::Release);
     }
 }
 
@@ -120,27 +123,6 @@ pub enum CursorError {
         /// The operation that failed, as a verb.
         operation: &'static str,
         /// On what.
-        path: String,
-        /// The underlying error.
-        source: io::Error,
-    },
-}
-
-/// Why a save did not succeed.
-#[derive(Debug, thiserror::Error)]
-pub enum SaveError {
-    /// Nothing was synced, and the newest save stands: it can be tried again.
-    #[error("write {path}: {source}")]
-    Write {
-        /// The file.
-        path: String,
-        /// The underlying error.
-        source: io::Error,
-    },
-    /// What the disk holds is unknown, and asking again would not tell: the process must end.
-    #[error("sync {path}: {source}")]
-    Sync {
-        /// The file.
         path: String,
         /// The underlying error.
         source: io::Error,
@@ -203,7 +185,7 @@ impl CursorFile {
         store_id: Uuid,
         position: FeedPosition,
     ) -> Result<Self, CursorError> {
-        Self::create_with(storage, sink, store_id, position, Details::default())
+        Self::create_with(storage, sink, store_id, position, ProgressDetails::default())
     }
 
     /// As [`CursorFile::create`], for a snapshot or a replay.
@@ -215,7 +197,7 @@ impl CursorFile {
         sink: &str,
         store_id: Uuid,
         position: FeedPosition,
-        details: Details,
+        details: ProgressDetails,
     ) -> Result<Self, CursorError> {
         let (path, owner) = (path_of(sink), Owner::new(store_id, sink));
         let temporary = format!("{path}.tmp");
@@ -240,18 +222,6 @@ impl CursorFile {
         Ok(Self { file, path, owner, newest, saved })
     }
 
-    /// The position that was saved last.
-    #[must_use]
-    pub const fn position(&self) -> FeedPosition {
-        self.newest.position
-    }
-
-    /// What was saved beside it.
-    #[must_use]
-    pub const fn details(&self) -> &Details {
-        &self.newest.details
-    }
-
     /// Compares what was read with the store: `last` is its last durable event, `epoch` the present one.
     ///
     /// # Errors
@@ -259,12 +229,12 @@ impl CursorFile {
     pub fn check(&self, last: Sequence, epoch: u32) -> Result<(), CursorError> {
         let Slot { position, details, .. } = &self.newest;
         let farthest = match details.kind {
-            CursorKind::Live | CursorKind::Replay => details.window.settled().last().unwrap_or(0),
-            CursorKind::Snapshot => 0,
+            ProgressKind::Live | ProgressKind::Replay => details.window.settled().last().unwrap_or(0),
+            ProgressKind::Snapshot => 0,
         };
         let reason = match () {
             () if position.sequence.plus(farthest) > last => "it speaks of events that the journal does not have",
-            () if details.epoch > epoch => "it was saved in an epoch that the store has not reached",
+            () if position.epoch > epoch => "it was saved in an epoch that the store has not reached",
             () => return Ok(()),
         };
         Err(CursorError::Damaged { path: self.path.clone(), offset: self.newest.offset(), reason })
@@ -275,38 +245,35 @@ impl CursorFile {
     pub fn saved(&self) -> Arc<SavedPosition> {
         Arc::clone(&self.saved)
     }
+}
 
-    /// Whether the older slot keeps a segment of the journal that the newer one does not need. Another save of the same
-    /// position ends that: a full journal would stay full for a sink that has nothing more to do.
-    #[must_use]
-    pub fn keeps_too_much(&self) -> bool {
-        // Before the first plan there is no segment.
-        self.saved.lsn().max(Lsn::ZERO.next()) < self.newest.position.first_needed()
+impl Progress for CursorFile {
+    fn position(&self) -> FeedPosition {
+        self.newest.position
     }
 
-    /// Makes `position` durable.
-    ///
-    /// # Errors
-    /// See [`SaveError`].
-    pub fn save(&mut self, position: FeedPosition) -> Result<(), SaveError> {
-        self.save_with(position, Details { window: WindowBits::default(), ..self.newest.details.clone() })
+    fn details(&self) -> &ProgressDetails {
+        &self.newest.details
     }
 
-    /// Makes `position` durable, with all that belongs to it.
-    ///
-    /// # Errors
-    /// See [`SaveError`].
-    pub fn save_with(&mut self, position: FeedPosition, details: Details) -> Result<(), SaveError> {
+    fn save(&mut self, position: FeedPosition, details: ProgressDetails) -> Result<(), ProgressError> {
         let next = Slot { generation: self.newest.generation.saturating_add(1), position, details };
-        let failed = |path: &str| path.to_owned();
-        self.file
-            .write_all_at(&next.encode(self.owner), next.offset())
-            .map_err(|source| SaveError::Write { path: failed(&self.path), source })?;
-        self.file.sync_data().map_err(|source| SaveError::Sync { path: failed(&self.path), source })?;
+        let path = &self.path;
+        // Nothing was synced, and the newest save stands.
+        let not_written = |error| ProgressError::TryAgain(format!("write {path}: {error}"));
+        self.file.write_all_at(&next.encode(self.owner), next.offset()).map_err(not_written)?;
+        self.file.sync_data().map_err(|error| ProgressError::Unknown(format!("sync {path}: {error}")))?;
         // Only now: before the sync, the slot that this one replaces could still be the one to come back.
         self.saved.set(&self.newest.position);
         self.newest = next;
         Ok(())
+    }
+
+    /// Whether the older slot keeps a segment of the journal that the newer one does not need: a full journal would stay
+    /// full for a sink that has nothing more to do.
+    fn keeps_too_much(&self) -> bool {
+        // Before the first plan there is no segment.
+        self.saved.lsn().max(Lsn::ZERO.next()) < JournalPosition::from(self.newest.position).first_needed()
     }
 }
 
