@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orderd_sink::{Common, ConfigError, Secret, SecretFile};
+use orderd_sink::{Common, ConfigError, OneOrMany, Secret, SecretFile};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use serde::{Deserialize, Serialize};
@@ -23,14 +23,6 @@ pub struct Config {
     options: Options,
 }
 
-/// A list, or its only entry.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
 /// The keys, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -43,10 +35,7 @@ pub(crate) struct Settings {
 impl Config {
     /// Checks the keys; librdkafka checks its own when a producer is made.
     pub(crate) fn check(self) -> Result<Settings, ConfigError> {
-        let servers = match self.bootstrap_servers {
-            OneOrMany::One(servers) => servers,
-            OneOrMany::Many(servers) => servers.join(","),
-        };
+        let servers = Vec::from(self.bootstrap_servers).join(",");
         if servers.split(',').any(|server| server.trim().is_empty()) {
             return Err(ConfigError::key("bootstrap_servers", "it takes HOST:PORT, a list or one"));
         }

@@ -87,8 +87,7 @@ impl Kafka {
 impl Target for Kafka {
     fn deliver(&mut self, batch: Vec<Delivery>) {
         if let Err(unavailable) = self.producer() {
-            batch.into_iter().for_each(|delivery| delivery.report(unavailable.clone().into()));
-            return;
+            return Delivery::report_all(batch, &unavailable.into());
         }
         if let Some(link) = &self.link {
             link.produce(batch, &self.settings.topic, self.common.content_mode);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::ServerAddr;
-use orderd_sink::{ConfigError, SecretFile, Template, address};
+use orderd_sink::{ConfigError, OneOrMany, SecretFile, Template, address};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Auth;
@@ -31,14 +31,6 @@ pub struct Config {
     credentials_file: Option<SecretFile>,
 }
 
-/// A list, or its only entry.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
 /// The keys, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -57,10 +49,7 @@ const fn duplicate_window_ms_min() -> u64 {
 impl Config {
     /// Checks the keys and reads the secrets.
     pub(crate) fn check(self) -> Result<(Settings, Auth), ConfigError> {
-        let servers = match self.servers {
-            OneOrMany::One(server) => vec![server],
-            OneOrMany::Many(servers) => servers,
-        };
+        let servers = Vec::from(self.servers);
         if servers.is_empty() {
             return Err(ConfigError::key("servers", "names no server"));
         }

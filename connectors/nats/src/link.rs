@@ -11,14 +11,14 @@ use async_nats::jetstream::context::{Context, ContextBuilder, PublishAckFuture};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::Info;
 use orderd_sink::cloudevents::{Binding, ContentMode};
-use orderd_sink::{Common, Delivery, Event, EventError, Outcome, Unavailable};
+use orderd_sink::{CloseReason, Common, Delivery, Event, EventError, Outcome, Unavailable};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::answers;
 use crate::auth::Auth;
 use crate::config::Settings;
-use crate::fate::Fate;
+use crate::events::on_event;
 
 /// How long the connection's tasks may take to end.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 pub(crate) struct Link {
     runtime: Runtime,
     jetstream: Context,
-    fate: Fate,
+    closed: CloseReason,
     timeout: Duration,
     /// The stream as it was when we connected; none if we may not know.
     pub(crate) stream: Option<Info>,
@@ -48,14 +48,14 @@ impl Link {
     pub(crate) fn open(settings: &Settings, auth: &Auth, common: &Common) -> Result<Self, Unavailable> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("nats").enable_all().build();
         let runtime = runtime.map_err(|error| Unavailable::passing(format!("cannot start a thread: {error}")))?;
-        let fate = Fate::new();
+        let closed = CloseReason::default();
         let opened = runtime.block_on(async {
-            let jetstream = connect(settings, auth, common, &fate).await?;
-            let stream = look(&jetstream, settings, &fate).await?;
+            let jetstream = connect(settings, auth, common, &closed).await?;
+            let stream = look(&jetstream, settings, &closed).await?;
             Ok((jetstream, stream))
         });
         match opened {
-            Ok((jetstream, stream)) => Ok(Self { runtime, jetstream, fate, timeout: common.timeout, stream }),
+            Ok((jetstream, stream)) => Ok(Self { runtime, jetstream, closed, timeout: common.timeout, stream }),
             Err(unavailable) => {
                 runtime.shutdown_timeout(CLOSE_MAX);
                 Err(unavailable)
@@ -65,7 +65,7 @@ impl Link {
 
     /// Whether it is of no more use.
     pub(crate) fn has_ended(&self) -> bool {
-        self.fate.ended().is_some()
+        self.closed.get().is_some()
     }
 
     /// Sends all of them, in order, and answers when the confirmations come.
@@ -78,7 +78,7 @@ impl Link {
             }
             published
         });
-        self.runtime.spawn(confirm(published, deadline, self.fate.clone()));
+        self.runtime.spawn(confirm(published, deadline, self.closed.clone()));
     }
 
     async fn send(
@@ -103,22 +103,27 @@ impl Link {
                 Ok(Err(error)) => answers::of_publish(&error, &subject),
                 Err(_) => Outcome::unavailable("the server did not take the event in time"),
             },
-            ended = self.fate.wait() => ended.into(),
+            ended = self.closed.wait() => ended.into(),
         };
-        answer(delivery, outcome, &self.fate);
+        answer(delivery, outcome, &self.closed);
         None
     }
 
     /// Ends the connection: nothing of it is sent later.
     pub(crate) fn close(self) {
-        self.fate.end(Unavailable::passing("the connection is closed"));
+        self.closed.set(Unavailable::passing("the connection is closed"));
         self.runtime.shutdown_timeout(CLOSE_MAX);
     }
 }
 
-async fn connect(settings: &Settings, auth: &Auth, common: &Common, fate: &Fate) -> Result<Context, Unavailable> {
+async fn connect(
+    settings: &Settings,
+    auth: &Auth,
+    common: &Common,
+    closed: &CloseReason,
+) -> Result<Context, Unavailable> {
     let was_connected = Arc::new(AtomicBool::new(false));
-    let options = options(settings, auth, common, fate, was_connected.clone());
+    let options = options(settings, auth, common, closed, was_connected.clone());
     let options = options.map_err(|error| Unavailable::blocked(format!("the credentials cannot be used: {error}")))?;
     let client = match timeout(common.timeout, options.connect(settings.servers.clone())).await {
         Ok(Ok(client)) => client,
@@ -137,10 +142,10 @@ fn options(
     settings: &Settings,
     auth: &Auth,
     common: &Common,
-    fate: &Fate,
+    closed: &CloseReason,
     was_connected: Arc<AtomicBool>,
 ) -> io::Result<ConnectOptions> {
-    let (events, tls) = (fate.clone(), &common.tls);
+    let (events, tls) = (closed.clone(), &common.tls);
     // All of them have their turn within the time for connecting.
     let servers = u32::try_from(settings.servers.len()).unwrap_or(1).max(1);
     let mut options = ConnectOptions::new()
@@ -148,7 +153,7 @@ fn options(
         .connection_timeout(common.timeout / servers)
         .reconnect_delay_callback(move |_| if was_connected.load(Ordering::SeqCst) { NEVER } else { Duration::ZERO })
         .event_callback(move |event| {
-            events.on_event(&event);
+            on_event(&event, &events);
             std::future::ready(())
         })
         .require_tls(!tls.is_empty());
@@ -165,11 +170,11 @@ fn options(
 }
 
 /// Whether the stream is there, and remembers ids long enough.
-async fn look(jetstream: &Context, settings: &Settings, fate: &Fate) -> Result<Option<Info>, Unavailable> {
+async fn look(jetstream: &Context, settings: &Settings, closed: &CloseReason) -> Result<Option<Info>, Unavailable> {
     let name = &settings.stream;
     let stream = tokio::select! {
         stream = timeout(STREAM_INFO_MAX, jetstream.get_stream(name)) => stream,
-        ended = fate.wait() => return Err(ended),
+        ended = closed.wait() => return Err(ended),
     };
     let info = match stream {
         Ok(Ok(stream)) => stream.cached_info().clone(),
@@ -211,7 +216,7 @@ fn message(event: &Event, stream: &str, mode: ContentMode) -> Result<PublishMess
 }
 
 /// Confirmations come in the order of the publishes, so waiting for one after the other costs nothing.
-async fn confirm(published: Vec<Published>, deadline: Instant, fate: Fate) {
+async fn confirm(published: Vec<Published>, deadline: Instant, closed: CloseReason) {
     for (delivery, subject, ack) in published {
         let outcome = tokio::select! {
             biased;
@@ -225,17 +230,17 @@ async fn confirm(published: Vec<Published>, deadline: Instant, fate: Fate) {
                 Ok(Err(error)) => answers::of_publish(&error, &subject),
                 Err(_) => Outcome::unavailable("the server did not confirm in time"),
             },
-            ended = fate.wait() => ended.into(),
+            ended = closed.wait() => ended.into(),
         };
-        answer(delivery, outcome, &fate);
+        answer(delivery, outcome, &closed);
     }
 }
 
 /// A connection that an event could not be sent on is given up: what is still in it must not arrive later than what the
 /// next one brings.
-fn answer(delivery: Delivery, outcome: Outcome, fate: &Fate) {
+fn answer(delivery: Delivery, outcome: Outcome, closed: &CloseReason) {
     if let Outcome::Unavailable(unavailable) = &outcome {
-        fate.end(unavailable.clone());
+        closed.set(unavailable.clone());
     }
     delivery.report(outcome);
 }

@@ -5,7 +5,7 @@
 mod answers;
 mod auth;
 mod config;
-mod fate;
+mod events;
 mod link;
 mod target;
 

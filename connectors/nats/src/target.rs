@@ -52,8 +52,7 @@ impl Nats {
 impl Target for Nats {
     fn deliver(&mut self, batch: Vec<Delivery>) {
         if let Err(unavailable) = self.link() {
-            batch.into_iter().for_each(|delivery| delivery.report(unavailable.clone().into()));
-            return;
+            return Delivery::report_all(batch, &unavailable.into());
         }
         if let Some(link) = &self.link {
             link.publish(batch, &self.settings, self.common.content_mode);

@@ -133,13 +133,13 @@ impl Database {
             Err(Failure::Target(unavailable)) => {
                 // Another server may answer next time, or this one with a new password.
                 self.connection = None;
-                report(batch, &Outcome::Unavailable(unavailable.clone()));
+                Delivery::report_all(batch, &unavailable.clone().into());
                 return Err(unavailable);
             }
             Err(Failure::Rejected(_) | Failure::Failed(_)) if batch.len() > 1 => {
                 let second = batch.split_off(batch.len() / 2);
                 if let Err(unavailable) = self.store_or_split(batch) {
-                    report(second, &Outcome::Unavailable(unavailable.clone()));
+                    Delivery::report_all(second, &unavailable.clone().into());
                     return Err(unavailable);
                 }
                 return self.store_or_split(second);
@@ -147,14 +147,8 @@ impl Database {
             Err(Failure::Rejected(reason)) => Outcome::rejected(reason),
             Err(Failure::Failed(reason)) => Outcome::failed(reason),
         };
-        report(batch, &outcome);
+        Delivery::report_all(batch, &outcome);
         Ok(())
-    }
-}
-
-fn report(batch: Vec<Delivery>, outcome: &Outcome) {
-    for delivery in batch {
-        delivery.report(outcome.clone());
     }
 }
 

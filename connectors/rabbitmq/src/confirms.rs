@@ -7,12 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use lapin::{Confirmation, ConnectionStatus, Error};
-use orderd_sink::{Delivery, Outcome, Unavailable};
+use orderd_sink::{CloseReason, Delivery, Outcome, Unavailable};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::answers;
-use crate::fate::Fate;
 
 /// A publish: sent when it is polled for the first time, ready when it is confirmed.
 pub(crate) type Publish = Pin<Box<dyn Future<Output = Result<Confirmation, Error>> + Send>>;
@@ -29,7 +28,7 @@ struct Confirms {
     pending: Vec<(Pending, Instant)>,
     /// The ids of returned messages whose confirmation has not been seen yet.
     returned: HashSet<String>,
-    fate: Fate,
+    closed: CloseReason,
 }
 
 /// One publish that is ready.
@@ -42,17 +41,17 @@ struct Ready {
 pub(crate) async fn run(
     mut publishes: mpsc::UnboundedReceiver<Vec<Pending>>,
     status: ConnectionStatus,
-    fate: Fate,
+    closed: CloseReason,
     timeout: Duration,
 ) {
-    let mut confirms = Confirms { pending: Vec::new(), returned: HashSet::new(), fate: fate.clone() };
+    let mut confirms = Confirms { pending: Vec::new(), returned: HashSet::new(), closed: closed.clone() };
     let ended = loop {
         let unanswered = confirms.pending.iter().find(|(pending, _)| pending.delivery.is_some());
         let overdue = unanswered.map(|(_, deadline)| *deadline);
         tokio::select! {
             biased;
             ready = poll_fn(|context| confirms.poll_ready(context)) => confirms.conclude(ready),
-            ended = fate.wait() => break ended,
+            ended = closed.wait() => break ended,
             batch = publishes.recv() => match batch {
                 Some(batch) => {
                     let deadline = Instant::now() + timeout;
@@ -64,7 +63,7 @@ pub(crate) async fn run(
                 if status.blocked() {
                     confirms.put_off();
                 } else {
-                    fate.end(Unavailable::passing("the server did not confirm in time"));
+                    closed.set(Unavailable::passing("the server did not confirm in time"));
                 }
             }
         }
@@ -125,7 +124,7 @@ impl Confirms {
                 self.returned.extend(id.map(|id| id.as_str().to_owned()));
                 let (key, text) = (&message.routing_key, &message.reply_text);
                 let reason = format!("no queue takes the routing key {key:?}: {text}", key = key.as_str());
-                self.fate.end(Unavailable::blocked(reason));
+                self.closed.set(Unavailable::blocked(reason));
             }
         }
         let (failed, confirmed): (Vec<_>, Vec<_>) = ready.into_iter().partition(|ready| ready.result.is_err());
@@ -138,7 +137,7 @@ impl Confirms {
                     Outcome::unavailable("the server did not take the event (nack): its queue is full, or has failed")
                 }
                 Ok(Confirmation::Ack(_) | Confirmation::Nack(_) | Confirmation::NotRequested) | Err(_) => {
-                    let reason = self.fate.ended();
+                    let reason = self.closed.get();
                     reason.unwrap_or_else(|| Unavailable::passing("not confirmed")).into()
                 }
             };
@@ -164,7 +163,7 @@ impl Confirms {
             }
         }
         let unavailable = answers::of_error(&error);
-        self.fate.end(unavailable.clone());
+        self.closed.set(unavailable.clone());
         lost.into_iter().for_each(|pending| pending.report(unavailable.clone().into()));
     }
 }

@@ -8,7 +8,7 @@ use lapin::tcp::{AsyncTcpStream, RustlsConnector, RustlsConnectorConfig};
 use lapin::types::{FieldTable, LongString};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Channel, Connection, ConnectionProperties, ErrorKind, ExchangeKind};
-use orderd_sink::{Common, ConfigError, Secret, TlsPem, Unavailable};
+use orderd_sink::{Credentials, TlsPem, Unavailable};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::time::timeout;
@@ -17,29 +17,14 @@ use crate::answers;
 use crate::config::Settings;
 use crate::message::short;
 
-/// What a connection needs that is read from files.
-#[derive(Debug, Clone)]
-pub(crate) struct Secrets {
-    password: Option<Secret>,
-    tls: TlsPem,
-}
-
-impl Secrets {
-    /// Reads the files.
-    pub(crate) fn read(settings: &Settings, common: &Common) -> Result<Self, ConfigError> {
-        let password = settings.password_file.as_ref().map(|file| file.read()).transpose();
-        Ok(Self { password: password.map_err(|error| error.at("password_file"))?, tls: common.tls.read()? })
-    }
-}
-
 /// Connects, opens a channel with confirms and looks whether the exchange is there.
 pub(crate) async fn open(
     settings: &Settings,
-    secrets: &Secrets,
+    credentials: &Credentials,
     sink: &str,
     timeout_max: Duration,
 ) -> Result<(Connection, Channel), Unavailable> {
-    match timeout(timeout_max, connect(settings, secrets, sink)).await {
+    match timeout(timeout_max, connect(settings, credentials, sink)).await {
         Ok(Ok(opened)) => Ok(opened),
         Ok(Err(error)) => {
             let Unavailable { reason, retry_after, blocked } = answers::of_error(&error);
@@ -49,14 +34,14 @@ pub(crate) async fn open(
     }
 }
 
-async fn connect(settings: &Settings, secrets: &Secrets, sink: &str) -> lapin::Result<(Connection, Channel)> {
+async fn connect(settings: &Settings, credentials: &Credentials, sink: &str) -> lapin::Result<(Connection, Channel)> {
     let mut uri = settings.uri.clone();
-    if let Some(password) = &secrets.password {
+    if let Some(password) = &credentials.password {
         password.expose().clone_into(&mut uri.authority.userinfo.password);
     }
     let tls = match uri.scheme {
         AMQPScheme::AMQP => None,
-        AMQPScheme::AMQPS => Some(connector(&secrets.tls).map_err(lapin_error)?),
+        AMQPScheme::AMQPS => Some(connector(&credentials.tls).map_err(lapin_error)?),
     };
     let properties = ConnectionProperties::default().with_connection_name(LongString::from(format!("orderd/{sink}")));
     let runtime = async_rs::Runtime::tokio_current();

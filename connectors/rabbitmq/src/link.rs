@@ -5,15 +5,14 @@ use std::time::Duration;
 use lapin::options::BasicPublishOptions;
 use lapin::{Channel, Connection};
 use orderd_sink::cloudevents::ContentMode;
-use orderd_sink::{Common, Delivery, Outcome, Unavailable};
+use orderd_sink::{CloseReason, Common, Credentials, Delivery, Outcome, Unavailable};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::config::Settings;
 use crate::confirms::{self, Pending};
-use crate::connection::{self, Secrets};
-use crate::fate::Fate;
+use crate::connection;
 use crate::message;
 
 /// How long the connection's tasks may take to end, and the server to say farewell.
@@ -31,16 +30,16 @@ pub(crate) struct Link {
     connection: Connection,
     channel: Channel,
     publishes: mpsc::UnboundedSender<Vec<Pending>>,
-    fate: Fate,
+    closed: CloseReason,
     timeout: Duration,
 }
 
 impl Link {
     /// Connects.
-    pub(crate) fn open(settings: &Settings, secrets: &Secrets, common: &Common) -> Result<Self, Unavailable> {
+    pub(crate) fn open(settings: &Settings, credentials: &Credentials, common: &Common) -> Result<Self, Unavailable> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("rabbitmq").enable_all().build();
         let runtime = runtime.map_err(|error| Unavailable::passing(format!("cannot start a thread: {error}")))?;
-        let opened = runtime.block_on(connection::open(settings, secrets, &common.sink, common.timeout));
+        let opened = runtime.block_on(connection::open(settings, credentials, &common.sink, common.timeout));
         let (connection, channel) = match opened {
             Ok(opened) => opened,
             Err(unavailable) => {
@@ -48,26 +47,25 @@ impl Link {
                 return Err(unavailable);
             }
         };
-        let (fate, timeout) = (Fate::new(), common.timeout);
+        let (closed, timeout) = (CloseReason::default(), common.timeout);
         let (publishes, incoming) = mpsc::unbounded_channel();
-        runtime.spawn(confirms::run(incoming, connection.status().clone(), fate.clone(), timeout));
-        Ok(Self { runtime, connection, channel, publishes, fate, timeout })
+        runtime.spawn(confirms::run(incoming, connection.status().clone(), closed.clone(), timeout));
+        Ok(Self { runtime, connection, channel, publishes, closed, timeout })
     }
 
     /// Whether it is of no more use.
     pub(crate) fn has_ended(&self) -> bool {
-        self.fate.ended().is_some() || !self.connection.status().connected() || !self.channel.status().connected()
+        self.closed.get().is_some() || !self.connection.status().connected() || !self.channel.status().connected()
     }
 
     /// Sends all of them, in order; they are answered when the confirmations come.
     pub(crate) fn publish(&self, batch: Vec<Delivery>, settings: &Settings, mode: ContentMode) {
         if let Err(unavailable) = self.runtime.block_on(self.wait_unblocked()) {
-            batch.into_iter().for_each(|delivery| delivery.report(unavailable.clone().into()));
-            return;
+            return Delivery::report_all(batch, &unavailable.into());
         }
         let pending = batch.into_iter().filter_map(|delivery| self.pending(delivery, settings, mode)).collect();
         if let Err(mpsc::error::SendError(pending)) = self.publishes.send(pending) {
-            let unavailable = self.fate.ended().unwrap_or_else(|| Unavailable::passing("the connection was lost"));
+            let unavailable = self.closed.get().unwrap_or_else(|| Unavailable::passing("the connection was lost"));
             pending.into_iter().for_each(|pending| pending.report(unavailable.clone().into()));
         }
     }
@@ -94,8 +92,8 @@ impl Link {
     async fn wait_unblocked(&self) -> Result<(), Unavailable> {
         let deadline = Instant::now() + self.timeout;
         while self.connection.status().blocked() {
-            // The reason of the end is in `fate`, whichever of the two comes first.
-            let ended = timeout(BLOCKED_LOOK, self.fate.wait()).await;
+            // The reason of the end is in `closed`, whichever of the two comes first.
+            let ended = timeout(BLOCKED_LOOK, self.closed.wait()).await;
             if let Ok(ended) = ended {
                 return Err(ended);
             }
@@ -108,7 +106,7 @@ impl Link {
 
     /// Ends the connection: nothing of it is sent later.
     pub(crate) fn close(self) {
-        self.fate.end(Unavailable::passing("the connection is closed"));
+        self.closed.set(Unavailable::passing("the connection is closed"));
         let farewell = async {
             let close = self.connection.close(200, message::short("OK"));
             timeout_at(Instant::now() + CLOSE_MAX, close).await

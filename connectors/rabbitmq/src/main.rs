@@ -6,7 +6,6 @@ mod answers;
 mod config;
 mod confirms;
 mod connection;
-mod fate;
 mod link;
 mod message;
 mod target;

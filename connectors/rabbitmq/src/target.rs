@@ -1,16 +1,15 @@
 //! The connector: a connection when one is needed.
 
-use orderd_sink::{Common, ConfigError, Connector, Defaults, Delivery, Target, Unavailable};
+use orderd_sink::{Common, ConfigError, Connector, Credentials, Defaults, Delivery, Target, Unavailable};
 
 use crate::config::{Config, Settings};
-use crate::connection::Secrets;
 use crate::link::Link;
 
 /// The target of `orderd-sink-rabbitmq`.
 pub struct RabbitMq {
     settings: Settings,
     common: Common,
-    secrets: Secrets,
+    credentials: Credentials,
     link: Option<Link>,
 }
 
@@ -24,8 +23,8 @@ impl Connector for RabbitMq {
 
     fn open(config: Config, common: &Common) -> Result<Self, ConfigError> {
         let settings = config.check(common)?;
-        let secrets = Secrets::read(&settings, common)?;
-        Ok(Self { settings, common: common.clone(), secrets, link: None })
+        let credentials = Credentials::read(settings.password_file.as_ref(), common)?;
+        Ok(Self { settings, common: common.clone(), credentials, link: None })
     }
 }
 
@@ -37,11 +36,8 @@ impl RabbitMq {
         match &mut self.link {
             Some(link) => Ok(link),
             none => {
-                match Secrets::read(&self.settings, &self.common) {
-                    Ok(secrets) => self.secrets = secrets,
-                    Err(error) => tracing::warn!(%error, "cannot read the secrets again; the ones before stay"),
-                }
-                Ok(none.insert(Link::open(&self.settings, &self.secrets, &self.common)?))
+                self.credentials.refresh();
+                Ok(none.insert(Link::open(&self.settings, &self.credentials, &self.common)?))
             }
         }
     }
@@ -50,8 +46,7 @@ impl RabbitMq {
 impl Target for RabbitMq {
     fn deliver(&mut self, batch: Vec<Delivery>) {
         if let Err(unavailable) = self.connect() {
-            batch.into_iter().for_each(|delivery| delivery.report(unavailable.clone().into()));
-            return;
+            return Delivery::report_all(batch, &unavailable.into());
         }
         if let Some(link) = &self.link {
             link.publish(batch, &self.settings, self.common.content_mode);
@@ -60,8 +55,7 @@ impl Target for RabbitMq {
 
     /// The next connection uses them; the one that is there stays.
     fn reload(&mut self) -> Result<(), ConfigError> {
-        self.secrets = Secrets::read(&self.settings, &self.common)?;
-        Ok(())
+        self.credentials.read_again()
     }
 
     fn check(&mut self) -> Result<String, Unavailable> {

@@ -2,26 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use orderd_sink::{Common, ConfigError, Delivery, Outcome, Secret, TlsPem, Unavailable};
+use orderd_sink::{Credentials, Delivery, Outcome, Unavailable};
 use redis::{Client, ClientTlsConfig, Connection, ConnectionAddr, ConnectionInfo, RedisError, TlsCertificates, Value};
 
 use crate::answers;
 use crate::config::Settings;
-
-/// What a connection needs that is read from files.
-#[derive(Debug, Clone)]
-pub(crate) struct Secrets {
-    password: Option<Secret>,
-    tls: TlsPem,
-}
-
-impl Secrets {
-    /// Reads the files.
-    pub(crate) fn read(settings: &Settings, common: &Common) -> Result<Self, ConfigError> {
-        let password = settings.password_file.as_ref().map(|file| file.read()).transpose();
-        Ok(Self { password: password.map_err(|error| error.at("password_file"))?, tls: common.tls.read()? })
-    }
-}
 
 /// A connection.
 pub(crate) struct Link {
@@ -41,12 +26,12 @@ impl Link {
     /// Connects to the server, or to where its cluster has moved the stream.
     pub(crate) fn open(
         settings: &Settings,
-        secrets: &Secrets,
+        credentials: &Credentials,
         moved_to: Option<&str>,
         timeout: Duration,
     ) -> Result<Self, Unavailable> {
         let connect = || {
-            let client = client(server(settings, secrets, moved_to), secrets)?;
+            let client = client(server(settings, credentials, moved_to), credentials)?;
             let connection = client.get_connection_with_timeout(timeout)?;
             connection.set_read_timeout(Some(timeout))?;
             connection.set_write_timeout(Some(timeout))?;
@@ -133,16 +118,16 @@ impl Fate {
 }
 
 fn refuse(deliveries: impl IntoIterator<Item = Delivery>, unavailable: &Unavailable) -> Fate {
-    deliveries.into_iter().for_each(|delivery| delivery.report(unavailable.clone().into()));
+    Delivery::report_all(deliveries, &unavailable.clone().into());
     Fate::Ended
 }
 
-fn server(settings: &Settings, secrets: &Secrets, moved_to: Option<&str>) -> ConnectionInfo {
+fn server(settings: &Settings, credentials: &Credentials, moved_to: Option<&str>) -> ConnectionInfo {
     let mut server = settings.server.clone();
     if let Some(address) = moved_to.and_then(|address| at(server.addr(), address)) {
         server = server.set_addr(address);
     }
-    let Some(password) = &secrets.password else { return server };
+    let Some(password) = &credentials.password else { return server };
     let redis = server.redis_settings().clone().set_password(password.expose());
     server.set_redis_settings(redis)
 }
@@ -160,13 +145,13 @@ fn at(first: &ConnectionAddr, address: &str) -> Option<ConnectionAddr> {
     }
 }
 
-fn client(server: ConnectionInfo, secrets: &Secrets) -> Result<Client, RedisError> {
+fn client(server: ConnectionInfo, credentials: &Credentials) -> Result<Client, RedisError> {
     if !matches!(server.addr(), ConnectionAddr::TcpTls { .. }) {
         return Client::open(server);
     }
-    let client_tls = secrets.tls.client.as_ref().map(|client| ClientTlsConfig {
+    let client_tls = credentials.tls.client.as_ref().map(|client| ClientTlsConfig {
         client_cert: client.certificates.clone(),
         client_key: client.key.expose().as_bytes().to_vec(),
     });
-    Client::build_with_tls(server, TlsCertificates { client_tls, root_cert: secrets.tls.ca.clone() })
+    Client::build_with_tls(server, TlsCertificates { client_tls, root_cert: credentials.tls.ca.clone() })
 }

@@ -1,15 +1,15 @@
 //! The connector: a connection when one is needed.
 
-use orderd_sink::{Common, ConfigError, Connector, Defaults, Delivery, Target, Unavailable};
+use orderd_sink::{Common, ConfigError, Connector, Credentials, Defaults, Delivery, Target, Unavailable};
 
 use crate::config::{Config, Settings};
-use crate::link::{Fate, Link, Secrets};
+use crate::link::{Fate, Link};
 
 /// The target of `orderd-sink-redis`.
 pub struct Redis {
     settings: Settings,
     common: Common,
-    secrets: Secrets,
+    credentials: Credentials,
     link: Option<Link>,
     /// Where the cluster has moved the stream.
     moved_to: Option<String>,
@@ -25,10 +25,10 @@ impl Connector for Redis {
 
     fn open(config: Config, common: &Common) -> Result<Self, ConfigError> {
         let settings = config.check(common)?;
-        let secrets = Secrets::read(&settings, common)?;
+        let credentials = Credentials::read(settings.password_file.as_ref(), common)?;
         // Without it the choice would be made by which other crates are built along. A second call changes nothing.
         rustls::crypto::ring::default_provider().install_default().ok();
-        Ok(Self { settings, common: common.clone(), secrets, link: None, moved_to: None })
+        Ok(Self { settings, common: common.clone(), credentials, link: None, moved_to: None })
     }
 }
 
@@ -37,14 +37,11 @@ impl Redis {
         match &mut self.link {
             Some(link) => Ok(link),
             none => {
-                match Secrets::read(&self.settings, &self.common) {
-                    Ok(secrets) => self.secrets = secrets,
-                    Err(error) => tracing::warn!(%error, "cannot read the secrets again; the ones before stay"),
-                }
+                self.credentials.refresh();
                 // Only once: if that node is not there, the first one knows where the stream is now.
                 let moved_to = self.moved_to.take();
                 let timeout = self.common.timeout;
-                let link = Link::open(&self.settings, &self.secrets, moved_to.as_deref(), timeout)?;
+                let link = Link::open(&self.settings, &self.credentials, moved_to.as_deref(), timeout)?;
                 Ok(none.insert(link))
             }
         }
@@ -54,8 +51,7 @@ impl Redis {
 impl Target for Redis {
     fn deliver(&mut self, batch: Vec<Delivery>) {
         if let Err(unavailable) = self.connect() {
-            batch.into_iter().for_each(|delivery| delivery.report(unavailable.clone().into()));
-            return;
+            return Delivery::report_all(batch, &unavailable.into());
         }
         let Some(link) = &mut self.link else { return };
         match link.add(batch, &self.settings) {
@@ -71,8 +67,7 @@ impl Target for Redis {
 
     /// The next connection uses them; the one that is there stays.
     fn reload(&mut self) -> Result<(), ConfigError> {
-        self.secrets = Secrets::read(&self.settings, &self.common)?;
-        Ok(())
+        self.credentials.read_again()
     }
 
     fn check(&mut self) -> Result<String, Unavailable> {

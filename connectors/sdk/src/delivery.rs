@@ -41,6 +41,11 @@ impl Delivery {
         self.answer(outcome);
     }
 
+    /// Answers the same for all of these.
+    pub fn report_all(deliveries: impl IntoIterator<Item = Self>, outcome: &Outcome) {
+        deliveries.into_iter().for_each(|delivery| delivery.report(outcome.clone()));
+    }
+
     fn answer(&mut self, outcome: Outcome) {
         if let Some(Reply { session, reports }) = self.reply.take() {
             // The receiver is gone only when the process is about to end.

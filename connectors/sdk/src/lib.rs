@@ -12,6 +12,8 @@
 pub mod address;
 mod backoff;
 mod cli;
+#[cfg(feature = "tokio")]
+mod close_reason;
 pub mod cloudevents;
 mod config;
 mod delivery;
@@ -31,7 +33,11 @@ mod target_thread;
 mod template;
 pub mod text;
 
-pub use config::{ClientPem, Common, ConfigError, Defaults, Secret, SecretFile, TlsFiles, TlsPem};
+#[cfg(feature = "tokio")]
+pub use close_reason::CloseReason;
+pub use config::{
+    ClientPem, Common, ConfigError, Credentials, Defaults, OneOrMany, Secret, SecretFile, TlsFiles, TlsPem,
+};
 pub use delivery::Delivery;
 pub use event::{Event, EventError};
 pub use logging::{LogFormat, LogLevel};

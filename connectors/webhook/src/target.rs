@@ -91,10 +91,7 @@ impl Endpoint {
 impl Target for Endpoint {
     fn deliver(&mut self, batch: Vec<Delivery>) {
         if let Err(unavailable) = self.agree() {
-            for delivery in batch {
-                delivery.report(Outcome::Unavailable(unavailable.clone()));
-            }
-            return;
+            return Delivery::report_all(batch, &unavailable.into());
         }
         for delivery in batch {
             // A delivery that the queue does not take is answered by being dropped.
