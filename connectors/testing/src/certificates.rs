@@ -14,7 +14,7 @@ pub struct Certificates {
     pub server_cert: PathBuf,
     /// Its key.
     pub server_key: PathBuf,
-    /// A client's certificate with its chain.
+    /// A client's certificate with its chain; its common name is `orderd`.
     pub client_cert: PathBuf,
     /// Its key.
     pub client_key: PathBuf,
@@ -30,7 +30,7 @@ ca = trustme.CA()
 ca.cert_pem.write_to_path(folder / "ca.pem")
 trustme.CA().cert_pem.write_to_path(folder / "stranger.pem")
 for name, identity in (("server", ["localhost", "127.0.0.1"]), ("client", ["client.example"])):
-    leaf = ca.issue_cert(*identity)
+    leaf = ca.issue_cert(*identity, common_name="orderd")
     leaf.private_key_pem.write_to_path(folder / f"{name}.key")
     for blob in leaf.cert_chain_pems:
         blob.write_to_path(folder / f"{name}.pem", append=True)

@@ -17,6 +17,17 @@ pub struct Received {
     pub body: Vec<u8>,
 }
 
+impl Received {
+    /// The event's id: of the header whose name begins with `attribute`, or else in the body.
+    #[must_use]
+    pub fn id(&self, attribute: &str) -> String {
+        let header = self.headers.iter().find(|(name, _)| name.strip_prefix(attribute) == Some("id"));
+        let in_body =
+            || serde_json::from_slice::<serde_json::Value>(&self.body).ok()?["id"].as_str().map(str::to_owned);
+        header.map(|(_, id)| id.clone()).or_else(in_body).unwrap_or_default()
+    }
+}
+
 const DECODE: &str = r#"
 import json, sys
 from cloudevents.core.bindings import http, kafka, rabbitmq
@@ -47,8 +58,8 @@ for case in json.load(sys.stdin):
         sys.exit(f"{parts(found)}\nis not\n{parts(expected)}")
 "#;
 
-/// Checks that PyPI's `cloudevents` reads each message as the event of the line beside it. `transport` is `kafka`,
-/// `rabbitmq` or `nats`.
+/// Checks that PyPI's `cloudevents` reads each message as the event of the line beside it. `transport` is `http`,
+/// `kafka`, `rabbitmq` or `nats`.
 ///
 /// # Panics
 /// One of them is another event, or none.

@@ -2,23 +2,23 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::Shutdown;
+use std::ops::Deref;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-
-use crate::fake_state::{State, Told};
+use crate::fake_state::State;
 use crate::fake_wire;
+use crate::home::Home;
+use crate::told::Told;
 use crate::wait::eventually;
 
-/// Speaks the attach protocol of a daemon with the sink [`FakeDaemon::SINK`], and knows what a connector may not do.
+/// Speaks the attach protocol of a daemon with the sink [`Home::SINK`], and knows what a connector may not do.
 /// Dropping it fails the test if the protocol was violated.
 pub struct FakeDaemon {
-    dir: TempDir,
+    home: Home,
     shared: Arc<Shared>,
     listening: Option<Listening>,
 }
@@ -37,9 +37,6 @@ struct Listening {
 }
 
 impl FakeDaemon {
-    /// The name of its sink.
-    pub const SINK: &str = "sink";
-
     /// Starts it.
     ///
     /// # Panics
@@ -52,26 +49,10 @@ impl FakeDaemon {
     }
 
     /// One that does not listen yet.
-    ///
-    /// # Panics
-    /// The folder cannot be made.
     #[must_use]
     pub fn away() -> Self {
-        let dir = tempfile::Builder::new().prefix("orderd-fake-").tempdir_in("/tmp").expect("a temporary folder");
         let shared = Shared { state: Mutex::new(State::new()), changed: Condvar::new(), refusal: Mutex::new(None) };
-        Self { dir, shared: Arc::new(shared), listening: None }
-    }
-
-    /// Its socket.
-    #[must_use]
-    pub fn socket(&self) -> PathBuf {
-        self.dir.path().join("orderd.sock")
-    }
-
-    /// A folder that lives as long as the daemon, for configurations and secrets.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
+        Self { home: Home::new("orderd-fake-"), shared: Arc::new(shared), listening: None }
     }
 
     /// Refuses every attach from now on, or takes them again.
@@ -143,6 +124,32 @@ impl FakeDaemon {
         eventually(what, || self.told().into_iter().find(&matches))
     }
 
+    /// Waits until the program said that an operator is needed, and returns why.
+    pub fn wait_blocked(&self) -> String {
+        self.wait_told("blocked", Told::is_blocked).reason().to_owned()
+    }
+
+    /// Waits until the program said that the target is away, and returns why.
+    pub fn wait_unavailable(&self) -> String {
+        self.wait_told("unavailable", Told::is_passing).reason().to_owned()
+    }
+
+    /// Waits for the next thing that the program says while `act` is done, or after it, and that `matches`.
+    pub fn wait_told_after(&self, what: &str, act: impl FnOnce(), matches: impl Fn(&Told) -> bool) -> Told {
+        let before = self.told().len();
+        act();
+        eventually(what, || self.told().into_iter().skip(before).find(&matches))
+    }
+
+    /// Checks that no event was blamed for what was the target's fault.
+    ///
+    /// # Panics
+    /// One was.
+    pub fn assert_nothing_blamed(&self) {
+        let told = self.told();
+        assert!(!told.iter().any(Told::blames_an_event), "{told:?}");
+    }
+
     /// Says why, and closes the connection of the attached program.
     ///
     /// # Panics
@@ -196,6 +203,14 @@ impl FakeDaemon {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().expect("no thread of the daemon has panicked")
+    }
+}
+
+impl Deref for FakeDaemon {
+    type Target = Home;
+
+    fn deref(&self) -> &Home {
+        &self.home
     }
 }
 
@@ -256,7 +271,7 @@ impl Shared {
         let refusal = *self.refusal.lock().expect("no thread has panicked");
         let refusal = match refusal {
             Some(refusal) => Some(refusal),
-            None if attach.sink != FakeDaemon::SINK => Some((1201, "sink_not_found", false)),
+            None if attach.sink != Home::SINK => Some((1201, "sink_not_found", false)),
             None if state.attached => Some((1202, "sink_attached", true)),
             None => None,
         };

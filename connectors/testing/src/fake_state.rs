@@ -3,37 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-/// What the attached program said, by sequence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    /// The target has it.
-    Delivered(u64),
-    /// It did not go through.
-    Failed {
-        /// The event.
-        sequence: u64,
-        /// Why.
-        reason: String,
-        /// The wait that the program asked for.
-        retry_after_ms: Option<u64>,
-    },
-    /// It never will.
-    Rejected {
-        /// The event.
-        sequence: u64,
-        /// Why.
-        reason: String,
-    },
-    /// The target takes nothing.
-    Unavailable {
-        /// Why.
-        reason: String,
-        /// The wait that the program asked for.
-        retry_after_ms: Option<u64>,
-        /// An operator is needed.
-        blocked: bool,
-    },
-}
+use crate::told::Told;
 
 #[derive(Debug)]
 pub(crate) struct Item {

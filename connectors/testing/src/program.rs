@@ -1,12 +1,12 @@
 //! A connector under test.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use rustix::process::{Pid, Signal};
 
-use crate::fake_daemon::FakeDaemon;
+use crate::home::Home;
 use crate::wait::eventually;
 
 /// A running connector. Dropping it kills it.
@@ -16,13 +16,13 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts `binary` on the daemon's sink with this configuration.
+    /// Starts `binary` on the daemon's subscription with this configuration.
     ///
     /// # Panics
     /// It cannot be started.
     #[must_use]
-    pub fn start(binary: &str, daemon: &FakeDaemon, config: &str) -> Self {
-        Self::start_on(binary, daemon.dir(), &daemon.socket(), FakeDaemon::SINK, config, &[])
+    pub fn start(binary: &str, daemon: &Home, config: &str) -> Self {
+        Self::start_with(binary, daemon, config, &[])
     }
 
     /// The same with variables in its environment.
@@ -30,30 +30,14 @@ impl Program {
     /// # Panics
     /// It cannot be started.
     #[must_use]
-    pub fn start_with(binary: &str, daemon: &FakeDaemon, config: &str, variables: &[(&str, &str)]) -> Self {
-        Self::start_on(binary, daemon.dir(), &daemon.socket(), FakeDaemon::SINK, config, variables)
-    }
-
-    /// Starts `binary` on any daemon's sink; its files are in `dir`.
-    ///
-    /// # Panics
-    /// It cannot be started.
-    #[must_use]
-    pub fn start_on(
-        binary: &str,
-        dir: &Path,
-        socket: &Path,
-        sink: &str,
-        config: &str,
-        variables: &[(&str, &str)],
-    ) -> Self {
-        let file = dir.join("connector.toml");
+    pub fn start_with(binary: &str, daemon: &Home, config: &str, variables: &[(&str, &str)]) -> Self {
+        let file = daemon.dir().join("connector.toml");
         std::fs::write(&file, config).expect("the configuration is written");
-        let log = dir.join("connector.log");
+        let log = daemon.dir().join("connector.log");
         let stderr = File::options().create(true).append(true).open(&log).expect("a log file");
         let child = Command::new(binary)
-            .args(["--sink", sink, "--socket"])
-            .arg(socket)
+            .args(["--sink", Home::SINK, "--socket"])
+            .arg(daemon.socket())
             .arg("--config")
             .arg(&file)
             .envs(variables.iter().copied())

@@ -2,25 +2,29 @@
 
 use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::ops::Deref;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use crate::home::Home;
 use crate::wait::eventually;
 
-/// A running daemon with the sink [`RealDaemon::SINK`]. Dropping it kills it.
+/// A trace context, as a client that is traced sends it.
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// A running daemon with the sink [`Home::SINK`]. Dropping it kills it.
 pub struct RealDaemon {
-    dir: TempDir,
+    home: Home,
     child: Option<Child>,
 }
 
 impl RealDaemon {
-    /// The name of its subscription.
-    pub const SINK: &str = "sink";
+    /// Whose orders they are.
+    pub const CUSTOMER: &str = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
 
     /// Starts it; `more` are further keys of the subscription.
     ///
@@ -28,16 +32,16 @@ impl RealDaemon {
     /// It cannot be built or started.
     #[must_use]
     pub fn start(more: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix("orderd-real-").tempdir_in("/tmp").expect("a temporary folder");
+        let home = Home::new("orderd-real-");
         let config = format!(
             "[daemon]\ndata_dir = \"data\"\nsocket = \"orderd.sock\"\n\
              [relay]\nbackoff_ms_min = 20\nbackoff_ms_max = 200\n\
              [[sinks]]\nname = \"file\"\ntype = \"file\"\npath = \"events.ndjson\"\n\
              [[sinks]]\nname = \"{}\"\ntype = \"subscription\"\n{more}\n",
-            Self::SINK
+            Home::SINK
         );
-        std::fs::write(dir.path().join("config.toml"), config).expect("the configuration is written");
-        let mut daemon = Self { dir, child: None };
+        std::fs::write(home.dir().join("config.toml"), config).expect("the configuration is written");
+        let mut daemon = Self { home, child: None };
         daemon.come_back();
         daemon
     }
@@ -74,18 +78,6 @@ impl RealDaemon {
         }
     }
 
-    /// Its socket.
-    #[must_use]
-    pub fn socket(&self) -> PathBuf {
-        self.dir().join("orderd.sock")
-    }
-
-    /// A folder that lives as long as the daemon, for configurations and secrets.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
-    }
-
     /// What it wrote to standard error.
     #[must_use]
     pub fn log(&self) -> String {
@@ -102,11 +94,11 @@ impl RealDaemon {
         // One order at a time, so that neither direction fills up.
         for _ in 0..orders {
             let id = order_id();
-            let place = json!({"order_id": id, "customer_id": "7d444840-9dc0-11d1-b245-5ffdce74fad2", "total_amount": 1250,
-                "metadata": {"channel": "größe 😀"}});
+            let place = json!({"order_id": id, "customer_id": Self::CUSTOMER, "total_amount": 1250,
+                "metadata": {"channel": "100 % größe 😀", "n": [1, 2.5, null]}});
             let commands = [
                 ("order.place", place),
-                ("order.complete", json!({"order_id": id})),
+                ("order.complete", json!({"order_id": id, "traceparent": TRACEPARENT, "tracestate": "a=1,b=%20 x\"y"})),
                 ("order.cancel", json!({"order_id": id, "reason": "\"nöt\" today"})),
             ];
             let lines: String = commands.iter().map(|(method, params)| request(method, params)).collect();
@@ -141,7 +133,7 @@ impl RealDaemon {
     pub fn sink(&self) -> Value {
         let status = self.call("daemon.status", &json!({}));
         let sinks = status["sinks"].as_array().expect("sinks");
-        sinks.iter().find(|sink| sink["name"] == Self::SINK).expect("the subscription is listed").clone()
+        sinks.iter().find(|sink| sink["name"] == Home::SINK).expect("the subscription is listed").clone()
     }
 
     /// Waits until every event of the file is settled at the subscription, and returns the file's lines, each once.
@@ -155,6 +147,14 @@ impl RealDaemon {
         let text = std::fs::read_to_string(self.dir().join("events.ndjson")).unwrap_or_default();
         let mut seen = HashSet::new();
         text.lines().filter(|line| seen.insert(*line)).map(str::to_owned).collect()
+    }
+}
+
+impl Deref for RealDaemon {
+    type Target = Home;
+
+    fn deref(&self) -> &Home {
+        &self.home
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use orderd_sink_testing::{FakeDaemon, RealDaemon, event, eventually, orders};
+use orderd_sink_testing::{FakeDaemon, Home, RealDaemon, event, eventually, orders};
 
 /// Kills of each side.
 const KILLS: usize = 10;
@@ -19,7 +19,7 @@ impl Consumer {
     fn python(dir: &Path) -> Self {
         let mut command = Command::new("python3");
         command.arg(example("python/consumer.py")).arg("--socket").arg(dir.join("orderd.sock"));
-        command.args(["--sink", FakeDaemon::SINK, "--database"]).arg(dir.join("inbox.db"));
+        command.args(["--sink", Home::SINK, "--database"]).arg(dir.join("inbox.db"));
         Self(command.stderr(Stdio::null()).spawn().unwrap())
     }
 
@@ -81,7 +81,7 @@ fn the_shell_consumer_loses_nothing_through_kills_of_the_daemon() {
     let mut daemon = FakeDaemon::start();
     let file = daemon.dir().join("events.ndjson");
     let mut command = Command::new(example("shell/consumer.sh"));
-    command.arg(daemon.socket()).arg(FakeDaemon::SINK).arg(&file).stderr(Stdio::null());
+    command.arg(daemon.socket()).arg(Home::SINK).arg(&file).stderr(Stdio::null());
     let _consumer = Consumer(command.spawn().unwrap());
     let events = orders(60);
     daemon.publish(events.clone());

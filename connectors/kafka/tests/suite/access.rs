@@ -4,14 +4,10 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use orderd_sink_testing::{
-    Certificates, FakeDaemon, Program, Server, Told, certificates, event, eventually, free_port,
+    Certificates, FakeDaemon, Program, Server, Target as _, certificates, event, eventually, free_port,
 };
 
-use crate::setup::BINARY;
-
-fn is_blocked(told: &Told) -> bool {
-    matches!(told, Told::Unavailable { blocked: true, .. })
-}
+use crate::setup::Kafka;
 
 /// Speaks as much of the protocol as it takes to refuse a password.
 const REFUSING_BROKER: &str = r#"
@@ -73,11 +69,11 @@ fn a_wrong_password_blocks_and_parks_nothing() {
         "bootstrap_servers = \"127.0.0.1:{port}\"\ntopic = \"orders\"\nuser = \"orderd\"\npassword_file = \
          \"password\"\n[options]\n\"sasl.mechanism\" = \"PLAIN\"\n"
     );
-    let connector = Program::start(BINARY, &daemon, &keys);
+    let connector = Program::start(Kafka::BINARY, &daemon, &keys);
     daemon.publish([event(1, 1, 1), event(2, 2, 1)]);
-    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    let reason = daemon.wait_blocked();
     assert!(reason.contains("the password is wrong"), "{reason}");
-    assert!(!daemon.told().iter().any(|told| matches!(told, Told::Rejected { .. } | Told::Failed { .. })));
+    daemon.assert_nothing_blamed();
     assert!(!connector.log().contains("s3cret"));
 }
 
@@ -94,12 +90,12 @@ fn a_client_certificate_is_shown_and_a_server_of_a_strange_authority_blocks() {
              {ca:?}\nclient_cert_file = {client_cert:?}\nclient_key_file = {client_key:?}\n"
         )
     };
-    let mut connector = Program::start(BINARY, &daemon, &keys(&stranger));
+    let mut connector = Program::start(Kafka::BINARY, &daemon, &keys(&stranger));
     daemon.publish([event(1, 1, 1)]);
-    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    let reason = daemon.wait_blocked();
     assert!(reason.contains("certificate"), "{reason}");
     connector.stop();
-    let _connector = Program::start(BINARY, &daemon, &keys(&ca));
+    let _connector = Program::start(Kafka::BINARY, &daemon, &keys(&ca));
     eventually("the client's certificate", || {
         let log = std::fs::read_to_string(daemon.dir().join("server.log")).unwrap();
         log.contains("client.example").then_some(())

@@ -15,3 +15,4 @@ mod outages;
 mod partitions;
 mod refusals;
 mod setup;
+mod throughput;

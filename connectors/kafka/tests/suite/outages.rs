@@ -1,13 +1,9 @@
 //! Brokers that are away, slow, or fatal for a producer.
 
-use orderd_sink_testing::{FakeDaemon, Program, Told, check_arrivals, event, eventually};
+use orderd_sink_testing::{FakeDaemon, Program, Target as _, Told, check_arrivals, event, eventually};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use crate::setup::{BINARY, Kafka, PARTITIONS};
-
-fn is_passing(told: &Told) -> bool {
-    matches!(told, Told::Unavailable { blocked: false, .. })
-}
+use crate::setup::{Kafka, PARTITIONS};
 
 #[test]
 fn brokers_that_are_away_at_the_start_are_unavailable_and_events_arrive_when_they_come() {
@@ -16,12 +12,12 @@ fn brokers_that_are_away_at_the_start_are_unavailable_and_events_arrive_when_the
     (1..=3).for_each(|broker| kafka.cluster.broker_down(broker).unwrap());
     let _connector = kafka.connector(&daemon, "timeout_ms = 1000\n");
     daemon.publish([event(1, 1, 1), event(2, 2, 1)]);
-    let Told::Unavailable { reason, .. } = daemon.wait_told("unavailable", is_passing) else { unreachable!() };
+    let reason = daemon.wait_unavailable();
     assert!(reason.contains("not confirmed in time"), "{reason}");
     (1..=3).for_each(|broker| kafka.cluster.broker_up(broker).unwrap());
     daemon.wait_delivered(2);
     let published = [event(1, 1, 1), event(2, 2, 1)];
-    check_arrivals(&published, kafka.stored().iter().map(|message| message.body.as_slice()));
+    check_arrivals(&published, &kafka.stored());
 }
 
 #[test]
@@ -39,7 +35,7 @@ fn errors_that_pass_are_tried_again_without_the_daemon() {
     daemon.publish(published.clone());
     daemon.wait_delivered(20);
     assert_eq!(daemon.told().len(), 20);
-    assert_eq!(check_arrivals(&published, kafka.stored().iter().map(|message| message.body.as_slice())), 0);
+    assert_eq!(check_arrivals(&published, &kafka.stored()), 0);
 }
 
 #[test]
@@ -50,8 +46,7 @@ fn a_producer_that_may_not_be_idempotent_blocks_and_a_new_one_goes_on() {
     kafka.cluster.request_errors(RDKafkaApiKey::InitProducerId, &denied);
     let _connector = kafka.connector(&daemon, "timeout_ms = 3000\n");
     daemon.publish([event(1, 1, 1), event(2, 2, 1)]);
-    let blocked = |told: &Told| matches!(told, Told::Unavailable { blocked: true, .. });
-    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", blocked) else { unreachable!() };
+    let reason = daemon.wait_blocked();
     assert!(reason.to_lowercase().contains("authorization"), "{reason}");
     daemon.wait_delivered(2);
 }
@@ -66,11 +61,11 @@ fn an_error_in_the_order_of_a_producer_makes_a_new_one() {
     let out_of_order = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER];
     kafka.cluster.request_errors(RDKafkaApiKey::Produce, &out_of_order);
     daemon.publish((2..=40).map(|n| event(n, n, 1)));
-    let Told::Unavailable { reason, .. } = daemon.wait_told("unavailable", is_passing) else { unreachable!() };
+    let reason = daemon.wait_unavailable();
     assert!(reason.contains("sequence"), "{reason}");
     daemon.wait_delivered(40);
     let published: Vec<String> = (1..=40).map(|n| event(n, n, 1)).collect();
-    check_arrivals(&published, kafka.stored().iter().map(|message| message.body.as_slice()));
+    check_arrivals(&published, &kafka.stored());
 }
 
 #[test]
@@ -93,8 +88,7 @@ fn a_partition_whose_leader_is_away_does_not_stop_the_others() {
         }
         daemon.told().into_iter().find(|told| matches!(told, Told::Failed { .. }))
     });
-    let Told::Failed { reason, .. } = failed else { unreachable!() };
-    assert!(reason.contains("partition"), "{reason}");
+    assert!(failed.reason().contains("partition"), "{failed:?}");
     kafka.cluster.broker_up(1).unwrap();
     daemon.wait_delivered(published);
 }
@@ -103,7 +97,7 @@ fn a_partition_whose_leader_is_away_does_not_stop_the_others() {
 fn a_broker_that_cannot_be_reached_by_name_is_unavailable() {
     let daemon = FakeDaemon::start();
     let keys = "bootstrap_servers = [\"broker.invalid:9092\"]\ntopic = \"orders\"\ntimeout_ms = 1000\n";
-    let _connector = Program::start(BINARY, &daemon, keys);
+    let _connector = Program::start(Kafka::BINARY, &daemon, keys);
     daemon.publish([event(1, 1, 1)]);
-    daemon.wait_told("unavailable", is_passing);
+    daemon.wait_unavailable();
 }

@@ -1,6 +1,6 @@
 //! Which partition an order is in.
 
-use orderd_sink_testing::{FakeDaemon, event, order_id};
+use orderd_sink_testing::{FakeDaemon, Target as _, event, order_id};
 
 use crate::setup::{Kafka, PARTITIONS};
 

@@ -1,13 +1,10 @@
 //! Answers that waiting does not change.
 
-use orderd_sink_testing::{FakeDaemon, Told, check_arrivals, event, event_with};
+use orderd_sink_testing::scenarios::a_too_large_event_is_rejected_alone;
+use orderd_sink_testing::{FakeDaemon, Target as _, Told, event};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use crate::setup::Kafka;
-
-fn is_blocked(told: &Told) -> bool {
-    matches!(told, Told::Unavailable { blocked: true, .. })
-}
 
 #[test]
 fn a_missing_topic_blocks_until_it_is_there() {
@@ -17,11 +14,11 @@ fn a_missing_topic_blocks_until_it_is_there() {
     kafka.cluster.topic_error("orders", unknown).unwrap();
     let _connector = kafka.connector(&daemon, "");
     daemon.publish([event(1, 1, 1), event(2, 2, 1)]);
-    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    let reason = daemon.wait_blocked();
     assert!(reason.to_lowercase().contains("unknown topic"), "{reason}");
     kafka.cluster.topic_error("orders", RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).unwrap();
     daemon.wait_delivered(2);
-    assert!(!daemon.told().iter().any(|told| matches!(told, Told::Rejected { .. } | Told::Failed { .. })));
+    daemon.assert_nothing_blamed();
 }
 
 #[test]
@@ -32,24 +29,15 @@ fn a_topic_that_may_not_be_written_blocks() {
     kafka.cluster.request_errors(RDKafkaApiKey::Produce, &denied);
     let _connector = kafka.connector(&daemon, "");
     daemon.publish([event(1, 1, 1)]);
-    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    let reason = daemon.wait_blocked();
     assert!(reason.to_lowercase().contains("authorization"), "{reason}");
     daemon.wait_delivered(1);
 }
 
 #[test]
 fn an_event_that_is_too_large_is_rejected_and_others_go_on() {
-    let metadata = format!(r#","metadata":{{"note":"{}"}}"#, "x".repeat(3_000));
-    let large = event_with(2, 1, 1, "", &metadata);
-    let daemon = FakeDaemon::start();
-    let kafka = Kafka::start();
-    let _connector = kafka.connector(&daemon, "[options]\n\"message.max.bytes\" = 2000\n\"batch.size\" = 2000\n");
-    daemon.publish([event(1, 2, 1), large, event(3, 3, 1), event(4, 1, 2), event(5, 2, 2)]);
-    daemon.wait_delivered(3);
-    let told = daemon.wait_told("rejected", |told| matches!(told, Told::Rejected { .. }));
-    assert!(matches!(told, Told::Rejected { sequence: 2, .. }), "{told:?}");
-    let published = [event(1, 2, 1), event(3, 3, 1), event(5, 2, 2)];
-    assert_eq!(check_arrivals(&published, kafka.stored().iter().map(|message| message.body.as_slice())), 0);
+    let options = "[options]\n\"message.max.bytes\" = 2000\n\"batch.size\" = 2000\n";
+    a_too_large_event_is_rejected_alone(&Kafka::start(), options, 3_000);
 }
 
 #[test]

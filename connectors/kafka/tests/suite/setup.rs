@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orderd_sink_testing::{FakeDaemon, Program, eventually};
+use orderd_sink_testing::{Received, Target, eventually};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
@@ -10,12 +10,13 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_orderd-sink-kafka");
 pub const PARTITIONS: i32 = 4;
 
 /// librdkafka's own mock of a cluster: three brokers that listen on the loopback and keep messages in memory.
 pub struct Kafka {
     pub cluster: MockCluster<'static, DefaultProducerContext>,
+    /// The last broker that was away.
+    outage: i32,
 }
 
 /// A message as a consumer gets it.
@@ -30,19 +31,40 @@ impl Kafka {
     pub fn start() -> Self {
         let cluster = MockCluster::new(3).unwrap();
         cluster.create_topic("orders", PARTITIONS, 3).unwrap();
-        Self { cluster }
+        Self { cluster, outage: 0 }
     }
+}
 
-    pub fn keys(&self) -> String {
+impl Target for Kafka {
+    const BINARY: &str = env!("CARGO_BIN_EXE_orderd-sink-kafka");
+    type Message = Stored;
+
+    fn keys(&self) -> String {
         format!("bootstrap_servers = \"{}\"\ntopic = \"orders\"\n", self.cluster.bootstrap_servers())
     }
 
-    pub fn connector(&self, daemon: &FakeDaemon, more: &str) -> Program {
-        Program::start(BINARY, daemon, &format!("{}{more}", self.keys()))
+    fn stored(&self) -> Vec<Stored> {
+        stored(&self.cluster.bootstrap_servers(), PARTITIONS, 0)
     }
 
-    pub fn stored(&self) -> Vec<Stored> {
-        stored(&self.cluster.bootstrap_servers(), PARTITIONS, 0)
+    /// A mock has no process to kill. Brokers go one after the other: the leader of every partition is away at some time.
+    fn kill(&mut self) {
+        self.outage = self.outage % 3 + 1;
+        self.cluster.broker_down(self.outage).unwrap();
+        std::thread::park_timeout(Duration::from_millis(300));
+        self.cluster.broker_up(self.outage).unwrap();
+    }
+}
+
+impl AsRef<[u8]> for Stored {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl From<Stored> for Received {
+    fn from(message: Stored) -> Self {
+        Self { headers: message.headers, content_type: None, body: message.body }
     }
 }
 

@@ -4,14 +4,11 @@ use async_nats::ConnectOptions;
 use async_nats::jetstream::stream::Config;
 use data_encoding::BASE64URL_NOPAD;
 use nkeys::KeyPair;
-use orderd_sink_testing::{Certificates, FakeDaemon, Program, Signal, Told, certificates, event};
+use orderd_sink_testing::scenarios::{a_wrong_password_blocks_until_it_is_mended, certificates_are_checked};
+use orderd_sink_testing::{FakeDaemon, Target as _, certificates, event};
 use serde_json::{Value, json};
 
 use crate::setup::{Nats, orders};
-
-fn is_blocked(told: &Told) -> bool {
-    matches!(told, Told::Unavailable { blocked: true, .. })
-}
 
 fn admin() -> ConnectOptions {
     ConnectOptions::new().user_and_password("admin".to_owned(), "admin".to_owned())
@@ -23,17 +20,9 @@ fn a_wrong_password_blocks_parks_nothing_and_goes_on_by_itself_when_mended() {
     let users = "authorization { users: [ { user: orderd, password: right }, { user: admin, password: admin } ] }";
     let nats = Nats::with(daemon.dir(), users);
     nats.create_stream_as(&nats.context_as(admin()), orders());
-    let password = daemon.dir().join("password");
-    std::fs::write(&password, "wrong\n").unwrap();
-    let connector = nats.connector(&daemon, "user = \"orderd\"\npassword_file = \"password\"\n");
-    daemon.publish([event(1, 1, 1), event(2, 2, 1)]);
-    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    let keys = nats.keys() + "user = \"orderd\"\n";
+    let reason = a_wrong_password_blocks_until_it_is_mended(Nats::BINARY, &daemon, &keys, "right");
     assert!(reason.contains("authorization violation"), "{reason}");
-    std::fs::write(&password, "right\n").unwrap();
-    connector.signal(Signal::HUP);
-    daemon.wait_delivered(2);
-    assert!(!daemon.told().iter().any(|told| matches!(told, Told::Rejected { .. } | Told::Failed { .. })));
-    assert!(!connector.log().contains("wrong") && !connector.log().contains("right"));
 }
 
 #[test]
@@ -50,7 +39,7 @@ fn a_user_that_may_not_publish_blocks_and_one_that_may_only_publish_delivers() {
     std::fs::write(daemon.dir().join("password"), "x").unwrap();
     let connector = nats.connector(&daemon, "user = \"orderd\"\npassword_file = \"password\"\n");
     daemon.publish([event(1, 1, 1)]);
-    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    let reason = daemon.wait_blocked();
     assert!(reason.contains("orders.OrderPlaced"), "{reason}");
     nats.server.stop();
     let nats = Nats::on(daemon.dir(), nats.port, &users("orders.>"));
@@ -125,7 +114,7 @@ fn a_credentials_file_is_shown() {
     std::fs::write(&file, "no credentials\n").unwrap();
     let connector = nats.connector(&daemon, "credentials_file = \"secret\"\n");
     daemon.publish([event(1, 1, 1)]);
-    daemon.wait_told("blocked", is_blocked);
+    daemon.wait_blocked();
     std::fs::write(&file, &credentials).unwrap();
     daemon.wait_delivered(1);
     assert!(!connector.log().contains(&user.seed().unwrap()));
@@ -134,28 +123,18 @@ fn a_credentials_file_is_shown() {
 #[test]
 fn tls_with_a_client_certificate_delivers_and_a_server_of_a_strange_authority_blocks() {
     let daemon = FakeDaemon::start();
-    let Certificates { ca, server_cert, server_key, client_cert, client_key, stranger } = certificates(daemon.dir());
-    let tls = format!("tls {{ cert_file: {server_cert:?}, key_file: {server_key:?}, ca_file: {ca:?}, verify: true }}");
+    let files = certificates(daemon.dir());
+    let (cert, key, ca) = (&files.server_cert, &files.server_key, &files.ca);
+    let tls = format!("tls {{ cert_file: {cert:?}, key_file: {key:?}, ca_file: {ca:?}, verify: true }}");
     let nats = Nats::with(daemon.dir(), &tls);
     async_nats::rustls::crypto::ring::default_provider().install_default().ok();
     let options = ConnectOptions::new()
-        .add_root_certificates(ca.clone())
-        .add_client_certificate(client_cert.clone(), client_key.clone())
+        .add_root_certificates(files.ca.clone())
+        .add_client_certificate(files.client_cert.clone(), files.client_key.clone())
         .require_tls(true);
     let context = nats.context_as(options);
     nats.create_stream_as(&context, Config { ..orders() });
-    let keys = |ca: &std::path::Path| {
-        format!(
-            "{}ca_file = {ca:?}\nclient_cert_file = {client_cert:?}\nclient_key_file = {client_key:?}\n",
-            nats.keys().replace("nats://", "tls://")
-        )
-    };
-    let mut connector = Program::start(crate::setup::BINARY, &daemon, &keys(&stranger));
-    daemon.publish([event(1, 1, 1)]);
-    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
-    assert!(reason.contains("certificate"), "{reason}");
-    connector.stop();
-    let _connector = Program::start(crate::setup::BINARY, &daemon, &keys(&ca));
-    daemon.wait_delivered(1);
+    let keys = nats.keys().replace("nats://", "tls://");
+    let _connector = certificates_are_checked(Nats::BINARY, &daemon, &keys, &files);
     assert_eq!(nats.stored_as(&context).len(), 1);
 }

@@ -1,31 +1,22 @@
 //! `check`, with and without the server.
 
-use orderd_sink_testing::{FakeDaemon, Program};
+use orderd_sink_testing::{FakeDaemon, Target as _, assert_refused, check};
 
-use crate::setup::{BINARY, Nats};
-
-fn check(config: &str, more: &[&str]) -> (Option<i32>, String, String) {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nats.toml");
-    std::fs::write(&file, config).unwrap();
-    let config = file.to_str().unwrap();
-    let output = Program::run(BINARY, &[&["check", "--config", config], more].concat());
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
+use crate::setup::Nats;
 
 const LEAST: &str = "servers = [\"nats://127.0.0.1:4222\"]\nstream = \"ORDERS\"\nsubject = \"orders.{type}\"\n";
 
 #[test]
 fn check_prints_the_configuration_with_its_defaults() {
-    let (code, out, err) = check(LEAST, &[]);
-    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let checked = check(Nats::BINARY, LEAST, &[], &[]);
+    assert_eq!((checked.code, checked.err.as_str()), (Some(0), ""));
+    let out = checked.out;
     assert!(out.contains("duplicate_window_ms_min = 60000") && out.contains("timeout_ms = 10000"), "{out}");
 }
 
 #[test]
 fn a_wrong_key_is_named_and_a_secret_is_not_repeated() {
-    for (wrong, named) in [
+    let cases = [
         ("servers = \"nats://u:s3cret@host\"\nstream = \"A\"\nsubject = \"b\"\n", "servers"),
         ("servers = \"nats://s3cret@host\"\nstream = \"A\"\nsubject = \"b\"\n", "servers"),
         ("servers = \"ws://host\"\nstream = \"A\"\nsubject = \"b\"\n", "servers"),
@@ -37,26 +28,19 @@ fn a_wrong_key_is_named_and_a_secret_is_not_repeated() {
         ("servers = \"host\"\nstream = \"A\"\nsubject = \"b\"\ntoken_file = \"missing\"\n", "token_file"),
         ("servers = \"host\"\nstream = \"A\"\nsubject = \"b\"\nspeed = 3\n", "speed"),
         ("servers = \"host\"\nstream = \"A\"\n", "subject"),
-    ] {
-        let (code, _, err) = check(wrong, &[]);
-        assert_eq!(code, Some(78), "{wrong}: {err}");
-        assert!(err.contains(named) && !err.contains("s3cret"), "{wrong}: {err}");
-    }
+    ];
+    assert_refused(Nats::BINARY, &[], &cases);
 }
 
 #[test]
 fn check_connect_asks_the_server() {
     let daemon = FakeDaemon::away();
-    let nats = Nats::start(daemon.dir());
-    let (code, _, err) = check(&nats.keys(), &["--connect"]);
-    assert_eq!(code, Some(78), "{err}");
-    assert!(err.contains("not found"), "{err}");
-    nats.create_stream();
-    let (code, out, _) = check(&nats.keys(), &["--connect"]);
-    assert_eq!(code, Some(0));
-    assert!(out.contains("ORDERS is there: 0 messages, duplicate window 120 s"), "{out}");
+    let mut nats = Nats::start(daemon.dir());
     let keys = nats.keys();
-    drop(nats);
-    let (code, _, err) = check(&keys, &["--connect"]);
-    assert_eq!(code, Some(69), "{err}");
+    let check = || check(Nats::BINARY, &keys, &[], &["--connect"]);
+    assert_eq!(check().code, Some(78));
+    nats.create_stream();
+    check().assert_taken("ORDERS is there: 0 messages, duplicate window 120 s");
+    nats.server.kill();
+    assert_eq!(check().code, Some(69));
 }

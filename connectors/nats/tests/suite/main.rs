@@ -15,3 +15,4 @@ mod outages;
 mod real_daemon;
 mod refusals;
 mod setup;
+mod throughput;

@@ -1,13 +1,10 @@
 //! Answers that waiting does not change.
 
 use async_nats::jetstream::stream::Config;
-use orderd_sink_testing::{FakeDaemon, Told, event, event_with};
+use orderd_sink_testing::scenarios::a_too_large_event_is_rejected_alone;
+use orderd_sink_testing::{FakeDaemon, Target as _, Told, event};
 
 use crate::setup::{Nats, orders};
-
-fn is_blocked(told: &Told) -> bool {
-    matches!(told, Told::Unavailable { blocked: true, .. })
-}
 
 #[test]
 fn a_missing_stream_blocks_until_it_is_there() {
@@ -15,16 +12,14 @@ fn a_missing_stream_blocks_until_it_is_there() {
     let nats = Nats::start(daemon.dir());
     let _connector = nats.connector(&daemon, "");
     daemon.publish([event(1, 1, 1), event(2, 2, 1)]);
-    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    let reason = daemon.wait_blocked();
     assert!(reason.contains("ORDERS") && reason.contains("not found"), "{reason}");
     nats.create_stream();
     daemon.wait_delivered(2);
     // The stream goes while we are connected.
     let context = nats.context();
     nats.run(async { context.delete_stream("ORDERS").await.unwrap() });
-    let before = daemon.told().len();
-    daemon.publish([event(3, 3, 1)]);
-    orderd_sink_testing::eventually("blocked again", || daemon.told()[before..].iter().any(is_blocked).then_some(()));
+    daemon.wait_told_after("blocked again", || daemon.publish([event(3, 3, 1)]), Told::is_blocked);
     nats.create_stream();
     daemon.wait_delivered(3);
 }
@@ -37,7 +32,7 @@ fn a_subject_that_no_stream_or_another_stream_takes_blocks() {
     nats.create_stream_as(&context, Config { subjects: vec!["other".to_owned()], ..orders() });
     let _connector = nats.connector(&daemon, "");
     daemon.publish([event(1, 1, 1)]);
-    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    let reason = daemon.wait_blocked();
     assert!(reason.contains("no stream takes the subject orders.OrderPlaced"), "{reason}");
     nats.create_stream_as(&context, Config { name: "ELSEWHERE".to_owned(), ..orders() });
     daemon.wait_told("the other stream", |told| {
@@ -56,24 +51,17 @@ fn no_jetstream_blocks() {
     let nats = Nats::with(daemon.dir(), "accounts { A { users: [ { user: a, password: b } ] } }\nno_auth_user: a");
     let _connector = nats.connector(&daemon, "");
     daemon.publish([event(1, 1, 1)]);
-    let Told::Unavailable { reason, .. } = daemon.wait_told("blocked", is_blocked) else { unreachable!() };
+    let reason = daemon.wait_blocked();
     assert!(reason.to_ascii_lowercase().contains("jetstream"), "{reason}");
 }
 
 #[test]
 fn an_event_that_is_too_large_is_rejected_and_others_go_on() {
-    let metadata = format!(r#","metadata":{{"note":"{}"}}"#, "x".repeat(3_000));
-    let large = |sequence| event_with(sequence, 1, 1, "", &metadata);
     for (server, stream) in [("max_payload: 2000", orders()), ("", Config { max_message_size: 2_000, ..orders() })] {
-        let daemon = FakeDaemon::start();
-        let nats = Nats::with(daemon.dir(), server);
+        let dir = tempfile::tempdir().unwrap();
+        let nats = Nats::with(dir.path(), server);
         nats.create_stream_as(&nats.context(), stream);
-        let _connector = nats.connector(&daemon, "");
-        daemon.publish([event(1, 2, 1), large(2), event(3, 3, 1), event(4, 1, 2), event(5, 2, 2)]);
-        daemon.wait_delivered(3);
-        let told = daemon.wait_told("rejected", |told| matches!(told, Told::Rejected { .. }));
-        assert!(matches!(told, Told::Rejected { sequence: 2, .. }), "{told:?}");
-        assert_eq!(nats.stored().len(), 3, "the order's later event waits with it");
+        a_too_large_event_is_rejected_alone(&nats, "", 3_000);
     }
 }
 

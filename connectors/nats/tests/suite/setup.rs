@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use async_nats::ConnectOptions;
 use async_nats::jetstream::{self, Context, stream};
-use orderd_sink_testing::{FakeDaemon, Program, Server, free_port};
+use orderd_sink_testing::{Received, Server, Target, free_port};
 use tokio::runtime::Runtime;
-
-pub const BINARY: &str = env!("CARGO_BIN_EXE_orderd-sink-nats");
 
 /// A server with its data in the daemon's folder.
 pub struct Nats {
@@ -30,6 +28,13 @@ pub struct Stored {
 impl Nats {
     pub fn start(dir: &Path) -> Self {
         Self::with(dir, "")
+    }
+
+    /// With the stream.
+    pub fn with_stream(dir: &Path) -> Self {
+        let nats = Self::start(dir);
+        nats.create_stream();
+        nats
     }
 
     /// With more lines of configuration.
@@ -55,15 +60,6 @@ impl Nats {
         }
     }
 
-    /// The keys that name it and the stream ORDERS.
-    pub fn keys(&self) -> String {
-        format!("servers = [\"nats://127.0.0.1:{}\"]\nstream = \"ORDERS\"\nsubject = \"orders.{{type}}\"\n", self.port)
-    }
-
-    pub fn connector(&self, daemon: &FakeDaemon, more: &str) -> Program {
-        Program::start(BINARY, daemon, &format!("{}{more}", self.keys()))
-    }
-
     pub fn run<F: IntoFuture>(&self, future: F) -> F::Output {
         self.runtime.block_on(future.into_future())
     }
@@ -86,10 +82,6 @@ impl Nats {
         self.run(async { context.create_stream(config).await.unwrap() });
     }
 
-    pub fn stored(&self) -> Vec<Stored> {
-        self.stored_as(&self.context())
-    }
-
     /// Everything in the stream, in its order.
     pub fn stored_as(&self, context: &Context) -> Vec<Stored> {
         self.run(async {
@@ -104,6 +96,36 @@ impl Nats {
             }
             stored
         })
+    }
+}
+
+/// The stream is ORDERS.
+impl Target for Nats {
+    const BINARY: &str = env!("CARGO_BIN_EXE_orderd-sink-nats");
+    type Message = Stored;
+
+    fn keys(&self) -> String {
+        format!("servers = [\"nats://127.0.0.1:{}\"]\nstream = \"ORDERS\"\nsubject = \"orders.{{type}}\"\n", self.port)
+    }
+
+    fn stored(&self) -> Vec<Stored> {
+        self.stored_as(&self.context())
+    }
+
+    fn kill(&mut self) {
+        self.server.start_again();
+    }
+}
+
+impl AsRef<[u8]> for Stored {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl From<Stored> for Received {
+    fn from(message: Stored) -> Self {
+        Self { headers: message.headers, content_type: None, body: message.body }
     }
 }
 

@@ -1,29 +1,12 @@
 //! Configuration and command line.
 
-use std::process::Output;
-
-use orderd_sink_testing::Program;
-use tempfile::TempDir;
+use orderd_sink_testing::{Program, Target as _, assert_refused, check};
 
 use crate::support::{BINARY, Server, schema};
 
-fn check(config: &str, more: &[&str]) -> (Output, TempDir) {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("password"), Server::PASSWORD).unwrap();
-    let file = dir.path().join("postgres.toml");
-    std::fs::write(&file, config).unwrap();
-    let mut args = vec!["check", "--config", file.to_str().unwrap()];
-    args.extend(more);
-    (Program::run(BINARY, &args), dir)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
 #[test]
 fn what_is_wrong_is_named_and_no_password_is_printed() {
-    for (config, says) in [
+    let cases = [
         ("url = \"postgres://u@h/d\"", "table"),
         ("table = \"t\"", "url"),
         ("url = \"postgres://u:s3cret@h/d\"\ntable = \"t\"", "password_file"),
@@ -34,12 +17,8 @@ fn what_is_wrong_is_named_and_no_password_is_printed() {
         ("url = \"postgres://u@h/d\"\ntable = \"t\"\npassword = \"s3cret\"", "password"),
         ("url = \"postgres://u@h/d\"\ntable = \"t\"\npassword_file = \"missing\"", "missing"),
         ("url = \"postgres://u@h/d\"\ntable = \"t\"\nca_file = \"password\"", "ca_file"),
-    ] {
-        let (output, _dir) = check(config, &[]);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(78), "{config}: {said}");
-        assert!(said.contains(says) && !said.contains("s3cret"), "{config}: {said}");
-    }
+    ];
+    assert_refused(BINARY, &[("password", Server::PASSWORD)], &cases);
 }
 
 #[test]
@@ -49,7 +28,7 @@ fn schema_names_the_configured_table_and_may_be_run_twice() {
     let file = dir.path().join("postgres.toml");
     std::fs::write(&file, "url = \"postgres://u@h/d\"\ntable = \"app.Events\"\n").unwrap();
     let output = Program::run(BINARY, &["schema", "--config", file.to_str().unwrap()]);
-    let ddl = text(&output.stdout);
+    let ddl = String::from_utf8(output.stdout).unwrap();
     server.sql("CREATE SCHEMA app");
     server.sql(&ddl);
     server.sql(&ddl);
@@ -60,15 +39,13 @@ fn schema_names_the_configured_table_and_may_be_run_twice() {
 #[test]
 fn check_connect_asks_the_database() {
     let server = Server::start(&[]);
-    let config = format!("url = \"{}\"\npassword_file = \"password\"\ntable = \"orderd_inbox\"\n", server.url());
-    let (output, _dir) = check(&config, &["--connect"]);
-    assert_eq!(output.status.code(), Some(78), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("orderd_inbox"));
+    let keys = server.keys();
+    let check = || check(BINARY, &keys, &[], &["--connect"]);
+    let missing = check();
+    assert!(missing.code == Some(78) && missing.err.contains("orderd_inbox"), "{missing:?}");
     server.sql(&schema());
-    let (output, _dir) = check(&config, &["--connect"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    check().assert_taken("takes events");
     assert_eq!(server.count(), 0);
     server.go_away("fast");
-    let (output, _dir) = check(&config, &["--connect"]);
-    assert_eq!(output.status.code(), Some(69), "{}", text(&output.stderr));
+    assert_eq!(check().code, Some(69));
 }

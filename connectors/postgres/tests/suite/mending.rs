@@ -1,20 +1,9 @@
 //! What needs an operator parks nothing, and goes on by itself when it is mended.
 
-use orderd_sink_testing::{FakeDaemon, Program, Told, event, orders};
+use orderd_sink_testing::{FakeDaemon, Program, event, orders};
 use rustix::process::Signal;
 
 use crate::support::{BINARY, Server, config, schema, start};
-
-fn blocked(daemon: &FakeDaemon) -> String {
-    let told = daemon.wait_told("blocked", |told| matches!(told, Told::Unavailable { blocked: true, .. }));
-    let Told::Unavailable { reason, .. } = told else { panic!("{told:?}") };
-    reason
-}
-
-fn assert_nothing_parked(daemon: &FakeDaemon) {
-    let told = daemon.told();
-    assert!(!told.iter().any(|told| matches!(told, Told::Failed { .. } | Told::Rejected { .. })), "{told:?}");
-}
 
 #[test]
 fn a_wrong_password_blocks_until_sighup_brings_the_right_one() {
@@ -25,11 +14,11 @@ fn a_wrong_password_blocks_until_sighup_brings_the_right_one() {
     std::fs::write(daemon.dir().join("password"), "wrong-w0rd").unwrap();
     let program = Program::start(BINARY, &daemon, &config);
     daemon.publish(orders(10));
-    assert!(blocked(&daemon).contains("28P01"));
+    assert!(daemon.wait_blocked().contains("28P01"));
     std::fs::write(daemon.dir().join("password"), Server::PASSWORD).unwrap();
     program.signal(Signal::HUP);
     daemon.wait_delivered(30);
-    assert_nothing_parked(&daemon);
+    daemon.assert_nothing_blamed();
     assert!(!program.log().contains("wrong-w0rd") && !program.log().contains(Server::PASSWORD));
     // A rotation while everything works: the server has a new password, then we have.
     server.sql("ALTER ROLE orderd PASSWORD 'another'");
@@ -45,10 +34,10 @@ fn a_missing_table_blocks_until_it_is_there() {
     let daemon = FakeDaemon::start();
     let _program = Program::start(BINARY, &daemon, &config(&daemon, &server, ""));
     daemon.publish(orders(10));
-    assert!(blocked(&daemon).contains("orderd_inbox"));
+    assert!(daemon.wait_blocked().contains("orderd_inbox"));
     server.sql(&schema());
     daemon.wait_delivered(30);
-    assert_nothing_parked(&daemon);
+    daemon.assert_nothing_blamed();
     assert_eq!(server.count(), 30);
 }
 
@@ -57,10 +46,10 @@ fn a_missing_privilege_blocks_until_it_is_given() {
     let (daemon, server, _program) = start("");
     server.sql("ALTER ROLE orderd NOSUPERUSER");
     daemon.publish(orders(10));
-    assert!(blocked(&daemon).contains("42501"));
+    assert!(daemon.wait_blocked().contains("42501"));
     server.sql("GRANT SELECT, INSERT, UPDATE ON orderd_inbox, orderd_inbox_progress TO orderd");
     daemon.wait_delivered(30);
-    assert_nothing_parked(&daemon);
+    daemon.assert_nothing_blamed();
 }
 
 #[test]
@@ -71,7 +60,7 @@ fn a_server_that_is_away_is_waited_for_at_the_start_and_later() {
     let daemon = FakeDaemon::start();
     let _program = Program::start(BINARY, &daemon, &config(&daemon, &server, ""));
     daemon.publish(orders(10));
-    daemon.wait_told("unavailable", |told| matches!(told, Told::Unavailable { blocked: false, .. }));
+    daemon.wait_unavailable();
     server.come_back();
     daemon.wait_delivered(30);
     // An idle connection that the server has closed meanwhile costs no attempt.
@@ -81,5 +70,5 @@ fn a_server_that_is_away_is_waited_for_at_the_start_and_later() {
     daemon.publish([event(100, 100, 1)]);
     daemon.wait_delivered(31);
     assert_eq!(daemon.told().len(), before + 1);
-    assert_nothing_parked(&daemon);
+    daemon.assert_nothing_blamed();
 }

@@ -1,61 +1,37 @@
-//! With the real daemon: the table holds what the file sink gets, each event once.
+//! With the real daemon.
 
-use orderd_sink_testing::{Program, RealDaemon};
+use orderd_sink_testing::scenarios::{blocked_parks_nothing_and_rejected_parks_one_order, the_official_sdk_reads};
+use orderd_sink_testing::{Home, RealDaemon, Target as _, check_arrivals};
 use serde_json::json;
 
-use crate::support::{BINARY, Server, schema};
+use crate::support::inbox;
 
-fn start(daemon: &RealDaemon, server: &Server) -> Program {
-    std::fs::write(daemon.dir().join("password"), Server::PASSWORD).unwrap();
-    let url = server.url();
-    let config =
-        format!("url = \"{url}\"\npassword_file = \"password\"\ntable = \"orderd_inbox\"\nreattach_ms_max = 100\n");
-    Program::start_on(BINARY, daemon.dir(), &daemon.socket(), RealDaemon::SINK, &config, &[])
+#[test]
+fn a_row_is_read_by_the_official_sdk() {
+    the_official_sdk_reads(&inbox(), "kafka", &["structured"], "ce_");
 }
 
 #[test]
-fn the_table_gets_what_the_file_gets_through_kills_of_daemon_connector_and_server() {
-    let mut daemon = RealDaemon::start("");
-    let server = Server::start(&[]);
-    server.sql(&schema());
-    let mut program = start(&daemon, &server);
-    let kills = 12;
-    for kill in 1..=kills {
-        daemon.work(50);
-        match kill % 3 {
-            0 => {
-                daemon.kill();
-                daemon.come_back();
-            }
-            1 => {
-                program.kill();
-                program = start(&daemon, &server);
-            }
-            _ => {
-                server.kill();
-                server.come_back();
-            }
-        }
-    }
-    daemon.work(50);
-    let file = daemon.wait_settled();
-    assert_eq!(file.len(), 150 * (kills + 1));
-    let stored = server.sql("SELECT event FROM orderd_inbox ORDER BY sequence");
-    assert!(stored.lines().eq(file.iter().map(String::as_str)), "the table is not the file");
-    assert_eq!(daemon.sink()["parked_lanes"], 0);
-    assert_eq!(program.stop().code(), Some(0));
+fn a_missing_table_parks_nothing_and_an_event_that_breaks_a_constraint_parks_its_order_alone() {
+    let daemon = RealDaemon::start("");
+    let server = inbox();
+    server.sql("ALTER TABLE orderd_inbox ADD CHECK (length(event::text) < 4000)");
+    server.sql("ALTER TABLE orderd_inbox RENAME TO elsewhere");
+    let _program = server.connector(&daemon, "");
+    let mend = || drop(server.sql("ALTER TABLE elsewhere RENAME TO orderd_inbox"));
+    let lines = blocked_parks_nothing_and_rejected_parks_one_order(&daemon, mend);
+    assert_eq!(check_arrivals(&lines, &server.stored()), 0);
 }
 
 #[test]
 fn a_replay_of_the_daemon_adds_only_what_is_missing() {
     let daemon = RealDaemon::start("");
-    let server = Server::start(&[]);
-    server.sql(&schema());
-    let _program = start(&daemon, &server);
+    let server = inbox();
+    let _program = server.connector(&daemon, "");
     daemon.work(20);
     daemon.wait_settled();
     server.sql("DELETE FROM orderd_inbox WHERE sequence BETWEEN 10 AND 14");
-    let params = json!({"sink": RealDaemon::SINK, "from": 1, "to": 60, "reason": "rows were deleted"});
+    let params = json!({"sink": Home::SINK, "from": 1, "to": 60, "reason": "rows were deleted"});
     let replay = daemon.call("replay.start", &params);
     assert_eq!(replay["events"], 60);
     orderd_sink_testing::eventually("the replay", || {

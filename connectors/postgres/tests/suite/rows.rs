@@ -1,8 +1,9 @@
 //! What is in the table.
 
-use orderd_sink_testing::{event, event_with, orders};
+use orderd_sink_testing::scenarios::large_events_take_little_memory;
+use orderd_sink_testing::{event_with, orders};
 
-use crate::support::{schema, start};
+use crate::support::{inbox, schema, start};
 
 #[test]
 fn a_row_is_the_event_byte_for_byte_with_its_parts_in_columns() {
@@ -75,14 +76,5 @@ fn a_session_that_would_not_wait_for_the_disk_is_made_to() {
 
 #[test]
 fn large_events_and_many_of_them_take_little_memory() {
-    let (daemon, server, program) = start("");
-    let metadata = format!(",\"metadata\":{{\"text\":\"{}\"}}", "x".repeat(16_000));
-    // As much as the daemon has in flight: 512 events, 8 MiB.
-    daemon.publish((1..=1_500).map(|number| event_with(number, number, 1, "", &metadata)));
-    daemon.publish((1..=3_000).map(|number| event(1_500 + number, 5_000 + number, 1)));
-    daemon.wait_delivered(4_500);
-    assert_eq!(server.count(), 4_500);
-    let peak = program.resident_kib_max();
-    println!("at most {peak} KiB");
-    assert!(peak < 64 * 1024, "{peak} KiB");
+    large_events_take_little_memory(&inbox(), "");
 }

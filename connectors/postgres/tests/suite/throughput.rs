@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use orderd_sink_testing::{Program, RealDaemon};
+use orderd_sink_testing::throughput;
 
-use crate::support::{BINARY, Server, schema};
+use crate::support::{Server, schema};
 
-const ORDERS: u64 = 7_000;
 const BATCH: usize = 500;
 
 /// The same rows in the same batches, each committed, without daemon and outcomes.
@@ -40,26 +39,8 @@ fn insert_plainly(server: &Server, lines: &[String]) -> Duration {
 #[test]
 #[ignore = "wants a quiet machine and --release"]
 fn at_least_half_of_what_a_plain_client_inserts() {
-    let daemon = RealDaemon::start("");
-    daemon.work(ORDERS);
     let server = Server::start(&["fsync=on"]);
     server.sql(&schema());
     server.sql("CREATE TABLE plain (LIKE orderd_inbox INCLUDING ALL)");
-    std::fs::write(daemon.dir().join("password"), Server::PASSWORD).unwrap();
-    let config = format!("url = \"{}\"\npassword_file = \"password\"\ntable = \"orderd_inbox\"\n", server.url());
-    let began = Instant::now();
-    let program = Program::start_on(BINARY, daemon.dir(), &daemon.socket(), RealDaemon::SINK, &config, &[]);
-    let lines = daemon.wait_settled();
-    let ours = began.elapsed();
-    let plain = insert_plainly(&server, &lines);
-    let ratio = plain.as_secs_f64() / ours.as_secs_f64();
-    let rate = |time: Duration| lines.len() as f64 / time.as_secs_f64();
-    println!(
-        "connector {:.0}/s, plain client {:.0}/s: {ratio:.2}; {} KiB",
-        rate(ours),
-        rate(plain),
-        program.resident_kib_max()
-    );
-    assert_eq!(server.count(), lines.len());
-    assert!(ratio >= 0.5, "{ratio}");
+    throughput::compare(&server, "", |lines| insert_plainly(&server, lines));
 }

@@ -12,5 +12,7 @@ mod configuration;
 mod delivery;
 mod kills;
 mod outages;
+mod real_daemon;
 mod refusals;
 mod setup;
+mod throughput;

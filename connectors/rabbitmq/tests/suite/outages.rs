@@ -1,43 +1,31 @@
 //! A server that is away, silent, or short of something.
 
 use lapin::types::{AMQPValue, FieldTable};
-use orderd_sink_testing::{FakeDaemon, Program, Signal, Told, check_arrivals, event, eventually, free_port};
+use orderd_sink_testing::scenarios::a_silent_server_is_waited_for;
+use orderd_sink_testing::{FakeDaemon, Program, Target as _, Told, check_arrivals, event, eventually, free_port};
 
-use crate::setup::{BINARY, RabbitMq};
-
-fn is_passing(told: &Told) -> bool {
-    matches!(told, Told::Unavailable { blocked: false, .. })
-}
+use crate::setup::RabbitMq;
 
 #[test]
 fn a_server_that_is_away_at_the_start_or_silent_is_unavailable_and_events_arrive_when_it_is_back() {
     let daemon = FakeDaemon::start();
     let port = free_port();
-    let keys = format!(
-        "url = \"amqp://127.0.0.1:{port}\"\nexchange = \"orders\"\nrouting_key = \"orders.x\"\ntimeout_ms = 1000\n"
-    );
-    let _connector = Program::start(BINARY, &daemon, &keys);
+    let keys = format!("url = \"amqp://127.0.0.1:{port}\"\nexchange = \"orders\"\nrouting_key = \"orders.x\"\n");
+    let mut connector = Program::start(RabbitMq::BINARY, &daemon, &keys);
     daemon.publish([event(1, 1, 1)]);
-    daemon.wait_told("unavailable", is_passing);
+    daemon.wait_unavailable();
     let rabbitmq = RabbitMq::on(daemon.dir(), port, "");
     rabbitmq.declare();
     daemon.wait_delivered(1);
-    let before = daemon.told().len();
-    rabbitmq.server.signal(Signal::STOP);
-    daemon.publish([event(2, 1, 2), event(3, 2, 1)]);
-    eventually("unavailable", || daemon.told()[before..].iter().any(is_passing).then_some(()));
-    rabbitmq.server.signal(Signal::CONT);
-    daemon.wait_delivered(3);
-    let stored = rabbitmq.stored();
-    let published = [event(1, 1, 1), event(2, 1, 2), event(3, 2, 1)];
-    orderd_sink_testing::check_arrivals(&published, stored.iter().map(|message| message.body.as_slice()));
+    connector.stop();
+    assert_eq!(rabbitmq.stored().len(), 1);
+    a_silent_server_is_waited_for(&rabbitmq, &rabbitmq.server);
 }
 
 #[test]
 fn a_server_that_blocks_its_publishers_gets_nothing_until_it_takes_it_again() {
     let daemon = FakeDaemon::start();
-    let rabbitmq = RabbitMq::start(daemon.dir());
-    rabbitmq.declare();
+    let rabbitmq = RabbitMq::with_queue(daemon.dir());
     let _connector = rabbitmq.connector(&daemon, "timeout_ms = 1000\n");
     daemon.publish([event(1, 1, 1)]);
     daemon.wait_delivered(1);
@@ -45,8 +33,8 @@ fn a_server_that_blocks_its_publishers_gets_nothing_until_it_takes_it_again() {
     // The server looks at its memory every few seconds, and tells a publisher when it publishes.
     let mut published = 1;
     eventually("blocked publishers", || {
-        let is_blocked = |told: &Told| matches!(told, Told::Unavailable { blocked: false, reason, .. } if reason.contains("blocks its publishers"));
-        if daemon.told().iter().any(is_blocked) {
+        let says_so = |told: &Told| told.is_passing() && told.reason().contains("blocks its publishers");
+        if daemon.told().iter().any(says_so) {
             return Some(());
         }
         if daemon.delivered().len() == published {
@@ -57,7 +45,7 @@ fn a_server_that_blocks_its_publishers_gets_nothing_until_it_takes_it_again() {
     });
     rabbitmq.ctl(&["set_vm_memory_high_watermark", "absolute", "4GB"]);
     daemon.wait_delivered(published);
-    assert!(!daemon.told().iter().any(|told| matches!(told, Told::Rejected { .. } | Told::Failed { .. })));
+    daemon.assert_nothing_blamed();
 }
 
 #[test]
@@ -71,11 +59,11 @@ fn a_queue_that_refuses_more_is_waited_for() {
     rabbitmq.bind_queue(arguments, "orders.#");
     let _connector = rabbitmq.connector(&daemon, "");
     daemon.publish((1..=4).map(|n| event(n, n, 1)));
-    let Told::Unavailable { reason, .. } = daemon.wait_told("unavailable", is_passing) else { unreachable!() };
+    let reason = daemon.wait_unavailable();
     assert!(reason.contains("nack"), "{reason}");
     let first = rabbitmq.stored();
     daemon.wait_delivered(4);
     let published: Vec<String> = (1..=4).map(|n| event(n, n, 1)).collect();
-    let stored = first.into_iter().chain(rabbitmq.stored()).map(|message| message.body).collect::<Vec<_>>();
-    assert_eq!(check_arrivals(&published, stored.iter().map(Vec::as_slice)), 0);
+    let stored: Vec<_> = first.into_iter().chain(rabbitmq.stored()).collect();
+    assert_eq!(check_arrivals(&published, &stored), 0);
 }

@@ -9,10 +9,8 @@ use std::process::Command;
 use lapin::options::{BasicGetOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
-use orderd_sink_testing::{FakeDaemon, Program, Server, eventually, free_port};
+use orderd_sink_testing::{Received, Server, Target, eventually, free_port};
 use tokio::runtime::Runtime;
-
-pub const BINARY: &str = env!("CARGO_BIN_EXE_orderd-sink-rabbitmq");
 
 /// A server with its data in the daemon's folder.
 pub struct RabbitMq {
@@ -33,6 +31,13 @@ pub struct Stored {
 impl RabbitMq {
     pub fn start(dir: &Path) -> Self {
         Self::on(dir, free_port(), "")
+    }
+
+    /// With the exchange `orders` and its queue.
+    pub fn with_queue(dir: &Path) -> Self {
+        let rabbitmq = Self::start(dir);
+        rabbitmq.declare();
+        rabbitmq
     }
 
     /// With more lines of configuration.
@@ -71,20 +76,6 @@ impl RabbitMq {
         let server = Server::start(dir, command, move || TcpStream::connect(("127.0.0.1", port)).is_ok());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         Self { server, port, dir: dir.to_owned(), node, runtime }
-    }
-
-    pub fn keys(&self) -> String {
-        let password = self.dir.join("password");
-        std::fs::write(&password, "guest\n").unwrap();
-        format!(
-            "url = \"amqp://guest@127.0.0.1:{}/%2f\"\npassword_file = {password:?}\nexchange = \"orders\"\nrouting_key = \
-             \"orders.{{type}}\"\n",
-            self.port
-        )
-    }
-
-    pub fn connector(&self, daemon: &FakeDaemon, more: &str) -> Program {
-        Program::start(BINARY, daemon, &format!("{}{more}", self.keys()))
     }
 
     /// `rabbitmqctl` of this node.
@@ -134,9 +125,21 @@ impl RabbitMq {
         self.declare_exchange();
         self.bind_queue(FieldTable::default(), "orders.#");
     }
+}
+
+impl Target for RabbitMq {
+    const BINARY: &str = env!("CARGO_BIN_EXE_orderd-sink-rabbitmq");
+    type Message = Stored;
+
+    fn keys(&self) -> String {
+        let password = self.dir.join("guest");
+        std::fs::write(&password, "guest\n").unwrap();
+        let url = format!("url = \"amqp://guest@127.0.0.1:{}/%2f\"\npassword_file = {password:?}\n", self.port);
+        url + "exchange = \"orders\"\nrouting_key = \"orders.{type}\"\n"
+    }
 
     /// Takes everything out of the queue.
-    pub fn stored(&self) -> Vec<Stored> {
+    fn stored(&self) -> Vec<Stored> {
         let (_connection, channel) = self.channel();
         self.run(async {
             let mut stored = Vec::new();
@@ -147,6 +150,23 @@ impl RabbitMq {
             }
             stored
         })
+    }
+
+    fn kill(&mut self) {
+        self.server.start_again();
+    }
+}
+
+impl AsRef<[u8]> for Stored {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl From<Stored> for Received {
+    fn from(message: Stored) -> Self {
+        let content_type = message.properties.content_type().as_ref().map(|text| text.as_str().to_owned());
+        Self { headers: message.headers(), content_type, body: message.body }
     }
 }
 

@@ -1,29 +1,20 @@
 //! `check`, with and without the server.
 
-use orderd_sink_testing::{FakeDaemon, Program};
+use orderd_sink_testing::{FakeDaemon, Target as _, assert_refused, check};
 
-use crate::setup::{BINARY, Redis};
-
-fn check(config: &str, more: &[&str]) -> (Option<i32>, String, String) {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("redis.toml");
-    std::fs::write(&file, config).unwrap();
-    let config = file.to_str().unwrap();
-    let output = Program::run(BINARY, &[&["check", "--config", config], more].concat());
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
+use crate::setup::Redis;
 
 #[test]
 fn check_prints_the_configuration_with_its_defaults() {
-    let (code, out, err) = check("url = \"redis://127.0.0.1\"\nstream = \"orders\"\n", &[]);
-    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let checked = check(Redis::BINARY, "url = \"redis://127.0.0.1\"\nstream = \"orders\"\n", &[], &[]);
+    assert_eq!((checked.code, checked.err.as_str()), (Some(0), ""));
+    let out = checked.out;
     assert!(out.contains("ids_max = 1000000") && out.contains("create_stream = true"), "{out}");
 }
 
 #[test]
 fn a_wrong_key_is_named_and_a_secret_is_not_repeated() {
-    for (wrong, named) in [
+    let cases = [
         ("url = \"redis://u:s3cret@host\"\nstream = \"a\"\n", "url"),
         ("url = \"redis://:s3cret@host\"\nstream = \"a\"\n", "url"),
         ("url = \"http://host\"\nstream = \"a\"\n", "url"),
@@ -38,33 +29,24 @@ fn a_wrong_key_is_named_and_a_secret_is_not_repeated() {
         ("url = \"redis://host\"\nstream = \"a\"\npassword_file = \"missing\"\n", "password_file"),
         ("url = \"redis://host\"\nstream = \"a\"\nspeed = 3\n", "speed"),
         ("url = \"redis://host\"\n", "stream"),
-    ] {
-        let (code, _, err) = check(wrong, &[]);
-        assert_eq!(code, Some(78), "{wrong}: {err}");
-        assert!(err.contains(named) && !err.contains("s3cret"), "{wrong}: {err}");
-    }
+    ];
+    assert_refused(Redis::BINARY, &[], &cases);
 }
 
 #[test]
 fn check_connect_asks_the_server() {
     let daemon = FakeDaemon::away();
-    let redis = Redis::start(daemon.dir());
-    let (code, out, _) = check(&redis.keys(), &["--connect"]);
-    assert_eq!(code, Some(0));
-    assert_eq!(out, "the stream orders will be made\n");
-    let (code, _, err) = check(&(redis.keys() + "create_stream = false\n"), &["--connect"]);
-    assert_eq!(code, Some(78), "{err}");
+    let mut redis = Redis::start(daemon.dir());
+    let keys = redis.keys();
+    let check = |more: &str| check(Redis::BINARY, &(keys.clone() + more), &[], &["--connect"]);
+    check("").assert_taken("the stream orders will be made");
+    assert_eq!(check("create_stream = false\n").code, Some(78));
+    redis.command::<()>(&["SET", "orders", "x"]);
+    assert_eq!(check("").code, Some(78));
+    redis.command::<()>(&["DEL", "orders"]);
     redis.command::<()>(&["CONFIG", "SET", "appendonly", "no"]);
     redis.command::<()>(&["XADD", "orders", "*", "event", "x"]);
-    let (code, out, _) = check(&redis.keys(), &["--connect"]);
-    assert_eq!(code, Some(0));
-    assert!(out.contains("1 entries") && out.contains("no append-only file"), "{out}");
-    redis.command::<()>(&["DEL", "orders"]);
-    redis.command::<()>(&["SET", "orders", "x"]);
-    let (code, _, err) = check(&redis.keys(), &["--connect"]);
-    assert_eq!(code, Some(78), "{err}");
-    let keys = redis.keys();
-    drop(redis);
-    let (code, _, err) = check(&keys, &["--connect"]);
-    assert_eq!(code, Some(69), "{err}");
+    check("").assert_taken("1 entries; the server keeps no append-only file");
+    redis.server.kill();
+    assert_eq!(check("").code, Some(69));
 }

@@ -1,38 +1,28 @@
 //! What arrives, and how.
 
-use orderd_sink_testing::{FakeDaemon, Received, check_arrivals, check_cloudevents, event, order_id, orders};
+use orderd_sink_testing::scenarios::{
+    everything_arrives_once, large_events_take_little_memory, the_official_sdk_reads,
+};
+use orderd_sink_testing::{FakeDaemon, Program, Target as _, event, order_id};
 
 use crate::setup::Redis;
 
-const MIB: u64 = 1_024;
+#[test]
+fn every_event_is_added_once_in_order_byte_for_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    everything_arrives_once(&Redis::start(dir.path()));
+}
 
 #[test]
-fn every_event_is_added_once_in_order_byte_for_byte_in_little_memory() {
-    let daemon = FakeDaemon::start();
-    let redis = Redis::start(daemon.dir());
-    let connector = redis.connector(&daemon, "");
-    let published = orders(1_000);
-    daemon.publish(published.clone());
-    daemon.wait_delivered(published.len());
-    let stored = redis.stored();
-    assert_eq!(check_arrivals(&published, stored.iter().map(Vec::as_slice)), 0);
-    let resident = connector.resident_kib_max();
-    assert!(resident < 64 * MIB, "{resident} KiB");
+fn large_events_and_many_of_them_take_little_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    large_events_take_little_memory(&Redis::start(dir.path()), "");
 }
 
 #[test]
 fn an_entry_is_read_by_the_official_sdk() {
-    let daemon = FakeDaemon::start();
-    let redis = Redis::start(daemon.dir());
-    let _connector = redis.connector(&daemon, "");
-    let published = [event(1, 1, 1), event(2, 1, 2), event(3, 1, 3)];
-    daemon.publish(published.clone());
-    daemon.wait_delivered(3);
-    // Redis has no headers; as Kafka's structured message it is the body alone.
-    let headers = vec![("content-type".to_owned(), "application/cloudevents+json".to_owned())];
-    let received = |body| Received { headers: headers.clone(), content_type: None, body };
-    let messages: Vec<_> = redis.stored().into_iter().map(received).zip(published).collect();
-    check_cloudevents("kafka", &messages);
+    let dir = tempfile::tempdir().unwrap();
+    the_official_sdk_reads(&Redis::start(dir.path()), "kafka", &["structured"], "ce_");
 }
 
 #[test]
@@ -49,7 +39,7 @@ fn an_event_that_was_added_is_not_added_again_and_a_replay_adds_only_what_is_mis
     daemon.wait_delivered(6);
     let stored = redis.stored();
     assert_eq!(stored.len(), 3);
-    assert!(String::from_utf8_lossy(&stored[2]).contains(&order_id(3)));
+    assert!(String::from_utf8_lossy(&stored[2].0).contains(&order_id(3)));
 }
 
 #[test]
@@ -70,7 +60,7 @@ fn a_stream_with_a_hash_tag_keeps_its_ids_in_its_slot() {
     let daemon = FakeDaemon::start();
     let redis = Redis::start(daemon.dir());
     let keys = redis.keys().replace("\"orders\"", "\"{shop}:orders\"");
-    let _connector = orderd_sink_testing::Program::start(crate::setup::BINARY, &daemon, &keys);
+    let _connector = Program::start(Redis::BINARY, &daemon, &keys);
     daemon.publish([event(1, 1, 1)]);
     daemon.wait_delivered(1);
     assert_eq!(redis.command::<u64>(&["XLEN", "{shop}:orders"]), 1);

@@ -13,4 +13,8 @@ mod delivery;
 mod kills;
 mod outages;
 mod refusals;
+#[allow(dead_code, reason = "the minimal publisher runs the same script")]
+#[path = "../../src/script.rs"]
+mod script;
 mod setup;
+mod throughput;

@@ -1,21 +1,18 @@
 //! A server that is away, silent, full, or elsewhere.
 
-use orderd_sink_testing::{FakeDaemon, Program, Signal, Told, event, eventually, free_port};
+use orderd_sink_testing::scenarios::a_silent_server_is_waited_for;
+use orderd_sink_testing::{FakeDaemon, Program, Target as _, Told, event, eventually, free_port};
 
-use crate::setup::{BINARY, Redis};
-
-fn is_passing(told: &Told) -> bool {
-    matches!(told, Told::Unavailable { blocked: false, .. })
-}
+use crate::setup::Redis;
 
 #[test]
 fn a_server_that_is_away_at_the_start_is_unavailable_and_events_arrive_when_it_comes() {
     let daemon = FakeDaemon::start();
     let port = free_port();
     let keys = format!("url = \"redis://127.0.0.1:{port}\"\nstream = \"orders\"\n");
-    let _connector = Program::start(BINARY, &daemon, &keys);
+    let _connector = Program::start(Redis::BINARY, &daemon, &keys);
     daemon.publish([event(1, 1, 1)]);
-    daemon.wait_told("unavailable", is_passing);
+    daemon.wait_unavailable();
     let redis = Redis::on(daemon.dir(), port, &[]);
     daemon.wait_delivered(1);
     assert_eq!(redis.stored().len(), 1);
@@ -23,17 +20,9 @@ fn a_server_that_is_away_at_the_start_is_unavailable_and_events_arrive_when_it_c
 
 #[test]
 fn a_server_that_does_not_answer_in_time_is_unavailable_and_nothing_is_added_twice() {
-    let daemon = FakeDaemon::start();
-    let redis = Redis::start(daemon.dir());
-    let _connector = redis.connector(&daemon, "timeout_ms = 500\n");
-    daemon.publish([event(1, 1, 1)]);
-    daemon.wait_delivered(1);
-    redis.server.signal(Signal::STOP);
-    daemon.publish([event(2, 1, 2), event(3, 2, 1)]);
-    daemon.wait_told("unavailable", is_passing);
-    redis.server.signal(Signal::CONT);
-    daemon.wait_delivered(3);
-    assert_eq!(redis.stored().len(), 3);
+    let dir = tempfile::tempdir().unwrap();
+    let redis = Redis::start(dir.path());
+    assert_eq!(a_silent_server_is_waited_for(&redis, &redis.server).len(), 3);
 }
 
 #[test]
@@ -43,11 +32,11 @@ fn a_server_whose_memory_is_full_is_waited_for() {
     redis.command::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
     let _connector = redis.connector(&daemon, "");
     daemon.publish([event(1, 1, 1), event(2, 2, 1)]);
-    let Told::Unavailable { reason, .. } = daemon.wait_told("unavailable", is_passing) else { unreachable!() };
+    let reason = daemon.wait_unavailable();
     assert!(reason.contains("OOM"), "{reason}");
     redis.command::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
     daemon.wait_delivered(2);
-    assert!(daemon.told().iter().all(|told| matches!(told, Told::Delivered(_)) || is_passing(told)));
+    assert!(daemon.told().iter().all(|told| matches!(told, Told::Delivered(_)) || told.is_passing()));
 }
 
 #[test]
@@ -57,15 +46,10 @@ fn a_replica_and_a_master_without_its_replicas_are_waited_for() {
     let _connector = redis.connector(&daemon, "");
     redis.command::<()>(&["REPLICAOF", "127.0.0.1", "1"]);
     daemon.publish([event(1, 1, 1)]);
-    daemon.wait_told("a replica", |told| {
-        matches!(told, Told::Unavailable { blocked: false, reason, .. } if reason.to_lowercase().contains("read only"))
-    });
+    daemon.wait_told("a replica", |told| told.is_passing() && told.reason().to_lowercase().contains("read only"));
     redis.command::<()>(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
     redis.command::<()>(&["REPLICAOF", "NO", "ONE"]);
-    daemon.wait_told(
-        "too few replicas",
-        |told| matches!(told, Told::Unavailable { blocked: false, reason, .. } if reason.contains("NOREPLICAS")),
-    );
+    daemon.wait_told("too few replicas", |told| told.is_passing() && told.reason().contains("NOREPLICAS"));
     redis.command::<()>(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
     daemon.wait_delivered(1);
 }

@@ -4,10 +4,8 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
-use orderd_sink_testing::{FakeDaemon, Program, Server, eventually, free_port};
+use orderd_sink_testing::{Received, Server, Target, eventually, free_port};
 use redis::{Client, Connection, FromRedisValue, Value};
-
-pub const BINARY: &str = env!("CARGO_BIN_EXE_orderd-sink-redis");
 
 /// A server that syncs its append-only file before it answers, with its data in the daemon's folder.
 pub struct Redis {
@@ -38,14 +36,6 @@ impl Redis {
         Self { server, port }
     }
 
-    pub fn keys(&self) -> String {
-        format!("url = \"redis://127.0.0.1:{}\"\nstream = \"orders\"\n", self.port)
-    }
-
-    pub fn connector(&self, daemon: &FakeDaemon, more: &str) -> Program {
-        Program::start(BINARY, daemon, &format!("{}{more}", self.keys()))
-    }
-
     pub fn connection(&self) -> Connection {
         eventually("a connection", || {
             let client = Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
@@ -56,10 +46,39 @@ impl Redis {
     pub fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
         command(&mut self.connection(), words)
     }
+}
 
-    /// The field `event` of every entry, in the stream's order.
-    pub fn stored(&self) -> Vec<Vec<u8>> {
+impl Target for Redis {
+    const BINARY: &str = env!("CARGO_BIN_EXE_orderd-sink-redis");
+    type Message = Entry;
+
+    fn keys(&self) -> String {
+        format!("url = \"redis://127.0.0.1:{}\"\nstream = \"orders\"\n", self.port)
+    }
+
+    fn stored(&self) -> Vec<Entry> {
         stored(&mut self.connection())
+    }
+
+    fn kill(&mut self) {
+        self.server.start_again();
+    }
+}
+
+/// The field `event` of an entry.
+pub struct Entry(pub Vec<u8>);
+
+impl AsRef<[u8]> for Entry {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Redis has no headers; as Kafka's structured message it is the body alone.
+impl From<Entry> for Received {
+    fn from(Entry(body): Entry) -> Self {
+        let headers = vec![("content-type".to_owned(), "application/cloudevents+json".to_owned())];
+        Self { headers, content_type: None, body }
     }
 }
 
@@ -68,10 +87,11 @@ pub fn command<T: FromRedisValue>(connection: &mut Connection, words: &[&str]) -
     redis::cmd(name).arg(arguments).query(connection).unwrap()
 }
 
-pub fn stored(connection: &mut Connection) -> Vec<Vec<u8>> {
+/// Every entry of the stream, in its order.
+pub fn stored(connection: &mut Connection) -> Vec<Entry> {
     let entries: Vec<(String, Vec<Value>)> = command(connection, &["XRANGE", "orders", "-", "+"]);
     let event = |(_, fields): (String, Vec<Value>)| match &fields[..] {
-        [Value::BulkString(name), Value::BulkString(event)] if name == b"event" => event.clone(),
+        [Value::BulkString(name), Value::BulkString(event)] if name == b"event" => Entry(event.clone()),
         other => panic!("{other:?}"),
     };
     entries.into_iter().map(event).collect()

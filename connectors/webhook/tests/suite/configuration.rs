@@ -1,20 +1,11 @@
 //! Configuration and command line.
 
-use std::process::Output;
-
-use orderd_sink_testing::Program;
-use tempfile::TempDir;
+use orderd_sink_testing::{Checked, Program, assert_refused};
 
 use crate::support::{BINARY, Endpoint, Reply, SECRET};
 
-fn check(config: &str, more: &[&str]) -> (Output, TempDir) {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("secret"), SECRET).unwrap();
-    let file = dir.path().join("webhook.toml");
-    std::fs::write(&file, config).unwrap();
-    let mut args = vec!["check", "--config", file.to_str().unwrap()];
-    args.extend(more);
-    (Program::run(BINARY, &args), dir)
+fn check(config: &str, more: &[&str]) -> Checked {
+    orderd_sink_testing::check(BINARY, config, &[("secret", SECRET)], more)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -23,24 +14,25 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn check_prints_the_configuration_with_its_defaults() {
-    let (output, dir) = check("url = \"https://host/path\"\nsecret_files = [\"secret\"]\n", &[]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let printed: toml::Table = text(&output.stdout).parse().unwrap();
+    let checked = check("url = \"https://host/path\"\nsecret_files = [\"secret\"]\n", &[]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    let printed: toml::Table = checked.out.parse().unwrap();
     assert_eq!(printed["timeout_ms"].as_integer(), Some(15_000));
     assert_eq!(printed["in_flight_max"].as_integer(), Some(8));
     assert_eq!(printed["content_mode"].as_str(), Some("structured"));
     assert_eq!(printed["deny_addresses"][0].as_str(), Some("169.254.0.0/16"));
-    assert_eq!(printed["secret_files"][0].as_str(), dir.path().join("secret").to_str());
+    let secret = printed["secret_files"][0].as_str().unwrap();
+    assert!(secret.starts_with('/') && secret.ends_with("/secret"), "{secret}");
     // What is printed is a configuration.
-    let (again, _dir) = check(&text(&output.stdout), &[]);
-    assert_eq!(text(&again.stdout), text(&output.stdout));
+    let again = checked.out.replace(secret, "secret");
+    assert_eq!(check(&again, &[]).code, Some(0));
 }
 
 #[test]
 fn what_is_wrong_is_named_with_its_key_and_the_exit_code_is_78() {
     let base = "url = \"https://host/\"\nsecret_files = [\"secret\"]\n";
     let with = |line: &str| format!("{base}{line}\n");
-    for (config, key, says) in [
+    let cases = [
         (with("pasword_file = \"x\""), "pasword_file", "unknown key"),
         (with("timeout_ms = \"1s\""), "timeout_ms", "invalid type"),
         (with("timeout_ms = 0"), "timeout_ms", "1 to"),
@@ -58,39 +50,31 @@ fn what_is_wrong_is_named_with_its_key_and_the_exit_code_is_78() {
         ("url = \"ftp://h/\"\nsecret_files = [\"secret\"]\n".to_owned(), "url", "https://"),
         ("url = \"https://u@h/\"\nsecret_files = [\"secret\"]\n".to_owned(), "url", "no user"),
         ("url = \"https://h/\"\nsecret_files".to_owned(), "line 2", ""),
-    ] {
-        let (output, _dir) = check(&config, &[]);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(78), "{config}{said}");
-        assert!(said.contains(key) && said.contains(says), "{config}{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
-    }
+    ];
+    let secrets = [("secret", SECRET)];
+    assert_refused(BINARY, &secrets, &cases.clone().map(|(config, key, _)| (config, key)));
+    assert_refused(BINARY, &secrets, &cases.map(|(config, _, says)| (config, says)));
 }
 
 #[test]
 fn a_password_in_the_address_is_refused_and_not_printed() {
-    for url in ["https://user:s3cret@host/", "https://:s3cret@host/", "https://host/?password=s3cret"] {
-        let (output, _dir) = check(&format!("url = \"{url}\"\nsecret_files = [\"secret\"]\n"), &[]);
-        assert_eq!(output.status.code(), Some(78));
-        assert!(!text(&output.stderr).contains("s3cret") && output.stdout.is_empty(), "{}", text(&output.stderr));
-    }
+    let with = |url: &str| (format!("url = \"{url}\"\nsecret_files = [\"secret\"]\n"), "url");
+    let urls = ["https://user:s3cret@host/", "https://:s3cret@host/", "https://host/?password=s3cret"];
+    assert_refused(BINARY, &[("secret", SECRET)], &urls.map(with));
     // Nor by the parser, which would show the line.
-    let (output, _dir) = check("url = \"https://user:s3cret@host/\n", &[]);
-    assert!(!text(&output.stderr).contains("s3cret"), "{}", text(&output.stderr));
+    assert_refused(BINARY, &[], &[("url = \"https://user:s3cret@host/\n", "line 1")]);
 }
 
 #[test]
 fn check_connect_asks_the_endpoint() {
     let endpoint = Endpoint::start(|_| Reply::Status(204));
-    let config = |url: &str| format!("url = \"{url}\"\nsecret_files = [\"secret\"]\n");
-    let (output, _dir) = check(&config(&endpoint.url()), &["--connect"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("204") && !text(&output.stdout).contains("hidden"));
+    let connect = |url: &str| check(&format!("url = \"{url}\"\nsecret_files = [\"secret\"]\n"), &["--connect"]);
+    let checked = connect(&endpoint.url());
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert!(checked.out.contains("204") && !checked.out.contains("hidden"));
     assert!(endpoint.requests().iter().all(|request| request.method == "OPTIONS"));
-    let (output, _dir) = check(&config("http://127.0.0.1:1/"), &["--connect"]);
-    assert_eq!(output.status.code(), Some(69), "{}", text(&output.stderr));
-    let (output, _dir) = check(&config("http://169.254.1.1/"), &["--connect"]);
-    assert_eq!(output.status.code(), Some(78), "{}", text(&output.stderr));
+    assert_eq!(connect("http://127.0.0.1:1/").code, Some(69));
+    assert_eq!(connect("http://169.254.1.1/").code, Some(78));
 }
 
 #[test]
@@ -99,8 +83,7 @@ fn a_wrong_command_line_is_64() {
         let output = Program::run(BINARY, args);
         assert_eq!(output.status.code(), Some(64), "{args:?}: {}", text(&output.stderr));
     }
-    let (output, _dir) = check("url = \"https://host/\"\nsecret_files = [\"secret\"]\n", &["--what"]);
-    assert_eq!(output.status.code(), Some(64));
+    assert_eq!(check("url = \"https://host/\"\nsecret_files = [\"secret\"]\n", &["--what"]).code, Some(64));
     let output = Program::run(BINARY, &["--version"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output.stdout).starts_with("orderd-sink-webhook "));

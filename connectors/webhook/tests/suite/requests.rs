@@ -2,10 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use orderd_sink_testing::{Program, event, event_with, orders};
+use orderd_sink_testing::scenarios::large_events_take_little_memory;
+use orderd_sink_testing::{Program, check_arrivals, event, event_with, orders};
 use serde_json::Value;
 
-use crate::support::{BINARY, Endpoint, Reply, Request, config, start};
+use crate::support::{BINARY, Endpoint, Receiver, Reply, Request, config, start};
 
 #[test]
 fn the_body_is_the_line_of_a_file_sink_byte_for_byte() {
@@ -65,13 +66,7 @@ fn orders_keep_their_order_and_lanes_run_in_parallel_over_few_connections() {
     let (daemon, endpoint, _program) = start(|_| Reply::Status(200), "in_flight_max = 4");
     daemon.publish(orders(100));
     daemon.wait_delivered(300);
-    let mut versions = std::collections::HashMap::<String, u64>::new();
-    for request in endpoint.requests() {
-        let event: Value = serde_json::from_str(&request.body).unwrap();
-        let last = versions.entry(event["subject"].as_str().unwrap().to_owned()).or_default();
-        assert_eq!(event["orderversion"], *last + 1);
-        *last += 1;
-    }
+    assert_eq!(check_arrivals(&orders(100), &endpoint.requests()), 0);
     assert!((1..=4).contains(&endpoint.connections()), "{} connections", endpoint.connections());
 }
 
@@ -110,18 +105,10 @@ fn the_endpoint_is_asked_before_the_first_event_where_an_origin_is_configured() 
     let methods: Vec<String> = endpoint.requests().into_iter().map(|request| request.method).collect();
     assert_eq!(methods[..3], ["OPTIONS", "OPTIONS", "POST"]);
     assert_eq!(methods.iter().filter(|method| *method == "OPTIONS").count(), 2);
-    let first = &daemon.told()[0];
-    assert!(matches!(first, orderd_sink_testing::Told::Unavailable { blocked: true, .. }), "{first:?}");
+    assert!(daemon.told()[0].is_blocked(), "{:?}", daemon.told()[0]);
 }
 
 #[test]
 fn large_events_and_many_of_them_take_little_memory() {
-    let (daemon, endpoint, program) = start(|_| Reply::Status(200), "in_flight_max = 64");
-    let metadata = format!(",\"metadata\":{{\"text\":\"{}\"}}", "x".repeat(16_000));
-    daemon.publish((1..=1_000).map(|number| event_with(number, number, 1, "", &metadata)));
-    daemon.publish((1..=1_000).map(|number| event(1_000 + number, number, 2)));
-    daemon.wait_delivered(2_000);
-    let peak = program.resident_kib_max();
-    println!("{} requests, at most {peak} KiB", endpoint.requests().len());
-    assert!(peak < 64 * 1024, "{peak} KiB");
+    large_events_take_little_memory(&Receiver::start(), "in_flight_max = 64\n");
 }

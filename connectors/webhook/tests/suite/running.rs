@@ -38,10 +38,10 @@ fn a_target_that_is_away_at_the_start_costs_nothing_but_time() {
     let daemon = FakeDaemon::start();
     let _program = Program::start(BINARY, &daemon, &config(&daemon, &format!("http://{address}/"), ""));
     daemon.publish(orders(5));
-    daemon.wait_told("unavailable", |told| matches!(told, Told::Unavailable { blocked: false, .. }));
+    daemon.wait_unavailable();
     let _endpoint = Endpoint::start_at(address, |_| Reply::Status(200));
     daemon.wait_delivered(15);
-    assert!(!daemon.told().iter().any(|told| matches!(told, Told::Failed { .. } | Told::Rejected { .. })));
+    daemon.assert_nothing_blamed();
 }
 
 #[test]

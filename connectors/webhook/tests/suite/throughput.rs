@@ -3,15 +3,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use orderd_sink_testing::{Program, RealDaemon};
+use orderd_sink_testing::throughput;
 
-use crate::support::{BINARY, Endpoint, Reply, SECRET};
+use crate::support::Receiver;
 
-const ORDERS: u64 = 7_000;
 const WORKERS: usize = 8;
 
-/// The same requests without signature, daemon and outcomes.
-fn post_plainly(url: &str, lines: &[String]) -> Duration {
+/// The same requests without signatures.
+fn post(url: &str, lines: &[String]) -> Duration {
     let next = AtomicUsize::new(0);
     let began = Instant::now();
     let agent: ureq::Agent =
@@ -32,23 +31,6 @@ fn post_plainly(url: &str, lines: &[String]) -> Duration {
 #[test]
 #[ignore = "wants a quiet machine and --release"]
 fn at_least_half_of_what_a_plain_client_posts() {
-    let daemon = RealDaemon::start("");
-    daemon.work(ORDERS);
-    let endpoint = Endpoint::start(|_| Reply::Status(200));
-    std::fs::write(daemon.dir().join("secret"), SECRET).unwrap();
-    let config = format!("url = \"{}\"\nsecret_files = [\"secret\"]\nin_flight_max = {WORKERS}\n", endpoint.url());
-    let began = Instant::now();
-    let program = Program::start_on(BINARY, daemon.dir(), &daemon.socket(), RealDaemon::SINK, &config, &[]);
-    let lines = daemon.wait_settled();
-    let ours = began.elapsed();
-    let plain = post_plainly(&endpoint.url(), &lines);
-    let ratio = plain.as_secs_f64() / ours.as_secs_f64();
-    let rate = |time: Duration| lines.len() as f64 / time.as_secs_f64();
-    println!(
-        "connector {:.0}/s, plain client {:.0}/s: {ratio:.2}; {} KiB",
-        rate(ours),
-        rate(plain),
-        program.resident_kib_max()
-    );
-    assert!(ratio >= 0.5, "{ratio}");
+    let receiver = Receiver::start();
+    throughput::compare(&receiver, &format!("in_flight_max = {WORKERS}\n"), |lines| post(&receiver.url(), lines));
 }

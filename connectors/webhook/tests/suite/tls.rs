@@ -73,23 +73,19 @@ fn told(client: &str, host: &str, more: &str) -> Told {
     daemon.wait_told("an outcome", |_| true)
 }
 
-fn is_blocked(told: &Told) -> bool {
-    matches!(told, Told::Unavailable { blocked: true, .. })
-}
-
 #[test]
 fn a_certificate_of_the_configured_authority_is_trusted_and_no_other() {
     assert_eq!(told("none", "localhost", "ca_file = \"ca.pem\""), Told::Delivered(1));
     for more in ["", "ca_file = \"other-ca.pem\""] {
         let told = told("none", "localhost", more);
-        assert!(is_blocked(&told), "{more}: {told:?}");
+        assert!(told.is_blocked(), "{more}: {told:?}");
     }
 }
 
 #[test]
 fn a_certificate_for_another_name_is_blocked() {
     let told = told("none", "127.0.0.1", "ca_file = \"ca.pem\"");
-    assert!(is_blocked(&told), "{told:?}");
+    assert!(told.is_blocked(), "{told:?}");
 }
 
 #[test]
@@ -98,5 +94,5 @@ fn the_endpoint_may_ask_for_a_certificate_of_ours() {
     assert_eq!(told("client", "localhost", ours), Told::Delivered(1));
     // In TLS 1.3 the server's refusal comes after the handshake: the reset of the connection may be faster.
     let told = told("client", "localhost", "ca_file = \"ca.pem\"");
-    assert!(is_blocked(&told) || matches!(told, Told::Failed { .. }), "{told:?}");
+    assert!(told.is_blocked() || matches!(told, Told::Failed { .. }), "{told:?}");
 }

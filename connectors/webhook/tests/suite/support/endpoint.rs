@@ -87,10 +87,6 @@ impl Endpoint {
         format!("http://{}/hook?key=hidden", self.address)
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
