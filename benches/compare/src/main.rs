@@ -62,6 +62,7 @@ enum Command {
     CheckpointP99(long::CheckpointP99Args),
     Drain(long::DrainArgs),
     Delivery(long::DeliveryArgs),
+    Connectors(long::ConnectorsArgs),
     /// Draws the page and the plots from the figures that are there
     Page,
     #[command(hide = true)]
@@ -83,6 +84,7 @@ fn main() -> Result<()> {
         Command::Endurance(args) => long::endurance(args, &shared, &mut figures)?,
         Command::CheckpointP99(args) => long::checkpoint_p99(args, &shared, &mut figures)?,
         Command::Drain(args) => long::drain(args, &shared, &mut figures)?,
+        Command::Connectors(args) => long::connectors(args)?,
         Command::Delivery(args) => long::delivery(args, &shared, &mut figures)?,
     }
     if cli.common.write {

@@ -2,6 +2,7 @@
 
 mod checkpoint_p99;
 mod checkpoint_start;
+mod connectors;
 mod delivery;
 mod drain;
 mod endurance;
@@ -10,6 +11,7 @@ mod recovery;
 
 pub use checkpoint_p99::{CheckpointP99Args, checkpoint_p99};
 pub use checkpoint_start::{CheckpointStartArgs, checkpoint_start};
+pub use connectors::{ConnectorsArgs, connectors};
 pub use delivery::{DeliveryArgs, delivery};
 pub use drain::{DrainArgs, drain};
 pub use endurance::{EnduranceArgs, endurance};
