@@ -49,6 +49,8 @@ pub struct SinkOptions {
     pub start: SinkStart,
     /// How a subscription's events are handed out.
     pub limits: Limits,
+    /// Events that a program may answer with one `delivered`.
+    pub delivered_tags_max: usize,
     /// The users beside the operators who may attach to it.
     pub consumer_uids: Vec<u32>,
 }
@@ -263,6 +265,8 @@ fn open_subscription(
         limits: sink.limits.clone(),
         cursor_events_max: sink.worker.cursor_events_max,
         cursor_delay_max: sink.worker.cursor_delay_max,
+        delivered_tags_max: sink.delivered_tags_max,
+        failures_listed_max: sink.worker.failures_listed_max,
         drain_max: sink.worker.drain_max,
         line_bytes_max: parts.options.line_bytes_max,
         uid: rustix::process::geteuid().as_raw(),

@@ -80,13 +80,20 @@ fn sink_options(sink: &SinkConfig, relay: &RelayConfig) -> SinkOptions {
         batch_bytes_max: relay.batch_bytes_max,
         cursor_events_max: relay.cursor_events_max,
         cursor_delay_max: relay.cursor_ms_max,
+        failures_listed_max: sink.delivery.failures_listed_max,
         backoff_min: sink.delivery.backoff_ms_min,
         backoff_max: sink.delivery.backoff_ms_max,
         backoff_seed: random(),
         rate_events_per_s_max: rate(sink),
         drain_max: DRAIN_MAX,
     };
-    SinkOptions { worker, start: sink.start, limits: limits(sink), consumer_uids: sink.consumer_uids.clone() }
+    SinkOptions {
+        worker,
+        start: sink.start,
+        limits: limits(sink),
+        delivered_tags_max: sink.delivery.delivered_tags_max,
+        consumer_uids: sink.consumer_uids.clone(),
+    }
 }
 
 fn limits(sink: &SinkConfig) -> Limits {
@@ -101,6 +108,9 @@ fn limits(sink: &SinkConfig) -> Limits {
         parked_bytes_max: delivery.parked_bytes_max,
         rejected_in_a_row_max: delivery.rejected_in_a_row_max,
         rate_events_per_s_max: rate(sink),
+        slow_start_events: delivery.slow_start_events,
+        detaches_in_a_row_max: u32::try_from(delivery.detaches_in_a_row_max).unwrap_or(u32::MAX),
+        retry_after_max: delivery.retry_after_ms_max,
         backoff_min: delivery.backoff_ms_min,
         backoff_max: delivery.backoff_ms_max,
         delivered_delay_max: DELIVERED_DELAY_MAX,
@@ -127,6 +137,9 @@ pub(super) fn server_options(config: &Config) -> ServerOptions {
         operator_connections: server.operator_connections,
         line_bytes_max: server.line_bytes_max,
         metadata_bytes_max: server.metadata_bytes_max,
+        metadata_levels_max: server.metadata_levels_max,
+        program_chars_max: server.program_chars_max,
+        outsider_connections_max: server.outsider_connections_max,
         in_flight_max: server.in_flight_max,
         queue_commands_max: config.executor.queue_commands_max,
         queue_bytes_max: config.executor.queue_bytes_max,

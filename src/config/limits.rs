@@ -60,6 +60,12 @@ limits! {
         line_bytes_max: usize = 32 * KIB, KIB..=16 * MIB;
         /// Bytes of a command's metadata, as sent.
         metadata_bytes_max: usize = 16 * KIB, 2..=MIB;
+        /// Levels of objects and arrays in a command's metadata.
+        metadata_levels_max: usize = 32, 1..=128;
+        /// Characters of what an attaching program says of itself.
+        program_chars_max: usize = 100, 1..=1000;
+        /// Connections of one user who may not send commands; one more is refused.
+        outsider_connections_max: usize = 16, 1..=65_536;
         /// Commands of one connection that wait for their answers; beyond it, nothing more is read from it.
         in_flight_max: usize = 1024, 1..=1_048_576;
         /// Bytes of answers that one connection has not read yet; beyond it, nothing more is read from it.
@@ -162,6 +168,16 @@ limits! {
         rejected_in_a_row_max: usize = 100, 1..=1_000_000;
         /// Events handed out per second; 0 for no limit.
         rate_events_per_s_max: u64 = 0, 0..=1_000_000;
+        /// Events that a program may answer with one `delivered`.
+        delivered_tags_max: usize = 1000, 1..=30_000;
+        /// Events in flight at first, after attaching and after an outage; their number doubles as they are delivered.
+        slow_start_events: usize = 16, 1..=30_000;
+        /// Detaches in a row without an outcome after which one event at a time is handed out.
+        detaches_in_a_row_max: u64 = 3, 1..=1_000_000;
+        /// The longest wait that a program may ask for.
+        retry_after_ms_max: Duration = 3_600_000, 1..=DAY_MS;
+        /// Failures that `sink.show` lists, the last ones.
+        failures_listed_max: usize = 100, 1..=10_000;
         /// Wait after the first failed delivery; it doubles with each further one.
         backoff_ms_min: Duration = 100, 1..=DAY_MS;
         /// The longest such wait.

@@ -26,6 +26,8 @@ pub struct WorkerSettings {
     pub backoff_min: Duration,
     /// `relay.backoff_ms_max`
     pub backoff_max: Duration,
+    /// `failures_listed_max`
+    pub failures_listed_max: usize,
     /// `rate_events_per_s_max`; none for no limit.
     pub rate_events_per_s_max: Option<u32>,
     /// Decides the jitter; another one for every sink and start.

@@ -25,6 +25,7 @@ pub(crate) fn settings() -> WorkerSettings {
         batch_bytes_max: 1 << 20,
         cursor_events_max: 20,
         cursor_delay_max: Duration::from_millis(100),
+        failures_listed_max: 100,
         backoff_min: Duration::from_millis(100),
         backoff_max: Duration::from_secs(30),
         rate_events_per_s_max: None,

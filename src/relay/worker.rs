@@ -129,7 +129,7 @@ impl Worker {
             sink,
             monitor: Arc::new(SinkMonitor::new(status)),
             heartbeat: Arc::default(),
-            shared: Arc::new(Shared::new(position.sequence)),
+            shared: Arc::new(Shared::new(position.sequence, settings.failures_listed_max)),
             orders: Orders::new(record),
             batch: Batch::new(batch_events_max, settings.batch_bytes_max, position),
             delivered: position,

@@ -9,26 +9,25 @@ use uuid::Uuid;
 use crate::contracts::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, Sequence, SinkView};
 use crate::domain::{OrderId, Timestamp};
 
-const FAILURES_MAX: usize = 100;
-
 /// How far it has come, and what went wrong last.
 #[derive(Debug)]
 pub(super) struct Shared {
     acknowledged: AtomicU64,
     failures: Arc<Mutex<VecDeque<Failure>>>,
+    failures_max: usize,
     /// How far running replays are.
     replays: Mutex<HashMap<Uuid, ReplayView>>,
 }
 
 impl Shared {
-    pub(super) fn new(acknowledged: Sequence) -> Self {
+    pub(super) fn new(acknowledged: Sequence, failures_max: usize) -> Self {
         let acknowledged = AtomicU64::new(acknowledged.0);
-        Self { acknowledged, failures: Arc::default(), replays: Mutex::default() }
+        Self { acknowledged, failures: Arc::default(), failures_max, replays: Mutex::default() }
     }
 
     /// Of a replay: what goes wrong is shown with its sink's failures.
     pub(super) fn of_replay(sink: &Self) -> Self {
-        Self { failures: Arc::clone(&sink.failures), ..Self::new(Sequence::ZERO) }
+        Self { failures: Arc::clone(&sink.failures), ..Self::new(Sequence::ZERO, sink.failures_max) }
     }
 
     pub(super) fn show_replays(&self, views: HashMap<Uuid, ReplayView>) {
@@ -45,7 +44,7 @@ impl Shared {
         let (outcome, order_id) = (FailureOutcome::Failed, None);
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.push_back(Failure { at, sequence: first, order_id, attempt, outcome, reason: reason.into() });
-        if failures.len() > FAILURES_MAX {
+        if failures.len() > self.failures_max {
             failures.pop_front();
         }
     }

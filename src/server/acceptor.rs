@@ -18,8 +18,6 @@ use crate::contracts::ConnectionId;
 
 /// Connections that are refused and told so at a time; what comes beyond these is closed without a word.
 pub(super) const REFUSED_MAX: usize = 64;
-/// Connections of one user who may only do what observers do, or attach. What sinks have of them does not count here.
-const OUTSIDER_MAX: usize = 16;
 
 /// Connections by user, of those that are counted by user.
 type ByUser = HashMap<u32, usize>;
@@ -43,6 +41,8 @@ pub(super) struct Acceptor {
     reserved_count: usize,
     refused: usize,
     outsiders: ByUser,
+    /// Connections of one user who may only do what observers do, or attach.
+    outsider_max: usize,
     warn_full: Throttle,
     warn_denied: Throttle,
 }
@@ -62,6 +62,7 @@ impl Acceptor {
             reserved_count: 0,
             refused: 0,
             outsiders: ByUser::new(),
+            outsider_max: options.outsider_connections_max,
             warn_full: Throttle::default(),
             warn_denied: Throttle::default(),
         }
@@ -132,8 +133,9 @@ impl Acceptor {
             return Err(RpcError::new(ErrorKind::PermissionDenied, message));
         }
         let is_outsider = !caller.client && !caller.operator;
-        if is_outsider && caller.uid.is_some_and(|uid| self.outsiders.get(&uid).is_some_and(|n| *n >= OUTSIDER_MAX)) {
-            let message = format!("this user has {OUTSIDER_MAX} connections already; try again later");
+        let most = self.outsider_max;
+        if is_outsider && caller.uid.is_some_and(|uid| self.outsiders.get(&uid).is_some_and(|n| *n >= most)) {
+            let message = format!("this user has {most} connections already; try again later");
             return Err(RpcError::new(ErrorKind::Overloaded, message));
         }
         let attached = context.attached.load(Ordering::Relaxed);

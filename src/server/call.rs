@@ -35,4 +35,16 @@ pub(super) struct AttachCall {
 pub(super) struct Limits {
     /// Bytes of `metadata`, as sent.
     pub(super) metadata_bytes_max: usize,
+    /// Levels of objects and arrays in it.
+    pub(super) metadata_levels_max: usize,
+    /// Characters of what an attaching program says of itself.
+    pub(super) program_chars_max: usize,
+}
+
+#[cfg(any(test, fuzzing))]
+impl Limits {
+    /// The defaults, but for the size of `metadata`.
+    pub(super) const fn of_metadata(metadata_bytes_max: usize) -> Self {
+        Self { metadata_bytes_max, metadata_levels_max: 32, program_chars_max: 100 }
+    }
 }

@@ -28,7 +28,7 @@ fn call(method: Method, params: &Params<'_>, limits: &Limits) -> Result<Call, St
         Method::Get => return orders::get(params),
         Method::Status => return Ok(Call::Show(Shown::Status)),
         Method::Metrics => return Ok(Call::Show(Shown::Metrics)),
-        Method::SinkAttach => return operators::attach(params).map(Call::Attach),
+        Method::SinkAttach => return operators::attach(params, limits).map(Call::Attach),
         Method::Trace => operators::trace(params),
         Method::SinkList => operators::sink_list(),
         Method::SinkShow => operators::sink_show(params),

@@ -19,7 +19,7 @@ pub(crate) enum ReadLine {
 }
 
 pub(crate) fn read_line(line: &[u8]) -> ReadLine {
-    match jsonrpc::read(line, &Limits { metadata_bytes_max: 16_384 }) {
+    match jsonrpc::read(line, &Limits::of_metadata(16_384)) {
         Incoming::Call { id, call: Call::Execute(request), .. } => {
             ReadLine::Request { id: id.map(str::to_owned), request }
         }

@@ -11,7 +11,7 @@ fn order(id: &str) -> OrderId {
 }
 
 fn read(line: &[u8]) -> Incoming<'_> {
-    super::read(line, &Limits { metadata_bytes_max: 100 })
+    super::read(line, &Limits::of_metadata(100))
 }
 
 /// The call of a line that is one.

@@ -3,16 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// How deep objects and arrays may be nested, the metadata itself counted.
-pub(super) const LEVELS_MAX: usize = 32;
-
 /// The object without the white space between its parts.
 ///
 /// `text` has been read as JSON before, and begins with `{`: only what JSON leaves open is checked here.
 ///
 /// # Errors
 /// What is wrong, for a message that begins with the param's name.
-pub(super) fn compact(text: &str) -> Result<Box<str>, String> {
+pub(super) fn compact(text: &str, levels_max: usize) -> Result<Box<str>, String> {
     let mut levels: Vec<Level<'_>> = Vec::with_capacity(4);
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -28,6 +25,9 @@ pub(super) fn compact(text: &str) -> Result<Box<str>, String> {
         };
         let (token, after) = rest.split_at_checked(length.max(1)).unwrap_or((rest, ""));
         check(token, &mut levels)?;
+        if levels.len() > levels_max {
+            return Err(format!("nests deeper than {levels_max} levels"));
+        }
         out.push_str(token);
         rest = after;
     }
@@ -62,9 +62,6 @@ fn check<'a>(token: &'a str, levels: &mut Vec<Level<'a>>) -> Result<(), String> 
         Some(b'"') => check_string(token, levels)?,
         Some(b'-' | b'0'..=b'9') => check_number(token)?,
         Some(_) | None => {}
-    }
-    if levels.len() > LEVELS_MAX {
-        return Err(format!("nests deeper than {LEVELS_MAX} levels"));
     }
     Ok(())
 }
@@ -127,7 +124,7 @@ mod tests {
             (r#"{"n":12345678901234567890123}"#, r#"{"n":12345678901234567890123}"#),
         ];
         for (text, expected) in cases {
-            assert_eq!(compact(text).as_deref(), Ok(expected));
+            assert_eq!(compact(text, 32).as_deref(), Ok(expected));
         }
     }
 
@@ -141,21 +138,21 @@ mod tests {
             r#"{"a\"":1,"a\u0022":1}"#,
         ];
         for text in twice {
-            assert!(compact(text).is_err_and(|problem| problem.contains("twice")), "{text}");
+            assert!(compact(text, 32).is_err_and(|problem| problem.contains("twice")), "{text}");
         }
     }
 
     #[test]
     fn thirty_two_levels_are_taken_and_no_more() {
         let nested = |arrays: usize| format!("{{\"a\":{}{}}}", "[".repeat(arrays), "]".repeat(arrays));
-        assert!(compact(&nested(LEVELS_MAX - 1)).is_ok());
-        assert!(compact(&nested(LEVELS_MAX)).is_err_and(|problem| problem.contains("32 levels")));
+        assert!(compact(&nested(31), 32).is_ok());
+        assert!(compact(&nested(32), 32).is_err_and(|problem| problem.contains("32 levels")));
     }
 
     #[test]
     fn what_readers_of_the_event_could_not_read_is_refused() {
         for text in [r#"{"a":"\ud800"}"#, r#"{"\udc00":1}"#, r#"{"a":1e999}"#, r#"{"a":[-1e400]}"#] {
-            assert!(compact(text).is_err(), "{text}");
+            assert!(compact(text, 32).is_err(), "{text}");
         }
     }
 }

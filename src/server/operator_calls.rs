@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::call::AttachCall;
+use super::call::{AttachCall, Limits};
 use super::order_calls::order_id;
 use super::params::{Params, boolean, id, integer, text};
 use super::raw_json::{Kind, Value};
@@ -17,7 +17,6 @@ use crate::domain::{CancelReason, OrderId, Timestamp};
 
 /// A sink's name is shorter; whatever is longer names none.
 const SINK_CHARS_MAX: usize = 100;
-const PROGRAM_CHARS_MAX: usize = 100;
 const REASON_CHARS_MAX: usize = CancelReason::CHARS_MAX;
 /// Entries of a list in one answer.
 const LIST_DEFAULT: usize = 100;
@@ -26,11 +25,11 @@ const REPLAY_RATE_DEFAULT: u32 = 500;
 
 type Read = Result<OperatorRequest, String>;
 
-pub(super) fn attach(params: &Params<'_>) -> Result<AttachCall, String> {
+pub(super) fn attach(params: &Params<'_>, limits: &Limits) -> Result<AttachCall, String> {
     Ok(AttachCall {
         sink: sink(params)?,
         protocol: params.required("protocol", integer(0, u64::MAX))?,
-        program: params.required("program", text(PROGRAM_CHARS_MAX))?,
+        program: params.required("program", text(limits.program_chars_max))?,
         in_flight_max: params.optional("in_flight_max", integer(1, u64::MAX))?.map(saturating),
         take_over: params.optional("take_over", boolean)?.unwrap_or(false),
     })

@@ -25,7 +25,7 @@ fn line(method: &str, params: &Value) -> String {
 #[track_caller]
 fn reads(method: &str, params: &Value, expected: OperatorRequest) {
     let line = line(method, params);
-    match read(line.as_bytes(), &Limits { metadata_bytes_max: 100 }) {
+    match read(line.as_bytes(), &Limits::of_metadata(100)) {
         Incoming::Call { id: Some("1"), call: Call::Execute(Request::Operate(request)), method: read } => {
             assert_eq!((*request, read.spec().name), (expected, method));
         }
@@ -36,7 +36,7 @@ fn reads(method: &str, params: &Value, expected: OperatorRequest) {
 #[track_caller]
 fn refuses(method: &str, params: &Value, says: &str) {
     let line = line(method, params);
-    match read(line.as_bytes(), &Limits { metadata_bytes_max: 100 }) {
+    match read(line.as_bytes(), &Limits::of_metadata(100)) {
         Incoming::Refused { id: Some("1"), error } => {
             assert_eq!(error.kind, ErrorKind::InvalidParams, "{line}");
             assert!(error.message.contains(says), "{line}: {:?} does not say {says:?}", error.message);
@@ -174,7 +174,7 @@ fn decisions_orders_and_pins() {
 
 #[test]
 fn a_program_says_what_it_is_when_it_attaches() {
-    let limits = Limits { metadata_bytes_max: 100 };
+    let limits = Limits::of_metadata(100);
     let least = json!({"sink": "s", "protocol": 1, "program": "p"});
     let line_of = |params: &Value| line("sink.attach", params);
     let expected =

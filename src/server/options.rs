@@ -26,6 +26,12 @@ pub struct ServerOptions {
     pub line_bytes_max: usize,
     /// Bytes of a command's metadata, as sent.
     pub metadata_bytes_max: usize,
+    /// Levels of objects and arrays in it.
+    pub metadata_levels_max: usize,
+    /// Characters of what an attaching program says of itself.
+    pub program_chars_max: usize,
+    /// Connections of one user who may only do what observers do, or attach. What sinks have of them does not count here.
+    pub outsider_connections_max: usize,
     /// Requests of one connection that wait for their answer.
     pub in_flight_max: usize,
     /// Requests of all connections that the executor has, beyond which each has its part.

@@ -56,7 +56,7 @@ fn context(params: &Params<'_>, limits: &Limits) -> Result<Option<Box<EventConte
 
 fn metadata(name: &str, value: Value<'_>, limits: &Limits) -> Result<Box<str>, String> {
     let takes = || {
-        let (bytes, levels) = (limits.metadata_bytes_max, metadata::LEVELS_MAX);
+        let (bytes, levels) = (limits.metadata_bytes_max, limits.metadata_levels_max);
         format!("{name} must be a JSON object of at most {bytes} bytes and {levels} levels")
     };
     if value.kind != Kind::Object {
@@ -65,7 +65,7 @@ fn metadata(name: &str, value: Value<'_>, limits: &Limits) -> Result<Box<str>, S
     if value.text.len() > limits.metadata_bytes_max {
         return Err(format!("{}; it has {} bytes", takes(), value.text.len()));
     }
-    metadata::compact(value.text).map_err(|problem| format!("{}; it {problem}", takes()))
+    metadata::compact(value.text, limits.metadata_levels_max).map_err(|problem| format!("{}; it {problem}", takes()))
 }
 
 fn trace_text<'a>(

@@ -20,7 +20,7 @@ fn context(method: &str, more: &str) -> Result<Option<EventContext>, String> {
         format!(r#""order_id":"{A}""#)
     };
     let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{{own}{more}}}}}"#);
-    match read(line.as_bytes(), &Limits { metadata_bytes_max: BYTES_MAX }) {
+    match read(line.as_bytes(), &Limits::of_metadata(BYTES_MAX)) {
         Incoming::Call { call: Call::Execute(Request::Change(ChangeRequest { context, .. })), .. } => {
             Ok(context.map(|context| *context))
         }

@@ -58,7 +58,11 @@ impl Shared {
         admission: Admission,
         targets: Vec<AttachTarget>,
     ) -> Self {
-        let limits = Limits { metadata_bytes_max: options.metadata_bytes_max };
+        let limits = Limits {
+            metadata_bytes_max: options.metadata_bytes_max,
+            metadata_levels_max: options.metadata_levels_max,
+            program_chars_max: options.program_chars_max,
+        };
         Self {
             options,
             limits,

@@ -132,6 +132,7 @@ impl Environment {
             start: if sink.from_beginning { SinkStart::Beginning } else { SinkStart::Now },
             limits: limits(self.run_seed ^ number as u64),
             consumer_uids: Vec::new(),
+            delivered_tags_max: 1000,
         };
         CoreOptions {
             store: self.store_options(),
@@ -150,6 +151,7 @@ impl Environment {
             batch_bytes_max: 1 << 20,
             cursor_events_max: self.options.cursor_events_max,
             cursor_delay_max: self.options.cursor_delay_max,
+            failures_listed_max: 100,
             backoff_min: Duration::from_millis(1),
             backoff_max: Duration::from_millis(50),
             rate_events_per_s_max: None,
@@ -185,6 +187,9 @@ fn limits(seed: u64) -> Limits {
         backoff_max: Duration::from_millis(50),
         delivered_delay_max: Duration::from_millis(50),
         delivered_events_max: 500,
+        slow_start_events: 16,
+        detaches_in_a_row_max: 3,
+        retry_after_max: Duration::from_secs(3600),
         seed,
     }
 }

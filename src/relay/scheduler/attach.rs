@@ -13,7 +13,7 @@ impl Scheduler {
     pub fn attach(&mut self, in_flight_max: usize) {
         self.session += 1;
         self.in_flight = InFlight::default();
-        self.slow_start = SlowStart::new();
+        self.slow_start = SlowStart::new(self.limits.slow_start_events);
         self.attached = Some(in_flight_max.clamp(1, self.limits.in_flight_max));
     }
 
@@ -29,7 +29,8 @@ impl Scheduler {
             return;
         }
         let flights = self.in_flight.reset();
-        self.detaches.detached(flights.iter().map(|flight| (flight.sequence, flight.order_id)));
+        let unanswered = flights.iter().map(|flight| (flight.sequence, flight.order_id));
+        self.detaches.detached(unanswered, self.limits.detaches_in_a_row_max);
         for flight in &flights {
             self.note(Some(flight), FailureOutcome::Detached, reason);
             self.take_back(flight);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::Limits;
 use crate::contracts::Sequence;
 use crate::domain::OrderId;
 
@@ -37,8 +36,8 @@ impl Detaches {
         }
     }
 
-    /// The program is gone, with these unanswered.
-    pub(super) fn detached(&mut self, unanswered: impl Iterator<Item = (Sequence, OrderId)>) {
+    /// The program is gone, with these unanswered; after `in_a_row_max` such ends one event at a time is handed out.
+    pub(super) fn detached(&mut self, unanswered: impl Iterator<Item = (Sequence, OrderId)>, in_a_row_max: u32) {
         let heard = std::mem::take(&mut self.heard);
         let mut unanswered = unanswered.peekable();
         if heard || unanswered.peek().is_none() {
@@ -46,6 +45,6 @@ impl Detaches {
         }
         self.suspects.extend(unanswered);
         self.in_a_row = self.in_a_row.saturating_add(1);
-        self.one_at_a_time |= self.in_a_row >= Limits::DETACHES_MAX;
+        self.one_at_a_time |= self.in_a_row >= in_a_row_max;
     }
 }

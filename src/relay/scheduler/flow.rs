@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::Limits;
-
 /// Begins with few events in flight, and doubles as they are delivered in good time.
 #[derive(Debug)]
 pub(super) struct SlowStart {
@@ -13,8 +11,8 @@ pub(super) struct SlowStart {
 }
 
 impl SlowStart {
-    pub(super) const fn new() -> Self {
-        Self { cap: Limits::SLOW_START, delivered: 0, slow: false }
+    pub(super) const fn new(events: usize) -> Self {
+        Self { cap: events, delivered: 0, slow: false }
     }
 
     /// Events that may be in flight.

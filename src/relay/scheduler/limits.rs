@@ -23,6 +23,12 @@ pub struct Limits {
     pub rejected_in_a_row_max: usize,
     /// Events handed out per second; `None` for no limit.
     pub rate_events_per_s_max: Option<u32>,
+    /// Events in flight at first, after attaching and after an outage.
+    pub slow_start_events: usize,
+    /// Detaches in a row without an outcome after which one event at a time is handed out.
+    pub detaches_in_a_row_max: u32,
+    /// The longest wait that a program may ask for.
+    pub retry_after_max: Duration,
     /// The first wait after a failure.
     pub backoff_min: Duration,
     /// The longest wait that a back-off chooses.
@@ -36,12 +42,6 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The longest wait that a program may ask for.
-    pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
-    /// Detaches in a row without an outcome after which one event at a time is handed out.
-    pub const DETACHES_MAX: u32 = 3;
     /// While nothing gets through, how long an event that was never tried waits for the one before.
     pub const STALLED_WAIT: Duration = Duration::from_secs(1);
-    /// Events in flight at first, after attaching and after an outage.
-    pub const SLOW_START: usize = 16;
 }

@@ -166,7 +166,7 @@ impl Scheduler {
             in_flight: InFlight::default(),
             attached: None,
             session: 0,
-            slow_start: SlowStart::new(),
+            slow_start: SlowStart::new(limits.slow_start_events),
             rate: Rate::new(limits.rate_events_per_s_max),
             outage: Outage::new(&limits),
             detaches: Detaches::default(),

@@ -12,6 +12,8 @@ use super::*;
 
 #[path = "model_crash_test.rs"]
 mod crash;
+#[path = "model_limits_test.rs"]
+mod limits;
 
 const RUNS: u64 = 300;
 const STEPS: usize = 1500;
@@ -46,23 +48,7 @@ struct World {
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        let in_flight_max = random.usize(1..=12);
-        let limits = Limits {
-            in_flight_max,
-            in_flight_bytes_max: random.usize(50..1000),
-            window_events_max: in_flight_max + random.usize(0..30),
-            answer_max: Duration::from_millis(1000),
-            attempts_max: random.u32(1..5),
-            parked_events_max: random.u64(3..40),
-            parked_bytes_max: 100_000,
-            rejected_in_a_row_max: random.usize(2..8),
-            rate_events_per_s_max: random.bool().then_some(1000),
-            backoff_min: Duration::from_millis(10),
-            backoff_max: Duration::from_millis(300),
-            delivered_delay_max: Duration::from_millis(20),
-            delivered_events_max: 5,
-            seed,
-        };
+        let limits = limits::random(&mut random, seed);
         let scheduler = Scheduler::new(limits.clone(), Stored::default(), Duration::ZERO);
         Self {
             seed,

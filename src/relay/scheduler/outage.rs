@@ -11,6 +11,7 @@ use crate::relay::Backoff;
 pub(super) struct Outage {
     backoff: Backoff,
     backoff_max: Duration,
+    retry_after_max: Duration,
     down: Option<Down>,
 }
 
@@ -24,7 +25,7 @@ struct Down {
 impl Outage {
     pub(super) fn new(limits: &Limits) -> Self {
         let backoff = Backoff::new(limits.backoff_min, limits.backoff_max, limits.seed);
-        Self { backoff, backoff_max: limits.backoff_max, down: None }
+        Self { backoff, backoff_max: limits.backoff_max, retry_after_max: limits.retry_after_max, down: None }
     }
 
     pub(super) const fn is_down(&self) -> bool {
@@ -48,7 +49,7 @@ impl Outage {
     pub(super) fn begin(&mut self, now: Duration, reason: Arc<str>, retry_after: Option<Duration>, blocked: bool) {
         let chosen = self.backoff.next_wait();
         let wait = match retry_after {
-            Some(asked) => asked.min(Limits::RETRY_AFTER_MAX),
+            Some(asked) => asked.min(self.retry_after_max),
             None if blocked => self.backoff_max,
             None => chosen,
         };

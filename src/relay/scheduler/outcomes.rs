@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::in_flight::{Flight, Lookup};
 use super::window::EntryState;
-use super::{Limits, ParkWish, Scheduler, SlowStart, StreamId, Tag};
+use super::{ParkWish, Scheduler, SlowStart, StreamId, Tag};
 use crate::contracts::{FailureOutcome, LaneState, Sequence};
 use crate::domain::OrderId;
 
@@ -52,7 +52,7 @@ impl Scheduler {
         let Flight { stream, order_id, sequence, .. } = flight;
         self.deliveries.push(DeliveryNote { stream, order_id, sequence, took });
         if self.outage.end() {
-            self.slow_start = SlowStart::new();
+            self.slow_start = SlowStart::new(self.limits.slow_start_events);
         }
         (self.failures_in_a_row, self.last_error, self.fresh_at) = (0, None, Duration::ZERO);
         self.delivered_total += 1;
@@ -76,7 +76,7 @@ impl Scheduler {
     ) -> Result<(), UnknownTag> {
         let Some(flight) = self.answered(tag)? else { return Ok(()) };
         self.note(Some(&flight), FailureOutcome::Failed, reason);
-        let retry_after = retry_after.map(|asked| asked.min(Limits::RETRY_AFTER_MAX));
+        let retry_after = retry_after.map(|asked| asked.min(self.limits.retry_after_max));
         match flight.stream {
             StreamId::Live => self.live_failed(&flight, reason, retry_after, now),
             StreamId::Replay(replay_id) => self.replay_failed(replay_id, &flight, retry_after, now),

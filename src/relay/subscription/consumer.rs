@@ -98,7 +98,7 @@ impl Subscription {
                     self.detach("the program has closed the connection", now);
                     return false;
                 }
-                Incoming::Line(line) => protocol::parse(line),
+                Incoming::Line(line) => protocol::parse(line, self.settings.delivered_tags_max),
                 Incoming::TooLong => {
                     Err(format!("a line has at most {} bytes before its end", self.settings.line_bytes_max))
                 }

@@ -129,7 +129,7 @@ impl Subscription {
             consumer: None,
             lingering: Vec::new(),
             last_token: WAKE.0,
-            shared: Arc::new(Shared::new(scheduler, Arc::clone(&ports.clock))),
+            shared: Arc::new(Shared::new(scheduler, Arc::clone(&ports.clock), settings.failures_listed_max)),
             clock: ports.clock,
             monitor: Arc::new(SinkMonitor::new(status)),
             heartbeat: Arc::default(),

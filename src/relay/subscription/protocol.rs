@@ -18,8 +18,6 @@ use uuid::Uuid;
 
 use crate::relay::scheduler::Tag;
 
-/// Tags that one `delivered` may hold.
-pub const TAGS_MAX: usize = 1000;
 /// What is kept of a reason.
 const REASON_CHARS_MAX: usize = 500;
 
@@ -132,11 +130,11 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::E
     u64::deserialize(deserializer).map(Some)
 }
 
-/// Reads a line without its end.
+/// Reads a line without its end; a `delivered` has at most `tags_max` tags.
 ///
 /// # Errors
 /// What is wrong with it, and what would be right.
-pub fn parse(line: &[u8]) -> Result<Notification, String> {
+pub fn parse(line: &[u8], tags_max: usize) -> Result<Notification, String> {
     const WANTED: &str = r#"an attached connection takes {"jsonrpc":"2.0","method":…,"params":{…}} without an id"#;
     let line: Line<'_> = serde_json::from_slice(line).map_err(|error| format!("{error}; {WANTED}"))?;
     if line.jsonrpc.get() != r#""2.0""# {
@@ -146,8 +144,8 @@ pub fn parse(line: &[u8]) -> Result<Notification, String> {
     match &*line.method {
         "delivered" => {
             let Delivered { tags } = read("delivered", params, "tags")?;
-            if tags.len() > TAGS_MAX {
-                return Err(format!("delivered: takes at most {TAGS_MAX} tags, and here are {}", tags.len()));
+            if tags.len() > tags_max {
+                return Err(format!("delivered: takes at most {tags_max} tags, and here are {}", tags.len()));
             }
             Ok(Notification::Delivered(tags.into_iter().map(Tag).collect()))
         }

@@ -1,5 +1,11 @@
 use super::*;
 
+const TAGS_MAX: usize = 3;
+
+fn read(line: &[u8]) -> Result<Notification, String> {
+    parse(line, TAGS_MAX)
+}
+
 fn line(method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#)
 }
@@ -27,7 +33,7 @@ fn every_notification_with_all_and_with_the_fewest_params() {
         ),
     ];
     for (method, params, expected) in cases {
-        assert_eq!(parse(line(method, params).as_bytes()), Ok(expected), "{method} {params}");
+        assert_eq!(read(line(method, params).as_bytes()), Ok(expected), "{method} {params}");
     }
 }
 
@@ -57,18 +63,18 @@ fn whatever_else_comes_is_an_error_that_says_what_would_be_right() {
         r#"{"jsonrpc":"2.0","method":"delivered"}"#.to_owned(),
     ];
     for line in lines {
-        let error = parse(line.as_bytes()).unwrap_err();
+        let error = read(line.as_bytes()).unwrap_err();
         assert!(error.contains("takes") || error.contains("says"), "{line}: {error}");
     }
-    assert!(parse(b"\xff\xfe").is_err());
-    assert!(parse(&[line("failed", r#"{"tag":1,"reason":""#).as_bytes(), b"\xff\"}}"].concat()).is_err());
+    assert!(read(b"\xff\xfe").is_err());
+    assert!(read(&[line("failed", r#"{"tag":1,"reason":""#).as_bytes(), b"\xff\"}}"].concat()).is_err());
 }
 
 #[test]
 fn a_long_reason_is_cut_between_characters() {
     let long = "ü".repeat(REASON_CHARS_MAX + 9);
     let Ok(Notification::Rejected { reason, .. }) =
-        parse(line("rejected", &format!(r#"{{"tag":1,"reason":"{long}"}}"#)).as_bytes())
+        read(line("rejected", &format!(r#"{{"tag":1,"reason":"{long}"}}"#)).as_bytes())
     else {
         panic!("not a rejection");
     };

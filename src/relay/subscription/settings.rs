@@ -20,6 +20,10 @@ pub struct SubscriptionSettings {
     pub cursor_delay_max: Duration,
     /// How long outcomes of what is in flight are still taken when the daemon stops.
     pub drain_max: Duration,
+    /// `delivered_tags_max`
+    pub delivered_tags_max: usize,
+    /// `failures_listed_max`
+    pub failures_listed_max: usize,
     /// `server.line_bytes_max`
     pub line_bytes_max: usize,
     /// The daemon's own user, for decisions that nobody asked for.

@@ -147,6 +147,9 @@ pub(super) fn limits() -> Limits {
         backoff_max: Duration::from_millis(40),
         delivered_delay_max: Duration::from_millis(5),
         delivered_events_max: 100,
+        slow_start_events: 16,
+        detaches_in_a_row_max: 3,
+        retry_after_max: Duration::from_secs(3600),
         seed: 1,
     }
 }
@@ -215,6 +218,8 @@ impl Bench {
             limits,
             cursor_events_max: 10,
             cursor_delay_max: Duration::from_millis(20),
+            failures_listed_max: 100,
+            delivered_tags_max: 1000,
             drain_max: Duration::from_millis(300),
             line_bytes_max: 32_768,
             uid: 0,

@@ -10,22 +10,20 @@ use crate::contracts::{Clock, EventView, Failure, LaneView, ReplayView, Sequence
 use crate::domain::{OrderId, Timestamp};
 use crate::relay::scheduler::{FailureNote, Scheduler};
 
-/// Failures that are kept for whoever asks.
-const FAILURES_MAX: usize = 100;
-
 /// The scheduler and what was noted, shared by the worker and whoever looks. Nobody holds a lock for longer than it
 /// takes to copy, or to decide: no I/O happens under it.
 pub(super) struct Shared {
     scheduler: Mutex<Scheduler>,
     failures: Mutex<VecDeque<Failure>>,
+    failures_max: usize,
     replays: Mutex<HashMap<Uuid, ReplayView>>,
     clock: Arc<dyn Clock>,
 }
 
 impl Shared {
-    pub(super) fn new(scheduler: Scheduler, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(scheduler: Scheduler, clock: Arc<dyn Clock>, failures_max: usize) -> Self {
         let scheduler = Mutex::new(scheduler);
-        Self { scheduler, failures: Mutex::default(), replays: Mutex::default(), clock }
+        Self { scheduler, failures: Mutex::default(), failures_max, replays: Mutex::default(), clock }
     }
 
     pub(super) fn scheduler(&self) -> MutexGuard<'_, Scheduler> {
@@ -47,7 +45,7 @@ impl Shared {
             outcome: note.outcome,
             reason: note.reason.as_ref().into(),
         }));
-        let surplus = failures.len().saturating_sub(FAILURES_MAX);
+        let surplus = failures.len().saturating_sub(self.failures_max);
         failures.drain(..surplus);
     }
 
