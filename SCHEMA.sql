@@ -1,9 +1,10 @@
 -- Orders, their outbox and its delivery in PostgreSQL 15 or later; and the inbox of a consumer.
 --
--- orderd keeps all of this in a journal of its own (docs/journal.md). This is the same model for services that have a
--- database: one table per kind of thing that a plan stores, refused here what src/domain/ refuses there. Several
--- daemons may share one database. The statements between "/* @name" and "*/" are what a program prepares and runs;
--- tests/schema.rs loads this file into a real server and runs those very texts. ANSWERS.md says why it is built so.
+-- orderd keeps all of this in a journal of its own (docs/journal.md), or, with `[store] type = "postgres"`, here
+-- (docs/postgresql.md): one table per kind of thing that a plan stores, refused here what src/domain/ refuses there.
+-- Several daemons share one database. The statements between "/* @name" and "*/" are what orderd prepares and runs
+-- (src/postgres/statements.rs reads them from this file); tests/schema.rs loads the file into a real server and runs
+-- those very texts. ANSWERS.md says why it is built so.
 --
 -- The database must be UTF-8. Three values that orderd's journal takes cannot be stored here: U+0000 in a reason or in
 -- an event's metadata, and the year 0.
@@ -27,6 +28,8 @@ CREATE TABLE store (
     history           text    NOT NULL,  -- cluster and timeline that gave the last number: see store_history()
     last_lsn          bigint  NOT NULL DEFAULT 0 CHECK (last_lsn >= 0),       -- plans, with or without events
     last_sequence     bigint  NOT NULL DEFAULT 0 CHECK (last_sequence >= 0),  -- events
+    last_decision     bigint  NOT NULL DEFAULT 0,  -- the last plan that is a decision about delivery
+    orders_count      bigint  NOT NULL DEFAULT 0,
     partition_events  bigint  NOT NULL DEFAULT 1000000 CHECK (partition_events >= 1)  -- as long as there are partitions
 ) WITH (fillfactor = 10);
 
@@ -37,6 +40,18 @@ CREATE FUNCTION store_history() RETURNS text LANGUAGE sql VOLATILE AS $$
     SELECT system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM pg_control_system()
 $$;
 INSERT INTO store (history) VALUES (store_history());
+
+-- One row per connection that stores plans, with its last batch. A COMMIT whose answer was lost is found out by
+-- deleting the row: the deletion waits for a transaction that is still under way, tells what was committed, and keeps
+-- what was not from being committed later.
+CREATE TABLE writers (
+    writer        uuid        NOT NULL,
+    batch         bigint      NOT NULL DEFAULT 0,
+    lsn           bigint      NOT NULL DEFAULT 0,  -- the batch's plans come after this one
+    connected_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+
+    CONSTRAINT writers_pkey PRIMARY KEY (writer)
+) WITH (fillfactor = 50);
 
 -- One row per order, at its present version.
 CREATE TABLE orders (
@@ -133,18 +148,29 @@ CREATE TABLE commands (
 -- One row per sink: where it is, and which daemon relays it. The epoch fences: a relay that lost its lease without
 -- noticing (paused, swapped out, cut off) still holds the old epoch, and every write of a relay asks for it.
 CREATE TABLE sinks (
-    sink            text        NOT NULL,
-    type            text        NOT NULL,
-    mode            text        NOT NULL DEFAULT 'on',
-    acked_sequence  bigint      NOT NULL,  -- everything up to here is delivered, parked or skipped
-    window_bits     bytea       NOT NULL DEFAULT '',  -- what was delivered out of order above it
-    owner           text,
-    epoch           bigint      NOT NULL DEFAULT 0,  -- one more for each owner
-    expires_at      timestamptz,  -- by the server's clock alone
+    sink              text        NOT NULL,
+    -- What decisions say of it: written by whichever daemon stores the decision.
+    type              text        NOT NULL,
+    source            text        NOT NULL,  -- the daemon's, when it was registered
+    start_sequence    bigint      NOT NULL,  -- it gets the events after this one
+    snapshot          boolean     NOT NULL DEFAULT false,  -- and before them every order as of it
+    snapshot_running  boolean     NOT NULL DEFAULT false,
+    paused            boolean     NOT NULL DEFAULT false,
+    halted            boolean     NOT NULL DEFAULT false,
+    skipped_from      bigint[]    NOT NULL DEFAULT '{}',  -- ranges passed over for good,
+    skipped_to        bigint[]    NOT NULL DEFAULT '{}',  -- ascending
+    skipped_events    bigint[]    NOT NULL DEFAULT '{}',  -- and single events of parked lanes
+    -- How far it is: written by its relay alone.
+    acked_sequence    bigint      NOT NULL,  -- everything up to here is delivered, parked or skipped
+    window_bits       bytea       NOT NULL DEFAULT '',  -- what was delivered out of order above it
+    owner             text,
+    epoch             bigint      NOT NULL DEFAULT 0,  -- one more for each owner
+    expires_at        timestamptz,  -- by the server's clock alone
 
     CONSTRAINT sinks_pkey PRIMARY KEY (sink),
     CONSTRAINT sinks_name CHECK (sink ~ '^[a-z0-9_-]{1,64}$'),
-    CONSTRAINT sinks_mode CHECK (mode IN ('on', 'paused', 'halted')),
+    CONSTRAINT sinks_type CHECK (type IN ('file', 'stdout', 'subscription')),
+    CONSTRAINT sinks_skipped CHECK (cardinality(skipped_from) = cardinality(skipped_to)),
     CONSTRAINT sinks_acked_sequence CHECK (acked_sequence >= 0),
     CONSTRAINT sinks_window_bits CHECK (octet_length(window_bits) <= 4096),
     CONSTRAINT sinks_lease CHECK ((owner IS NULL) = (expires_at IS NULL))
@@ -175,7 +201,27 @@ CREATE TABLE parked_events (
     CONSTRAINT parked_events_lane FOREIGN KEY (sink, order_id) REFERENCES lanes ON DELETE CASCADE
 );
 
--- What was decided about delivery, by whom and why. Kept.
+-- Ranges that are handed out again: those under way, and the last ended ones of each sink.
+CREATE TABLE replays (
+    sink           text    NOT NULL,
+    replay_id      uuid    NOT NULL,
+    from_sequence  bigint  NOT NULL,
+    to_sequence    bigint  NOT NULL,
+    types          text[]  NOT NULL,  -- none: all
+    order_id       uuid,
+    rate_max       bigint  NOT NULL,  -- events per second
+    state          text    NOT NULL,
+    delivered      bigint  NOT NULL DEFAULT 0,  -- once it has ended
+    failed         bigint  NOT NULL DEFAULT 0,
+    age            bigint  GENERATED ALWAYS AS IDENTITY,
+
+    CONSTRAINT replays_pkey PRIMARY KEY (sink, replay_id),
+    CONSTRAINT replays_sink FOREIGN KEY (sink) REFERENCES sinks ON DELETE CASCADE,
+    CONSTRAINT replays_state CHECK (state IN ('running', 'done', 'cancelled'))
+);
+
+-- What was decided about delivery, by whom and why. Daemons that did not decide it themselves learn it from here, in the
+-- order of `lsn`.
 CREATE TABLE decisions (
     lsn            bigint   NOT NULL,
     kind           text     NOT NULL,
@@ -186,10 +232,11 @@ CREATE TABLE decisions (
     at             utc_time NOT NULL,
     uid            bigint   NOT NULL,
     reason         text     NOT NULL,
+    body           bytea    NOT NULL,  -- all of it, as a journal holds it (src/repo/stored/decision.rs)
 
     CONSTRAINT decisions_pkey PRIMARY KEY (lsn),
     CONSTRAINT decisions_kind CHECK (kind IN ('registered', 'forgotten', 'parked', 'requeued', 'delivered', 'skipped',
-        'paused', 'resumed', 'halted', 'replay_started', 'replay_ended', 'restored')),
+        'paused', 'resumed', 'halted', 'replay_started', 'replay_ended', 'snapshot_ended', 'restored')),
     CONSTRAINT decisions_range CHECK (from_sequence <= to_sequence)
 );
 
@@ -262,6 +309,16 @@ $$;
 
 REVOKE EXECUTE ON FUNCTION add_outbox_partitions, drop_outbox_partitions FROM PUBLIC;  -- grant them to the daemons
 
+-- Ends a transaction that found other rows than it was decided on: 40001 is decided again, OD001 is a writer whose
+-- outcome was asked for, so that it must not commit any more.
+CREATE FUNCTION require_rows(got bigint, wanted bigint, code text, what text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF got IS DISTINCT FROM wanted THEN
+        RAISE EXCEPTION '%: found % of %', what, got, wanted USING ERRCODE = code;
+    END IF;
+END
+$$;
+
 DO $$ BEGIN PERFORM add_outbox_partitions(1); END $$;
 
 COMMIT;
@@ -279,35 +336,76 @@ SELECT set_config('default_transaction_isolation', 'read committed', false),
 */
 
 -- ------------------------------------------------------------------------------------------------------------------
--- Plans: BEGIN; @lock_orders; @find_commands; decide; the rest in this order; COMMIT. Every transaction takes its locks
--- in one order (existing orders by id, new orders by id, command ids, `store`), so plans of any number never deadlock.
--- 23505 means that another daemon was first: roll back and decide again. A COMMIT without an answer may have happened:
--- ask @find_commands.
+-- Plans. A batch is decided on what @find_orders and @find_commands show, without a lock, and stored by one transaction
+-- that is sent as a whole: BEGIN; @take_turn; @lock_orders; @place_orders; @change_orders; @store_commands;
+-- @wake_relays; @store_plans; COMMIT; with decisions about delivery among them, as below. Every transaction takes its
+-- locks in this order (sinks, existing orders by id, new orders by id, command ids, `store`), so plans of any number
+-- never deadlock.
+-- 40001, 40P01 and 23505 mean that another daemon was first: decide again.
 -- ------------------------------------------------------------------------------------------------------------------
 
-/* @lock_orders
-SELECT order_id, customer_id, total_amount, status, version, placed_at, completed_at, cancelled_at
+-- Orders first, then commands: whoever sees an order as a command left it also finds the command.
+/* @find_orders
+SELECT order_id, customer_id, total_amount, status, version, placed_at::text, completed_at::text, cancelled_at::text
   FROM orders
  WHERE order_id = ANY ($1::uuid[])
- ORDER BY order_id
-   FOR NO KEY UPDATE
 */
 
--- After the locks: whoever held them may have carried out this very command. Gives what the first answer is made of.
+-- Gives what the first answer is made of: the order is to be shown as of `order_version`.
 /* @find_commands
-SELECT c.command_id, c.fingerprint, c.order_version, t.lsn, o.*
+SELECT c.command_id, c.fingerprint, c.order_version, t.lsn, o.order_id, o.customer_id, o.total_amount, o.status,
+       o.version, o.placed_at::text, o.completed_at::text, o.cancelled_at::text
   FROM commands AS c
   JOIN orders AS o USING (order_id)
   JOIN transitions AS t USING (order_id, order_version)
  WHERE c.command_id = ANY ($1::uuid[])
 */
 
+-- The last plan of an order.
+/* @find_order_lsn
+SELECT lsn FROM transitions WHERE order_id = $1 ORDER BY order_version DESC LIMIT 1
+*/
+
+/* @add_writer
+INSERT INTO writers (writer) VALUES ($1)
+*/
+
+-- What became of a batch whose COMMIT was not answered. No row: asked before.
+/* @remove_writer
+DELETE FROM writers WHERE writer = $1 RETURNING batch, lsn
+*/
+
+/* @take_turn
+SELECT require_rows(count(*), 1, 'OD001', 'this writer was removed')
+  FROM (SELECT FROM writers WHERE writer = $1 FOR NO KEY UPDATE) AS turn
+*/
+
+/* @lock_orders
+SELECT order_id FROM orders WHERE order_id = ANY ($1::uuid[]) ORDER BY order_id FOR NO KEY UPDATE
+*/
+
+-- With what later plans of the same batch made of them.
 /* @place_orders
-INSERT INTO orders (order_id, customer_id, total_amount, status, version, placed_at)
-SELECT order_id, customer_id, total_amount, 'placed', 1, placed_at
-  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::utc_time[])
-       AS placed (order_id, customer_id, total_amount, placed_at)
+INSERT INTO orders (order_id, customer_id, total_amount, status, version, placed_at, completed_at, cancelled_at)
+SELECT order_id, customer_id, total_amount, status, version, placed_at::utc_time, completed_at::utc_time,
+       cancelled_at::utc_time
+  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::integer[], $6::text[], $7::text[], $8::text[])
+       AS placed (order_id, customer_id, total_amount, status, version, placed_at, completed_at, cancelled_at)
  ORDER BY order_id
+*/
+
+-- All of them from the versions that they were made from, or none.
+/* @change_orders
+WITH changed AS (
+    UPDATE orders AS o
+       SET status = changed.status, version = changed.version, completed_at = changed.completed_at::utc_time,
+           cancelled_at = changed.cancelled_at::utc_time
+      FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $5::text[], $6::text[])
+           AS changed (order_id, from_version, version, status, completed_at, cancelled_at)
+     WHERE o.order_id = changed.order_id AND o.version = changed.from_version
+    RETURNING 1
+)
+SELECT require_rows(count(*), cardinality($1::uuid[]), '40001', 'an order is at another version') FROM changed
 */
 
 /* @store_commands
@@ -316,46 +414,45 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[]) AS comma
  ORDER BY id
 */
 
--- As many rows as were asked for, or the plan was made from a version that is gone: roll back.
-/* @change_orders
-UPDATE orders AS o
-   SET status = changed.status, version = changed.version,
-       completed_at = coalesce(changed.completed_at, o.completed_at),
-       cancelled_at = coalesce(changed.cancelled_at, o.cancelled_at)
-  FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $5::utc_time[], $6::utc_time[])
-       AS changed (order_id, from_version, version, status, completed_at, cancelled_at)
- WHERE o.order_id = changed.order_id AND o.version = changed.from_version
-*/
-
--- Last. $1: how many plans; $2: which of them each event belongs to, from 1. No ON CONFLICT: an event that is there
--- already takes its whole transaction back, numbers included.
-/* @store_events
+-- Last. $1 and $2: whose batch it is, and which; $3: how many plans; $4: how many new orders; $5: which plan each event
+-- belongs to, from 1. No ON CONFLICT: an event that is there already takes its whole transaction back, numbers included.
+/* @store_plans
 WITH head AS (
     UPDATE store
-       SET last_lsn = last_lsn + $1::bigint, last_sequence = last_sequence + cardinality($2::bigint[]),
+       SET last_lsn = last_lsn + $3::bigint, last_sequence = last_sequence + cardinality($5::bigint[]),
+           orders_count = orders_count + $4::bigint,
            epoch = epoch + (history <> here)::integer, history = here
       FROM store_history() AS here
-    RETURNING epoch, last_lsn - $1::bigint AS lsn, last_sequence - cardinality($2::bigint[]) AS sequence
+    RETURNING epoch, last_lsn - $3::bigint AS lsn, last_sequence - cardinality($5::bigint[]) AS sequence, orders_count,
+              last_decision
 ), event AS (
     SELECT sequence + place AS sequence, lsn + plan AS lsn, epoch, event_id, order_id, order_version, event_type,
-           data, traceparent, tracestate
-      FROM head, unnest($2::bigint[], $3::uuid[], $4::uuid[], $5::integer[], $6::text[], $8::json[], $9::text[],
-                        $10::text[]) WITH ORDINALITY
+           data::json, traceparent, tracestate
+      FROM head, unnest($5::bigint[], $6::uuid[], $7::uuid[], $8::integer[], $9::text[], $11::text[], $12::text[],
+                        $13::text[]) WITH ORDINALITY
            AS e (plan, event_id, order_id, order_version, event_type, data, traceparent, tracestate, place)
 ), transition AS (
     INSERT INTO transitions (order_id, order_version, sequence, lsn)
     SELECT order_id, order_version, sequence, lsn FROM event
+), published AS (
+    INSERT INTO outbox (sequence, lsn, store_epoch, event_id, order_id, order_version, event_type, event_source, data,
+                        traceparent, tracestate)
+    SELECT sequence, lsn, epoch, event_id, order_id, order_version, event_type, $10::text, data, traceparent, tracestate
+      FROM event
+), turn AS (
+    UPDATE writers AS w SET batch = $2::bigint, lsn = head.lsn FROM head WHERE w.writer = $1::uuid
 )
-INSERT INTO outbox (sequence, lsn, store_epoch, event_id, order_id, order_version, event_type, event_source, data,
-                    traceparent, tracestate)
-SELECT sequence, lsn, epoch, event_id, order_id, order_version, event_type, $7::text, data, traceparent, tracestate
-  FROM event
-RETURNING sequence, lsn, store_epoch
+SELECT lsn, sequence, epoch, orders_count, last_decision FROM head
 */
 
--- In the same transaction; heard after its commit. Only hurries the relays, which also look by themselves.
+-- In the same transaction; heard after its commit, by other daemons than the one that $1 names. Only hurries the relays,
+-- which also look by themselves.
 /* @wake_relays
-SELECT pg_notify('orderd_events', '')
+SELECT pg_notify('orderd_events', $1)
+*/
+
+/* @add_partitions
+SELECT add_outbox_partitions($1)
 */
 
 -- Keeps the newest $1 (executor.command_ids_max).
@@ -381,12 +478,9 @@ SELECT order_version, sequence, event_type, event_id, occurred_at
 -- died since, in the whole database. What is delivered and not yet in the cursor is delivered again after a crash.
 -- ------------------------------------------------------------------------------------------------------------------
 
-/* @register_sink
-INSERT INTO sinks (sink, type, acked_sequence)
-SELECT $1, $2, CASE $3 WHEN 'beginning' THEN (SELECT min(first) - 1 FROM outbox_partitions() AS first)
-                       WHEN 'now' THEN (SELECT last_sequence FROM store)
-                       ELSE $3::bigint - 1 END
-ON CONFLICT (sink) DO NOTHING
+-- Where a sink may begin.
+/* @outbox_bounds
+SELECT coalesce((SELECT min(first) FROM outbox_partitions() AS first), 1) AS first, last_sequence AS last FROM store
 */
 
 -- Elected: one row with the new epoch. No row: another daemon relays it. $3: the lease in milliseconds.
@@ -394,13 +488,13 @@ ON CONFLICT (sink) DO NOTHING
 UPDATE sinks
    SET owner = $2, epoch = epoch + 1, expires_at = clock_timestamp() + $3::bigint * interval '1 millisecond'
  WHERE sink = $1 AND (owner IS NULL OR expires_at < clock_timestamp())
-RETURNING epoch, acked_sequence, window_bits, mode
+RETURNING epoch, acked_sequence, window_bits
 */
 
 -- No row from any statement that asks for the epoch: deposed. Stop delivering; outcomes count for nothing.
 /* @renew_sink
 UPDATE sinks SET expires_at = clock_timestamp() + $3::bigint * interval '1 millisecond' WHERE sink = $1 AND epoch = $2
-RETURNING mode
+RETURNING epoch
 */
 
 /* @release_sink
@@ -422,18 +516,83 @@ UPDATE sinks SET acked_sequence = $3, window_bits = $4 WHERE sink = $1 AND epoch
 RETURNING acked_sequence
 */
 
--- Parking: BEGIN; @fence; @park_lane; @park_events; @decide; COMMIT; and the cursor may pass. The fence locks the
--- sink's row, so no other relay can be elected before the commit.
+-- ------------------------------------------------------------------------------------------------------------------
+-- Decisions about delivery, in the transaction of plans (above): before @lock_orders @fence for what a relay decided,
+-- and the rows that the decisions change; around @store_plans @same_decisions and @store_decisions. Each daemon keeps
+-- what was decided in memory and reads on from there with @read_decisions; a decision that was made on less is made
+-- again (40001).
+-- ------------------------------------------------------------------------------------------------------------------
+
+-- The fence locks the sink's row, so no other relay can be elected before the commit.
 /* @fence
-SELECT epoch FROM sinks WHERE sink = $1 AND epoch = $2 FOR NO KEY UPDATE
+SELECT require_rows(count(*), 1, '40001', 'another daemon relays the sink')
+  FROM (SELECT FROM sinks WHERE sink = $1 AND epoch = $2 FOR NO KEY UPDATE) AS fenced
 */
 
-/* @park_lane
-INSERT INTO lanes (sink, order_id, state, since, reason) VALUES ($1, $2, $3, $4::utc_time, $5)
+/* @read_sinks
+SELECT sink, type, source, start_sequence, snapshot, snapshot_running, paused, halted, skipped_from, skipped_to,
+       skipped_events
+  FROM sinks
+*/
+
+/* @read_lanes
+SELECT sink, order_id, state, since::text, attempts, reason FROM lanes
+*/
+
+/* @read_parked
+SELECT sequence, lsn, store_epoch, event_id, order_id, order_version, event_type, event_source, data::text,
+       traceparent, tracestate, sink
+  FROM parked_events
+ ORDER BY sink, sequence
+*/
+
+/* @read_replays
+SELECT sink, replay_id, from_sequence, to_sequence, types, order_id, rate_max, state, delivered, failed
+  FROM replays
+ ORDER BY age
+*/
+
+/* @read_head
+SELECT last_lsn, last_sequence, epoch, orders_count, last_decision FROM store
+*/
+
+/* @read_decisions
+SELECT lsn, body FROM decisions WHERE lsn > $1 ORDER BY lsn LIMIT $2
+*/
+
+/* @store_sink
+INSERT INTO sinks (sink, type, source, start_sequence, snapshot, snapshot_running, paused, halted, skipped_from,
+                   skipped_to, skipped_events, acked_sequence)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $4)
+ON CONFLICT (sink) DO UPDATE
+   SET type = EXCLUDED.type, snapshot_running = EXCLUDED.snapshot_running, paused = EXCLUDED.paused,
+       halted = EXCLUDED.halted, skipped_from = EXCLUDED.skipped_from, skipped_to = EXCLUDED.skipped_to,
+       skipped_events = EXCLUDED.skipped_events
+*/
+
+/* @forget_sink
+DELETE FROM sinks WHERE sink = $1
+*/
+
+/* @store_replay
+INSERT INTO replays (sink, replay_id, from_sequence, to_sequence, types, order_id, rate_max, state, delivered, failed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (sink, replay_id) DO UPDATE
+   SET state = EXCLUDED.state, delivered = EXCLUDED.delivered, failed = EXCLUDED.failed
+*/
+
+-- Those that are not among $2 any more.
+/* @forget_replays
+DELETE FROM replays WHERE sink = $1 AND replay_id <> ALL ($2::uuid[])
+*/
+
+/* @store_lane
+INSERT INTO lanes (sink, order_id, state, since, attempts, reason) VALUES ($1, $2, $3, $4::text::utc_time, $5, $6)
 ON CONFLICT (sink, order_id) DO UPDATE
-   SET state = EXCLUDED.state, reason = EXCLUDED.reason, attempts = lanes.attempts + 1
+   SET state = EXCLUDED.state, reason = EXCLUDED.reason, attempts = EXCLUDED.attempts
 */
 
+-- Whole, as they are in the outbox. What is parked already stays.
 /* @park_events
 INSERT INTO parked_events (sink, sequence, lsn, store_epoch, event_id, order_id, order_version, event_type,
                            event_source, data, traceparent, tracestate)
@@ -443,6 +602,41 @@ SELECT $1, sequence, lsn, store_epoch, event_id, order_id, order_version, event_
  WHERE sequence = ANY ($2::bigint[])
 ON CONFLICT DO NOTHING
 */
+
+-- Delivered or skipped.
+/* @settle_parked
+DELETE FROM parked_events WHERE sink = $1 AND sequence = ANY ($2::bigint[])
+*/
+
+-- A lane goes with its last event.
+/* @close_lanes
+DELETE FROM lanes WHERE sink = $1 AND order_id = ANY ($2::uuid[])
+*/
+
+/* @same_decisions
+SELECT require_rows(count(*), 1, '40001', 'delivery was decided about')
+  FROM (SELECT FROM store WHERE last_decision = $1 FOR NO KEY UPDATE) AS same
+*/
+
+-- $1: how many plans the transaction stored; $2: which of them each decision is, from 1. `$12` raises the epoch where a
+-- decision says so.
+/* @store_decisions
+WITH head AS (
+    UPDATE store
+       SET last_decision = last_lsn - $1::bigint + (SELECT max(plan) FROM unnest($2::bigint[]) AS plan),
+           epoch = greatest(epoch, $12::bigint)
+    RETURNING last_lsn - $1::bigint AS lsn
+)
+INSERT INTO decisions (lsn, kind, sink, order_id, from_sequence, to_sequence, at, uid, reason, body)
+SELECT lsn + plan, kind, sink, order_id, from_sequence, to_sequence, at::utc_time, uid, reason, body
+  FROM head, unnest($2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::text[],
+                    $9::bigint[], $10::text[], $11::bytea[])
+       AS d (plan, kind, sink, order_id, from_sequence, to_sequence, at, uid, reason, body)
+*/
+
+-- ------------------------------------------------------------------------------------------------------------------
+-- Parked lanes, for whoever looks with SQL.
+-- ------------------------------------------------------------------------------------------------------------------
 
 -- Parked orders among these: their later events join the lane instead of overtaking it.
 /* @parked_orders
@@ -458,28 +652,6 @@ SELECT head.*
  WHERE l.sink = $1 AND l.state IN ('retrying', 'requeued') AND coalesce(l.next_attempt_at <= clock_timestamp(), true)
  ORDER BY head.sequence
  LIMIT $2
-*/
-
-/* @requeue_lane
-UPDATE lanes SET state = 'requeued', next_attempt_at = NULL WHERE sink = $1 AND order_id = $2
-*/
-
--- Delivered or skipped; behind @fence. The lane goes with its last event (@close_lane).
-/* @settle_parked
-DELETE FROM parked_events WHERE sink = $1 AND sequence = $2
-*/
-
-/* @close_lane
-DELETE FROM lanes AS l
- WHERE sink = $1 AND order_id = $2
-   AND NOT EXISTS (SELECT FROM parked_events AS p WHERE p.sink = l.sink AND p.order_id = l.order_id)
-*/
-
-/* @decide
-WITH head AS (UPDATE store SET last_lsn = last_lsn + 1 RETURNING last_lsn)
-INSERT INTO decisions (lsn, kind, sink, order_id, from_sequence, to_sequence, at, uid, reason)
-SELECT last_lsn, $1, $2, $3, $4, $5, $6::utc_time, $7, $8 FROM head
-RETURNING lsn
 */
 
 -- ------------------------------------------------------------------------------------------------------------------

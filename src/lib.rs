@@ -12,6 +12,8 @@ pub mod executor;
 pub mod fuzzing;
 pub mod journal;
 pub mod logging;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod relay;
 pub mod repo;
 pub mod server;

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each layer, and the layers that it may know. A layer may always know itself.
-const MAY_KNOW: [(&str, &[&str]); 13] = [
+const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("telemetry", &[]),
     ("contracts", &["domain", "telemetry"]),
     ("usecases", &["contracts", "domain"]),
     ("journal", &["contracts", "telemetry"]),
     ("repo", &["journal", "contracts", "domain", "telemetry"]),
+    ("postgres", &["repo", "contracts", "domain", "telemetry"]),
     ("executor", &["usecases", "contracts", "domain"]),
     ("relay", &["contracts", "domain", "telemetry"]),
     ("server", &["contracts", "domain", "telemetry"]),

@@ -54,6 +54,10 @@ mod parse_errors;
 mod permissions;
 mod pipelining;
 mod playbooks;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod power_cut;
 mod published_events;
 mod readme;

@@ -9,6 +9,5 @@ mod plans;
 mod real_events;
 mod relaying;
 mod retention;
-mod server;
 mod session;
 mod storing;

@@ -18,13 +18,11 @@ use super::start_watch::StartWatch;
 use super::threads::{Ended, Threads, root_cause, spawn};
 use super::watchdog::Watchdog;
 use super::{AppError, maintenance};
-use crate::config::Config;
-use crate::contracts::{Answer, PlanStore as _, StatusModel};
+use crate::config::{Config, StoreType};
+use crate::contracts::{Answer, Clock, DecisionBatch, PlanStore, StatusModel, StoreCondition};
 use crate::executor::{CommandLoop, Executor, Inspector, Task};
-use crate::journal::{JournalHandle, SegmentMap};
 use crate::logging::LogHandle;
-use crate::repo::{Maintenance, Store};
-use crate::server::{Server, ServerHandle, ServerPorts, ServerTelemetry, provide_descriptors};
+use crate::server::{Server, ServerHandle, ServerOptions, ServerPorts, ServerTelemetry, provide_descriptors};
 use crate::systemd::ServiceManager;
 
 /// How long relays and maintenance may take to stop after the last command was answered.
@@ -41,8 +39,8 @@ const STATUS_TURN: Duration = Duration::from_secs(5);
 const ANSWER_BATCHES_MAX: usize = 64;
 /// The thread that writes checkpoints.
 const MAINTENANCE: &str = "maintenance";
-/// Executor, inspector, maintenance and server.
-const FIXED_THREADS: usize = 4;
+/// Executor, inspector, server, and what works beside the store: at most maintenance, and who hears of other daemons.
+const FIXED_THREADS: usize = 5;
 
 /// Runs the daemon until it is told to stop.
 ///
@@ -98,56 +96,94 @@ fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<SignalRequests, AppEr
     Ok(SignalRequests { stop, reload })
 }
 
+/// What the threads work on, whatever keeps the plans.
+pub(super) struct Parts<S> {
+    pub(super) executor: Executor<S>,
+    pub(super) relays: Vec<Relay>,
+    /// What the relays decide, on its way to the executor.
+    pub(super) decisions: Receiver<DecisionBatch>,
+    pub(super) telemetry: ServerTelemetry,
+    pub(super) background: Background<S>,
+}
+
+/// Starts the threads that work beside the executor's.
+pub(super) type Background<S> = Box<dyn FnOnce(&mut Threads, BackgroundPorts<S>) -> Result<(), AppError>>;
+
+/// What those threads work with.
+pub(super) struct BackgroundPorts<S> {
+    /// Questions to the store, between two batches.
+    pub(super) tasks: Sender<Task<S>>,
+    /// Where they show themselves.
+    pub(super) status: Arc<StatusModel>,
+    /// Disconnected when they are to end.
+    pub(super) stop: Receiver<()>,
+    /// The store, at the end.
+    pub(super) closed: Receiver<ClosedStore<S>>,
+}
+
 /// The running threads, and how to reach them.
 struct Daemon {
     server: ServerHandle,
     relays: Vec<RelayHandle>,
-    /// Maintenance stops when it is gone.
-    maintenance_goes_on: Option<Sender<()>>,
-    /// From the executor, when it has ended well: what it stored to.
-    closed: Receiver<Box<Store>>,
-    /// To maintenance, for the last checkpoint.
-    hand_over: Option<Sender<ClosedStore>>,
+    /// What works beside the store stops when it is gone.
+    background_goes_on: Option<Sender<()>>,
+    /// Takes the store from the executor, when that has ended well, to maintenance, for the last checkpoint.
+    hand_over: Option<Box<dyn FnOnce(Duration)>>,
     executor_heartbeat: Arc<AtomicU64>,
-    journal: Arc<SegmentMap>,
+    status: Arc<StatusModel>,
     ended: Receiver<Ended>,
     threads: usize,
 }
 
 impl Daemon {
-    /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
     fn start(config: &Config, log: &LogHandle, service: &ServiceManager) -> Result<Self, AppError> {
         let (server_options, options) = (server_options(config), CoreOptions::of(config));
         provide_descriptors(&server_options)?;
         let mut machine = Machine::new(config, &server_options);
-        let clock = machine.clock();
-        let watch = StartWatch::begin(service, &options.store.redone_plans)?;
-        let core = Core::open(&mut machine, &options)?;
-        drop(watch);
+        match config.store.store_type {
+            StoreType::Journal => {
+                let watch = StartWatch::begin(service, &options.store.redone_plans)?;
+                let core = Core::open(&mut machine, &options)?;
+                drop(watch);
+                Self::run(config, &server_options, machine, &options, parts_of(core, log))
+            }
+            #[cfg(feature = "postgres")]
+            StoreType::Postgres => {
+                let watch = StartWatch::begin(service, &options.store.redone_plans)?;
+                let parts = super::postgres::open(config, &options, &mut machine, log)?;
+                drop(watch);
+                Self::run(config, &server_options, machine, &options, parts)
+            }
+            #[cfg(not(feature = "postgres"))]
+            StoreType::Postgres => {
+                Err(AppError::Config("PostgreSQL as the store needs the package orderd-postgres".to_owned()))
+            }
+        }
+    }
+
+    /// Starts from the inside out: whoever is spoken to is there before whoever speaks.
+    fn run<S: PlanStore + Send + 'static>(
+        config: &Config,
+        server_options: &ServerOptions,
+        mut machine: Machine<'_>,
+        options: &CoreOptions,
+        parts: Parts<S>,
+    ) -> Result<Self, AppError> {
         machine.note_holder();
-        let listener = machine.take_listener()?;
-        let Core { mut executor, relays, decisions, forgotten, maintenance, journal, report: _ } = core;
+        let (listener, clock) = (machine.take_listener()?, machine.clock());
+        let Parts { mut executor, relays, decisions, telemetry, background } = parts;
 
         let (inspector, inspector_handle) = Inspector::new();
         executor.inspect_with(inspector_handle);
-        let (submit, requests) = Server::request_queue(&server_options);
+        let (submit, requests) = Server::request_queue(server_options);
         let status = Arc::new(StatusModel::new(executor.store().status(), config.journal.bytes_max));
         let (answer, answers) = bounded::<Vec<Answer>>(ANSWER_BATCHES_MAX);
         let handles: Vec<_> = relays.iter().map(|relay| relay.handle.clone()).collect();
-        let targets = handles.iter().zip(&options.sinks).map(|(relay, sink)| relay.target(&sink.consumer_uids));
-        let ports = ServerPorts {
-            requests: submit,
-            answers,
-            clock,
-            store: Arc::clone(&status),
-            sinks: handles.iter().map(|relay| Arc::clone(&relay.sink.monitor)).collect(),
-            targets: targets.collect(),
-            telemetry: telemetry(&journal, &maintenance, log),
-        };
-        let (server, server_handle) = Server::new(listener, server_options, ports)?;
+        let ports = server_ports(submit, answers, clock, &status, &handles, options, telemetry);
+        let (server, server_handle) = Server::new(listener, server_options.clone(), ports)?;
         let executor_heartbeat = Arc::new(AtomicU64::new(0));
-        let (tasks, tasks_heard) = bounded::<Task<Store>>(1);
-        let (maintenance_goes_on, maintenance_stops) = bounded(0);
+        let (tasks, tasks_heard) = bounded::<Task<S>>(1);
+        let (background_goes_on, stop) = bounded(0);
         let command_loop = CommandLoop {
             requests,
             decisions,
@@ -166,22 +202,23 @@ impl Daemon {
             inspector.run();
             Ok(())
         })?;
-        let (segments, (hand_over, last_store)) = (Arc::clone(&journal.index), bounded(1));
-        let shown = MaintenanceView { closed: last_store, forgotten, status };
-        threads.start(MAINTENANCE, move || {
-            maintenance::run(maintenance, tasks, journal, &shown, &maintenance_stops);
-            Ok(())
-        })?;
+        let (last_store, handed_over) = bounded(1);
+        let ports = BackgroundPorts { tasks, status: Arc::clone(&status), stop, closed: handed_over };
+        background(&mut threads, ports)?;
         let failed = |error| AppError::Internal(format!("serving the socket: {error}"));
         threads.start("server", move || server.run().map_err(failed))?;
         Ok(Self {
             server: server_handle,
             relays: handles,
-            maintenance_goes_on: Some(maintenance_goes_on),
-            closed,
-            hand_over: Some(hand_over),
+            background_goes_on: Some(background_goes_on),
+            hand_over: Some(Box::new(move |time_max| {
+                if let Ok(store) = closed.try_recv() {
+                    // Nobody may want it: then it is dropped.
+                    last_store.send(ClosedStore { store, time_max }).ok();
+                }
+            })),
             executor_heartbeat,
-            journal: segments,
+            status,
             ended: threads.ended,
             threads: threads.started,
         })
@@ -221,8 +258,13 @@ impl Daemon {
     }
 
     fn status(&self) -> String {
-        let state = if self.journal.is_full() { "no room for changes" } else { "taking commands" };
-        format!("{state}; durable up to LSN {}", self.journal.durable_lsn())
+        let store = self.status.store();
+        let state = match store.condition {
+            StoreCondition::Ready => "taking commands",
+            StoreCondition::Full => "no room for changes",
+            StoreCondition::Unavailable => "the database does not answer",
+        };
+        format!("{state}; durable up to LSN {}", store.journal.durable_lsn)
     }
 
     fn reload(&self, config: &Config, log: &LogHandle, service: &ServiceManager) {
@@ -242,7 +284,7 @@ impl Daemon {
         // 1. The server takes nothing new, answers what it accepted, and lets go of the executor's channel.
         // 2. The executor, with nobody left to send commands, seals the journal.
         self.server.drain();
-        self.maintenance_goes_on = None;
+        self.background_goes_on = None;
         let server_deadline = Instant::now() + config.daemon.shutdown_ms_max + DRAINED_MAX;
         self.await_thread("executor", server_deadline, &mut running)?;
         // 3. The relays deliver what they can in a moment and save their cursors. One that hangs in its sink is left
@@ -267,9 +309,8 @@ impl Daemon {
         let left = (stop_began + STOP_CHECKPOINT_END).saturating_duration_since(now);
         let time_max = config.checkpoint.stop_ms_max.min(left);
         // Gone either way: maintenance waits for it no longer than there is somebody who could send it.
-        let hand_over = self.hand_over.take();
-        if let (Some(hand_over), Ok(store)) = (hand_over, self.closed.try_recv()) {
-            hand_over.send(ClosedStore { store, time_max }).ok();
+        if let Some(hand_over) = self.hand_over.take() {
+            hand_over(time_max);
         }
         now + time_max + STOP_GRACE
     }
@@ -324,16 +365,49 @@ fn more_is_durable(relays: &[RelayHandle]) -> Box<dyn Fn() + Send> {
     Box::new(move || controls.iter().for_each(|control| control.durable()))
 }
 
-fn telemetry(journal: &JournalHandle, maintenance: &Maintenance, log: &LogHandle) -> ServerTelemetry {
-    ServerTelemetry { journal: journal.index.metrics(), checkpoint: maintenance.metrics(), log: log.metrics() }
+/// What the journal's core brings: maintenance works beside it.
+fn parts_of(core: Core, log: &LogHandle) -> Parts<crate::repo::Store> {
+    let Core { executor, relays, decisions, forgotten, maintenance, journal, report: _ } = core;
+    let telemetry =
+        ServerTelemetry { journal: journal.index.metrics(), checkpoint: maintenance.metrics(), log: log.metrics() };
+    let background: Background<_> = Box::new(move |threads, ports| {
+        let BackgroundPorts { tasks, status, stop, closed } = ports;
+        let shown = MaintenanceView { closed, forgotten, status };
+        threads.start(MAINTENANCE, move || {
+            maintenance::run(maintenance, tasks, journal, &shown, &stop);
+            Ok(())
+        })
+    });
+    Parts { executor, relays, decisions, telemetry, background }
+}
+
+fn server_ports(
+    requests: crate::contracts::RequestSender,
+    answers: Receiver<Vec<Answer>>,
+    clock: Arc<dyn Clock>,
+    status: &Arc<StatusModel>,
+    relays: &[RelayHandle],
+    options: &CoreOptions,
+    telemetry: ServerTelemetry,
+) -> ServerPorts {
+    let targets = relays.iter().zip(&options.sinks).map(|(relay, sink)| relay.target(&sink.consumer_uids));
+    ServerPorts {
+        requests,
+        answers,
+        clock,
+        store: Arc::clone(status),
+        sinks: relays.iter().map(|relay| Arc::clone(&relay.sink.monitor)).collect(),
+        targets: targets.collect(),
+        telemetry,
+    }
 }
 
 /// Runs the executor; gives where the store comes when it is closed.
-fn start_executor(
+fn start_executor<S: PlanStore + Send + 'static>(
     threads: &mut Threads,
-    command_loop: CommandLoop<Store>,
-    executor: Executor<Store>,
-) -> Result<Receiver<Box<Store>>, AppError> {
+    command_loop: CommandLoop<S>,
+    executor: Executor<S>,
+) -> Result<Receiver<Box<S>>, AppError> {
     let (close, closed) = bounded(1);
     threads.start("executor", move || {
         // Nobody waits for it after a failure.

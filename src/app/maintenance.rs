@@ -53,8 +53,8 @@ fn turn_until_stopped(
 }
 
 /// A store that takes no more plans.
-pub(super) struct ClosedStore {
-    pub(super) store: Box<Store>,
+pub(super) struct ClosedStore<S> {
+    pub(super) store: Box<S>,
     /// How long its last checkpoint may take.
     pub(super) time_max: Duration,
 }
@@ -62,7 +62,7 @@ pub(super) struct ClosedStore {
 /// What maintenance hears from the others, and shows of itself.
 pub(super) struct MaintenanceView {
     /// The store, at the end.
-    pub(super) closed: Receiver<ClosedStore>,
+    pub(super) closed: Receiver<ClosedStore<Store>>,
     /// Sinks that are forgotten for good.
     pub(super) forgotten: Receiver<String>,
     /// Where it shows what keeps the journal.

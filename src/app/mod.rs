@@ -10,9 +10,12 @@ mod inspect;
 mod machine;
 mod maintenance;
 mod options;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod registration;
 mod relays;
 mod restored;
+mod schema;
 mod start_watch;
 mod threads;
 mod watchdog;
@@ -24,3 +27,4 @@ pub use host::Host;
 pub use inspect::{dump_store, verify_storage, verify_store};
 pub use relays::{Relay, RelayHandle, RelayWorker};
 pub use restored::{NewEpoch, begin_epoch};
+pub use schema::{apply_schema, print_schema};

@@ -29,6 +29,7 @@ impl CoreOptions {
                 batch_commands_max: executor.batch_commands_max,
                 batch_bytes_max: executor.batch_bytes_max,
                 orders_max: executor.orders_max as u64,
+                conflict_retries_max: u32::try_from(config.store.conflict_retries_max).unwrap_or(u32::MAX),
             },
             maintenance: MaintenanceOptions {
                 journal_bytes: config.checkpoint.journal_bytes,

@@ -58,9 +58,12 @@ pub(super) fn register(
     }
     if !decisions.is_empty() {
         store.make_room()?;
-        store.stage_decisions(None, decisions).and_then(|_| store.commit()).map_err(|error| match error {
+        store.stage_decisions(None, decisions).and_then(|_| store.commit()).map(drop).map_err(|error| match error {
             CommitError::Full(source) => AppError::Io(format!("no room to record a new sink: {source}")),
-            failed @ CommitError::Failed { .. } => failed.into(),
+            other @ (CommitError::Failed { .. }
+            | CommitError::Conflict { .. }
+            | CommitError::Unavailable(_)
+            | CommitError::Unknown(_)) => other.into(),
         })?;
     }
     Ok(cursors)

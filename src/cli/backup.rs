@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::client::Client;
 use super::client_args::SocketArgs;
+use super::data_dir_args::journal_dir;
 use super::exit::{Exit, Failure};
 use super::output::print;
 use super::params::Params;
@@ -48,7 +49,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) fn run(args: &BackupArgs, config: Option<&Path>) -> Result<(), Failure> {
     let data_dir = match &args.data_dir {
         Some(data_dir) => data_dir.clone(),
-        None => args.socket.configuration(config)?.daemon.data_dir,
+        None => journal_dir(args.socket.configuration(config)?)?,
     };
     let report = if StoreLock::is_held(&data_dir) {
         let client = args.socket.connect(config, ANSWER_TIMEOUT)?;

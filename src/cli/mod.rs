@@ -24,6 +24,7 @@ mod params;
 mod place;
 mod replay;
 mod restore;
+mod schema;
 mod send;
 mod send_window;
 mod serve;
@@ -90,6 +91,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Dump(dump::DumpArgs),
     Config(config::ConfigArgs),
+    Schema(schema::SchemaArgs),
     Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -149,6 +151,7 @@ fn dispatch(command: &Command, config: Option<&Path>) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(args, config),
         Command::Dump(args) => dump::run(args, config),
         Command::Config(args) => config::run(args, config),
+        Command::Schema(args) => schema::run(args, config),
         Command::Bench(args) => bench::run(args, config),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

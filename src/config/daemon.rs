@@ -12,6 +12,9 @@ pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 const EVENT_SOURCE_DEFAULT: &str = "/orderd";
 const EVENT_SOURCE_BYTES_MAX: usize = 255;
+const NAME_DEFAULT: &str = "orderd";
+const NAME_BYTES_MAX: usize = 64;
+const NAME_TAKES: &str = "a name of 1 to 64 letters, digits, '.', '-' and '_'";
 const SOCKET_MODE_DEFAULT: u32 = 0o660;
 const SHUTDOWN_MS_DEFAULT: u64 = 5000;
 /// A stop takes at most 10 seconds, and sinks and threads need some of them.
@@ -20,6 +23,8 @@ const SHUTDOWN_MS_MAX: u64 = 8000;
 /// `[daemon]`: where it lives and who may talk to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DaemonConfig {
+    /// What this daemon is called among those that share a database.
+    pub name: String,
     /// The store's folder; made if it is not there.
     pub data_dir: PathBuf,
     /// The socket that clients connect to.
@@ -43,6 +48,7 @@ pub struct DaemonConfig {
 impl DaemonConfig {
     pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> Self {
         let read = Self {
+            name: section.text("name", NAME_TAKES, name).unwrap_or_else(|| NAME_DEFAULT.to_owned()),
             data_dir: path(&mut section, "data_dir", folder).unwrap_or_else(|| folder.join("data")),
             socket: path(&mut section, "socket", folder).unwrap_or_else(|| folder.join("data/orderd.sock")),
             event_source: section
@@ -77,6 +83,7 @@ impl DaemonConfig {
     }
 
     pub(super) fn render(&self, out: &mut Rendering) -> Result<(), NotUtf8> {
+        out.text("name", &self.name);
         out.path("data_dir", &self.data_dir)?;
         out.path("socket", &self.socket)?;
         out.text("event_source", &self.event_source);
@@ -104,6 +111,11 @@ const EVENT_SOURCE_TAKES: &str =
 fn event_source(text: &str) -> Option<String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
     ((1..=EVENT_SOURCE_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
+}
+
+fn name(text: &str) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    ((1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
 }
 
 const SOCKET_MODE_TAKES: &str = "octal permissions as a string, such as \"0660\", at most \"0777\"";

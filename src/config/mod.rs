@@ -11,6 +11,7 @@ mod limits;
 mod render;
 mod section;
 mod sinks;
+mod store;
 mod users;
 
 use std::io;
@@ -25,13 +26,14 @@ pub use find::{CONFIG_VARIABLE, Origin};
 pub use limits::{CheckpointConfig, DeliveryConfig, ExecutorConfig, JournalConfig, RelayConfig, ServerConfig};
 pub use render::NotUtf8;
 pub use sinks::{SinkConfig, SinkKind, SinkStart};
+pub use store::{StoreConfig, StoreType};
 
 use section::{Problems, Section};
 
 /// A file beyond this size is no configuration.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// The sections, as an error lists them.
-const SECTIONS: [&str; 8] = ["daemon", "log", "server", "executor", "journal", "checkpoint", "relay", "sinks"];
+const SECTIONS: [&str; 9] = ["daemon", "log", "server", "store", "executor", "journal", "checkpoint", "relay", "sinks"];
 
 /// A configuration that was read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct Config {
     pub log: LogConfig,
     /// `[server]`
     pub server: ServerConfig,
+    /// `[store]`
+    pub store: StoreConfig,
     /// `[executor]`
     pub executor: ExecutorConfig,
     /// `[journal]`
@@ -116,6 +120,7 @@ impl Config {
             daemon: DaemonConfig::read(section(root, "daemon", problems), folder),
             log: LogConfig::read(section(root, "log", problems)),
             server: keys(root, "server", problems, ServerConfig::read_keys),
+            store: StoreConfig::read(section(root, "store", problems), folder),
             executor: keys(root, "executor", problems, ExecutorConfig::read_keys),
             journal: keys(root, "journal", problems, JournalConfig::read_keys),
             checkpoint: keys(root, "checkpoint", problems, CheckpointConfig::read_keys),

@@ -63,6 +63,8 @@ impl Config {
         self.log.render(&mut out);
         out.header("[server]");
         self.server.render(&mut out);
+        out.header("[store]");
+        self.store.render(&mut out)?;
         out.header("[executor]");
         self.executor.render(&mut out);
         out.header("[journal]");

@@ -128,6 +128,21 @@ impl<'s, 't> Section<'s, 't> {
         parsed
     }
 
+    /// A text that `parse` accepts and that is never shown.
+    pub(super) fn secret_text<T>(
+        &mut self,
+        key: &'static str,
+        takes: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.value(key)?;
+        let parsed = value.get_ref().as_str().and_then(parse);
+        if parsed.is_none() {
+            self.problems.add(Some(value.span().start), self.path(key), format!("takes {takes}"));
+        }
+        parsed
+    }
+
     /// Ends the reading: every key that was not asked for is unknown.
     pub(super) fn finish(self) {
         for (key, _) in self.table.into_iter().flatten() {

@@ -1,6 +1,6 @@
 //! The way into the executor and back to the client.
 
-use super::{Lsn, OperatorRefusal, OperatorResult, OrderNotFound, Request};
+use super::{Lsn, OperatorRefusal, OperatorResult, OrderNotFound, Request, RetrieveError, StoreUnavailable};
 use crate::domain::{CommandId, OrderId, OrderState, TransitionError};
 
 /// Names a connection; never used twice in one run of the daemon.
@@ -79,10 +79,28 @@ pub enum Refusal {
     /// No room for another plan.
     #[error("no room to store the change; reads go on, and changes will when there is room: send it again later")]
     StorageFull,
+    /// The store does not answer.
+    #[error("{0}")]
+    StoreUnavailable(#[from] StoreUnavailable),
+    /// The store can hold less than the protocol takes.
+    #[error("{0}")]
+    NotStorable(&'static str),
+    /// The store did not say whether it took the change.
+    #[error("the store did not say whether it took the change; send it again with the same command_id")]
+    OutcomeUnknown,
     /// There may not be more orders.
     #[error("there are {0} orders, as many as executor.orders_max allows; raise it, or place no more")]
     TooManyOrders(u64),
     /// An operator's request cannot be carried out.
     #[error(transparent)]
     Operator(#[from] OperatorRefusal),
+}
+
+impl From<RetrieveError> for Refusal {
+    fn from(error: RetrieveError) -> Self {
+        match error {
+            RetrieveError::NotFound(error) => Self::OrderNotFound(error),
+            RetrieveError::Unavailable(error) => Self::StoreUnavailable(error),
+        }
+    }
 }

@@ -46,13 +46,16 @@ pub use operator_result::{
     EventRange, Json, LaneSummary, ListedDecision, OperatorResult, ReplaySummary, TracedEvent, TracedSink, TracedState,
 };
 pub use pins::{Pins, TooManyPins};
-pub use plan_store::{CommitError, PlanStore, RememberedCommand, Room, Staged};
+pub use plan_store::{CommitError, Committed, Contested, PlanStore, RememberedCommand, Room, Staged};
 pub use progress::{Progress, ProgressDetails, ProgressError, ProgressKind, ReplayProgress};
-pub use repository::{Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand};
+pub use repository::{
+    Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand, RetrieveError,
+    StoreUnavailable,
+};
 pub use request_queue::{NotSent, RequestClass, RequestReceiver, RequestSender, Taken, request_queue};
 pub use sink::{Delivery, EventPlace, Held, Opened, Sink, SinkError, TargetMark};
 pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, SinkHandle, SinkView};
-pub use status::{JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreStatus};
+pub use status::{JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreCondition, StoreStatus};
 pub use status_model::StatusModel;
 pub use storage::{FileIdentity, Storage, StorageFile};
 pub use window_bits::{WINDOW_EVENTS_MAX, WindowBits};

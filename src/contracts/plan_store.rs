@@ -5,14 +5,15 @@ use std::io;
 use std::sync::Arc;
 
 use super::{
-    Decision, DecisionInbox, EventHistory, Fingerprint, Lsn, OrderRepository, Plan, Sequence, SinkRecord, StoreStatus,
+    ChangeRequest, Decision, DecisionInbox, Envelope, EventHistory, Fingerprint, Lsn, OrderRepository, Plan, Sequence,
+    SinkRecord, StoreStatus, StoreUnavailable,
 };
 use crate::domain::{CommandId, OrderId, OrderState};
 
 /// Takes plans in, makes them durable together, and shows the orders with the staged plans applied.
 ///
-/// The journal is one; a database, with the tables of `SCHEMA.sql`, can be another: `stage` executes the plan's
-/// statements, `commit` commits.
+/// The journal is one; PostgreSQL, with the tables of `SCHEMA.sql`, is another, which several daemons share: there what
+/// was read may be changed by others before the commit, which is then a [`CommitError::Conflict`], and is decided again.
 pub trait PlanStore: OrderRepository {
     /// Applies `plan` to what `retrieve` and `remembered` show, without making it durable. Nothing that depends on it
     /// may be told to anyone before `commit` returned `Ok`.
@@ -30,16 +31,36 @@ pub trait PlanStore: OrderRepository {
     /// a ticket. Others as [`PlanStore::stage`].
     fn stage_decisions(&mut self, ticket: Option<u64>, decisions: Vec<Decision>) -> Result<Vec<Lsn>, CommitError>;
 
+    /// Fetches what these requests will ask for, as far as that makes them faster; to be called before each batch. What
+    /// was fetched may be shown until the next commit.
+    ///
+    /// # Errors
+    /// Nothing can be read now: none of these requests can be decided.
+    fn load(&mut self, _requests: &[Envelope]) -> Result<(), StoreUnavailable> {
+        Ok(())
+    }
+
     /// Makes all staged plans durable. On return with `Ok` they survive any crash, and the inboxes of sinks have the
     /// decisions among them.
     ///
     /// # Errors
-    /// [`CommitError::Full`]: nothing of what was staged is stored, and it has been taken back from what `retrieve`,
-    /// `remembered` and `sink` show; the inboxes have been told of the tickets of the decisions among it. [`CommitError::Failed`]: it is not known what is stored; the process must end.
-    fn commit(&mut self) -> Result<(), CommitError>;
+    /// But for [`CommitError::Failed`], after which the process must end, everything staged has been taken back from what
+    /// `retrieve`, `remembered` and `sink` show, and the inboxes have been told of the tickets of the decisions among it.
+    fn commit(&mut self) -> Result<Committed, CommitError>;
 
     /// Says which orders will be retrieved next, so that they can be fetched together. A hint: nothing depends on it.
     fn prefetch(&self, _order_ids: &[OrderId]) {}
+
+    /// Says that an id was just made: no order has it, so that nobody need look. A hint, as `prefetch`.
+    fn note_new(&mut self, _order_id: OrderId) {}
+
+    /// Whether the store can hold what a change says, apart from its size.
+    ///
+    /// # Errors
+    /// What it cannot hold, for the client.
+    fn check(&self, _change: &ChangeRequest) -> Result<(), &'static str> {
+        Ok(())
+    }
 
     /// The bytes that `commit` would write now.
     fn staged_bytes(&self) -> usize;
@@ -60,7 +81,10 @@ pub trait PlanStore: OrderRepository {
     }
 
     /// The command of this id, if it is among those remembered.
-    fn remembered(&self, command_id: CommandId) -> Option<RememberedCommand>;
+    ///
+    /// # Errors
+    /// It cannot be read now.
+    fn remembered(&self, command_id: CommandId) -> Result<Option<RememberedCommand>, StoreUnavailable>;
 
     /// The last plan that is durable.
     fn durable_lsn(&self) -> Lsn;
@@ -75,7 +99,10 @@ pub trait PlanStore: OrderRepository {
     fn epoch(&self) -> u32;
 
     /// The last plan that changed an order: where [`EventHistory::order_events`] begins.
-    fn order_lsn(&self, order_id: OrderId) -> Option<Lsn>;
+    ///
+    /// # Errors
+    /// It cannot be read now.
+    fn order_lsn(&self, order_id: OrderId) -> Result<Option<Lsn>, StoreUnavailable>;
 
     /// What was decided about a sink; `None` if it was never registered, or was forgotten.
     fn sink(&self, name: &str) -> Option<&SinkRecord>;
@@ -103,10 +130,36 @@ pub trait PlanStore: OrderRepository {
 /// What a staged plan will be once it is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Staged {
-    /// Its place in the journal.
+    /// Its place in the store; provisional where others write, too, until [`Committed::settle`] tells the real one.
     pub lsn: Lsn,
     /// The order after it; `None` for a decision about delivery.
     pub order: Option<OrderState>,
+}
+
+/// Where the plans of a commit are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// Plans were staged as if they came after this one.
+    staged_after: Lsn,
+    /// They are stored after this one.
+    stored_after: Lsn,
+}
+
+impl Committed {
+    /// Stored where they were staged.
+    pub const AS_STAGED: Self = Self { staged_after: Lsn(u64::MAX), stored_after: Lsn(u64::MAX) };
+
+    /// Plans that were staged after one place and stored after another.
+    #[must_use]
+    pub const fn moved(staged_after: Lsn, stored_after: Lsn) -> Self {
+        Self { staged_after, stored_after }
+    }
+
+    /// The real place of what `staged` names; places of older plans are real already.
+    #[must_use]
+    pub fn settle(self, staged: Lsn) -> Lsn {
+        if staged > self.staged_after { self.stored_after.plus(staged.since(self.staged_after)) } else { staged }
+    }
 }
 
 /// For whom there is room.
@@ -137,6 +190,18 @@ pub enum CommitError {
     /// There is no room; everything staged was taken back.
     #[error("no room for the journal: {0}")]
     Full(#[source] io::Error),
+    /// Another daemon was first; nothing is stored, and deciding it again will show what changed.
+    #[error("another daemon was first: {which}")]
+    Conflict {
+        /// What both wanted.
+        which: Contested,
+    },
+    /// The store does not answer; nothing is stored.
+    #[error("the store does not answer: {0}")]
+    Unavailable(String),
+    /// The store did not answer the commit, and cannot be asked: all of it is stored, or nothing.
+    #[error("the outcome of a commit is unknown: {0}")]
+    Unknown(String),
     /// A write or sync failed. What reached the disk is unknown until a restart has read it back: a failed sync is
     /// never tried again, because the kernel may have dropped the pages and would report success.
     #[error("the journal cannot be trusted after a failed {operation}: {source}")]
@@ -146,4 +211,28 @@ pub enum CommitError {
         /// The underlying error.
         source: io::Error,
     },
+}
+
+/// What two daemons wanted at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contested {
+    /// A new order's id, or an order's version.
+    Order,
+    /// A command's id.
+    Command,
+    /// A sink's record.
+    Delivery,
+    /// A lock of the database.
+    Lock,
+}
+
+impl std::fmt::Display for Contested {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Order => "the order has changed",
+            Self::Command => "the command was carried out",
+            Self::Delivery => "delivery was decided about",
+            Self::Lock => "a lock was not to be had",
+        })
+    }
 }

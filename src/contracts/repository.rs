@@ -12,8 +12,8 @@ pub trait OrderRepository {
     /// Builds the aggregate from what is stored.
     ///
     /// # Errors
-    /// No order has this id.
-    fn retrieve(&self, order_id: OrderId) -> Result<Order, OrderNotFound>;
+    /// No order has this id, or it is not known now whether one has.
+    fn retrieve(&self, order_id: OrderId) -> Result<Order, RetrieveError>;
 
     /// The mutation that stores the order's changed fields and only those; none if nothing changed.
     fn update_mut(&self, order: &Order) -> Option<Mutation>;
@@ -26,6 +26,22 @@ pub trait OrderRepository {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no order {0}")]
 pub struct OrderNotFound(pub OrderId);
+
+/// What is stored cannot be read now. The store tells the log why, and goes on trying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the store does not answer; send it again later")]
+pub struct StoreUnavailable;
+
+/// Why there is no aggregate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RetrieveError {
+    /// No order has this id.
+    #[error(transparent)]
+    NotFound(#[from] OrderNotFound),
+    /// It cannot be read now.
+    #[error(transparent)]
+    Unavailable(#[from] StoreUnavailable),
+}
 
 /// All mutations of one command, or one decision about delivery: applied together or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,14 +12,33 @@ use crate::telemetry::SinkMetrics;
 /// How the store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreStatus {
-    /// Whether there is no room for new plans.
-    pub full: bool,
+    /// Whether it takes plans.
+    pub condition: StoreCondition,
     /// The journal.
     pub journal: JournalStatus,
     /// How many orders there are.
     pub orders_count: u64,
     /// The last event's number.
     pub last_sequence: Sequence,
+}
+
+/// Whether the store takes plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreCondition {
+    /// It does.
+    Ready,
+    /// There is no room for new ones.
+    Full,
+    /// It does not answer.
+    Unavailable,
+}
+
+impl StoreCondition {
+    /// Of a store that always answers.
+    #[must_use]
+    pub const fn of(full: bool) -> Self {
+        if full { Self::Full } else { Self::Ready }
+    }
 }
 
 /// How the journal is.

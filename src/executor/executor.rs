@@ -1,14 +1,14 @@
-//! Runs a batch of commands: decide each, store their plans together, answer.
+//! Decides commands one by one, and stages their plans.
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::inspector::Caller;
-use super::operating::{Operating, Stored};
+use super::operating::Operating;
 use crate::contracts::{
-    Answer, ChangeRequest, Clock, Command, CommitError, DecisionBatch, Envelope, OrderIds, Outcome, Plan, PlanStore,
-    ProcessedCommand, Refusal, Request, Room,
+    Answer, ChangeRequest, Clock, Command, CommitError, Envelope, OrderIds, Outcome, Plan, PlanStore, ProcessedCommand,
+    Refusal, Request, Room,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, OrderId};
 use crate::usecases::{cancel_order, complete_order, place_order};
@@ -22,6 +22,9 @@ pub struct ExecutorOptions {
     pub batch_bytes_max: usize,
     /// The most orders that there may be.
     pub orders_max: u64,
+    /// How often a batch that lost a race is decided again before its commands are tried one by one, and then each of
+    /// them.
+    pub conflict_retries_max: u32,
 }
 
 /// This many commands ahead their orders are fetched: few enough that they are still in the cache when their turn comes.
@@ -32,7 +35,7 @@ pub struct Executor<S> {
     pub(super) store: S,
     pub(super) clock: Arc<dyn Clock>,
     order_ids: Box<dyn OrderIds>,
-    options: ExecutorOptions,
+    pub(super) options: ExecutorOptions,
     pub(super) operating: Operating,
 }
 
@@ -62,64 +65,9 @@ impl<S: PlanStore> Executor<S> {
         self.store
     }
 
-    /// Runs `requests` in their order and gives their answers in the same order; what takes longer is answered by
-    /// [`Executor::turn`] or [`Executor::conclude`].
-    ///
-    /// Everything an answer says is durable: results, and also refusals, duplicates and reads, which may rest on a plan
-    /// of the same batch. So no answer leaves before the batch is committed.
-    ///
-    /// # Errors
-    /// It is unknown what is stored. No answer of this batch may leave, and the process must end.
-    pub fn run(&mut self, requests: &[Envelope]) -> Result<Vec<Answer>, CommitError> {
-        self.run_with_decisions(requests, Vec::new())
-    }
-
-    /// As [`Executor::run`], with what the sinks' workers have decided, which goes first and shares the sync. What became
-    /// of a decision its worker hears from the store.
-    ///
-    /// # Errors
-    /// As [`Executor::run`].
-    pub fn run_with_decisions(
-        &mut self,
-        requests: &[Envelope],
-        decisions: Vec<DecisionBatch>,
-    ) -> Result<Vec<Answer>, CommitError> {
-        let mut answers = Vec::with_capacity(requests.len());
-        let (mut rest, mut decisions) = (requests, decisions);
-        while !rest.is_empty() || !decisions.is_empty() {
-            let room = self.store.make_room()?;
-            self.stage_decisions(std::mem::take(&mut decisions))?;
-            let before = answers.len();
-            let decided = self.decide_batch(rest, room, &mut answers)?;
-            let (batch, behind) = rest.split_at_checked(decided).unwrap_or((rest, &[]));
-            match self.commit()? {
-                Stored::Durable => {}
-                Stored::NoRoom => {
-                    // The store is back where it was before the batch; so are the answers, decided again on what is
-                    // durable. What would need room is now refused.
-                    answers.truncate(before);
-                    self.decide_batch(batch, Room::None, &mut answers)?;
-                }
-            }
-            rest = behind;
-        }
-        Ok(answers)
-    }
-
-    fn stage_decisions(&mut self, batches: Vec<DecisionBatch>) -> Result<(), CommitError> {
-        for DecisionBatch { ticket, decisions } in batches {
-            match self.store.stage_decisions(Some(ticket), decisions) {
-                // Without room the worker has been told, and tries again later.
-                Ok(_) | Err(CommitError::Full(_)) => {}
-                Err(error @ CommitError::Failed { .. }) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
     /// Decides until a batch is full; gives how many were decided. An operator's request is a batch of its own: it is
     /// decided on what is durable.
-    fn decide_batch(
+    pub(super) fn decide_batch(
         &mut self,
         requests: &[Envelope],
         room: Room,
@@ -165,15 +113,22 @@ impl<S: PlanStore> Executor<S> {
     }
 
     fn change(&mut self, change: &ChangeRequest, has_room: bool) -> Result<Outcome, CommitError> {
+        if let Err(problem) = self.store.check(change) {
+            return Ok(Outcome::Refused(Refusal::NotStorable(problem)));
+        }
         let processed =
             change.command_id.map(|command_id| ProcessedCommand { command_id, fingerprint: change.fingerprint() });
-        if let Some(ProcessedCommand { command_id, fingerprint }) = processed
-            && let Some(first) = self.store.remembered(command_id)
-        {
-            if first.fingerprint != fingerprint {
-                return Ok(Outcome::Refused(Refusal::CommandIdConflict(command_id)));
+        if let Some(ProcessedCommand { command_id, fingerprint }) = processed {
+            match self.store.remembered(command_id) {
+                Ok(None) => {}
+                Ok(Some(first)) if first.fingerprint != fingerprint => {
+                    return Ok(Outcome::Refused(Refusal::CommandIdConflict(command_id)));
+                }
+                Ok(Some(first)) => {
+                    return Ok(Outcome::Changed { order: first.order, lsn: first.lsn, duplicate: true });
+                }
+                Err(unavailable) => return Ok(Outcome::Refused(unavailable.into())),
             }
-            return Ok(Outcome::Changed { order: first.order, lsn: first.lsn, duplicate: true });
         }
         let planned = match &change.command {
             Command::Place { order_id, customer_id, total_amount } => {
@@ -201,10 +156,10 @@ impl<S: PlanStore> Executor<S> {
         Ok(Outcome::Changed { order, lsn: staged.lsn, duplicate: false })
     }
 
-    fn show(&self, order_id: OrderId) -> Outcome {
+    pub(super) fn show(&self, order_id: OrderId) -> Outcome {
         match self.store.retrieve(order_id) {
             Ok(order) => Outcome::Found(*order.state()),
-            Err(not_found) => Outcome::Refused(Refusal::OrderNotFound(not_found)),
+            Err(error) => Outcome::Refused(error.into()),
         }
     }
 
@@ -215,7 +170,11 @@ impl<S: PlanStore> Executor<S> {
         total_amount: Cents,
     ) -> Result<Plan, Refusal> {
         let now = self.clock.now();
-        let order_id = order_id.unwrap_or_else(|| self.order_ids.next(now));
+        let order_id = order_id.unwrap_or_else(|| {
+            let order_id = self.order_ids.next(now);
+            self.store.note_new(order_id);
+            order_id
+        });
         let request = place_order::Request { order_id, customer_id, total_amount, now };
         let plan = place_order::Interactor::new(&self.store).execute(&request)?;
         if self.store.orders_count() >= self.options.orders_max {
@@ -239,6 +198,7 @@ impl From<place_order::Error> for Refusal {
     fn from(error: place_order::Error) -> Self {
         match error {
             place_order::Error::OrderExists(order_id) => Self::OrderExists(order_id),
+            place_order::Error::Unavailable(error) => Self::StoreUnavailable(error),
         }
     }
 }
@@ -246,7 +206,7 @@ impl From<place_order::Error> for Refusal {
 impl From<complete_order::Error> for Refusal {
     fn from(error: complete_order::Error) -> Self {
         match error {
-            complete_order::Error::NotFound(error) => Self::OrderNotFound(error),
+            complete_order::Error::Retrieve(error) => error.into(),
             complete_order::Error::Transition(error) => Self::InvalidTransition(error),
         }
     }
@@ -255,7 +215,7 @@ impl From<complete_order::Error> for Refusal {
 impl From<cancel_order::Error> for Refusal {
     fn from(error: cancel_order::Error) -> Self {
         match error {
-            cancel_order::Error::NotFound(error) => Self::OrderNotFound(error),
+            cancel_order::Error::Retrieve(error) => error.into(),
             cancel_order::Error::Transition(error) => Self::InvalidTransition(error),
         }
     }

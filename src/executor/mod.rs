@@ -1,5 +1,8 @@
 //! The one thread that decides: it owns the store, runs commands against it, and makes their plans durable in batches.
 
+mod batch;
+#[cfg(test)]
+mod batch_test;
 mod command_loop;
 #[expect(clippy::module_inception, reason = "the executor is the noun of this file and of this layer")]
 mod executor;

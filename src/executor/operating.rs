@@ -8,7 +8,8 @@ use super::Executor;
 use super::inspector::{Caller, Finding, Found, Inquiry, InspectorHandle};
 use super::operate::{Action, Context, FollowUp, Operations, RequeueJob, decide, start_replay};
 use crate::contracts::{
-    Answer, CommitError, DecisionNews, OperatorRefusal, OperatorRequest, Outcome, PlanStore, Refusal, Room,
+    Answer, CommitError, Committed, DecisionNews, OperatorRefusal, OperatorRequest, Outcome, PlanStore, Refusal, Room,
+    StoreUnavailable,
 };
 
 /// What the executor keeps for operators.
@@ -56,13 +57,15 @@ impl<S: PlanStore> Executor<S> {
         let Some(mut job) = self.operating.jobs.pop_front() else { return Ok(None) };
         let context = self.context(job.connection, 0);
         let decisions = context.as_ref().map(|context| job.next_batch(context)).unwrap_or_default();
-        let outcome = match self.commit_decisions(None, decisions)? {
-            Stored::Durable if !job.is_done() => {
+        let stored = self.commit_decisions(None, decisions)?;
+        let outcome = match stored.refusal() {
+            None if !job.is_done() => {
                 self.operating.jobs.push_back(job);
                 return Ok(None);
             }
-            Stored::Durable => Outcome::Operated(Box::new(job.result())),
-            Stored::NoRoom => Outcome::Refused(Refusal::StorageFull),
+            None => Outcome::Operated(Box::new(job.result())),
+            // What was requeued stays so; the request can be repeated.
+            Some(refusal) => Outcome::Refused(refusal),
         };
         Ok(Some(Answer { connection: job.connection, ticket: job.ticket, outcome }))
     }
@@ -85,10 +88,7 @@ impl<S: PlanStore> Executor<S> {
             }
             Err(refusal) => Some(Outcome::Refused(refusal)),
         };
-        let outcome = match self.commit()? {
-            Stored::Durable => outcome,
-            Stored::NoRoom => Some(Outcome::Refused(Refusal::StorageFull)),
-        };
+        let outcome = self.commit()?.refusal().map(Outcome::Refused).or(outcome);
         Ok(outcome.map(|outcome| Answer { connection, ticket, outcome }))
     }
 
@@ -118,8 +118,10 @@ impl<S: PlanStore> Executor<S> {
                     }
                     match self.store.stage_decisions(None, decisions) {
                         Ok(_) => {}
-                        Err(CommitError::Full(_)) => return Ok(Some(Outcome::Refused(Refusal::StorageFull))),
-                        Err(error @ CommitError::Failed { .. }) => return Err(error),
+                        Err(error) => {
+                            let refusal = Stored::of(Err(error))?.refusal();
+                            return Ok(refusal.map(Outcome::Refused));
+                        }
                     }
                 }
                 self.operating.follow_ups.extend(follow_up);
@@ -151,27 +153,23 @@ impl<S: PlanStore> Executor<S> {
         decisions: Vec<crate::contracts::Decision>,
     ) -> Result<Stored, CommitError> {
         if decisions.is_empty() {
-            return Ok(Stored::Durable);
+            return Ok(Stored::Durable(Committed::AS_STAGED));
         }
         if self.store.make_room()? == Room::None {
             return Ok(Stored::NoRoom);
         }
         match self.store.stage_decisions(ticket, decisions) {
             Ok(_) => self.commit(),
-            Err(CommitError::Full(_)) => Ok(Stored::NoRoom),
-            Err(error @ CommitError::Failed { .. }) => Err(error),
+            Err(error) => Stored::of(Err(error)),
         }
     }
 
     /// Makes what is staged durable, and does what was waiting for it.
     pub(super) fn commit(&mut self) -> Result<Stored, CommitError> {
-        match self.store.commit() {
-            Ok(()) => {}
-            Err(CommitError::Full(_)) => {
-                self.operating.follow_ups.clear();
-                return Ok(Stored::NoRoom);
-            }
-            Err(error @ CommitError::Failed { .. }) => return Err(error),
+        let stored = Stored::of(self.store.commit())?;
+        if stored.refusal().is_some() {
+            self.operating.follow_ups.clear();
+            return Ok(stored);
         }
         for follow_up in std::mem::take(&mut self.operating.follow_ups) {
             match (follow_up, &self.operating.operations) {
@@ -184,7 +182,7 @@ impl<S: PlanStore> Executor<S> {
                 (FollowUp::Forget(_), None) => {}
             }
         }
-        Ok(Stored::Durable)
+        Ok(stored)
     }
 
     fn context(&self, connection: crate::contracts::ConnectionId, uid: u32) -> Result<Context<'_>, Refusal> {
@@ -198,7 +196,45 @@ impl<S: PlanStore> Executor<S> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stored {
     /// It is durable.
-    Durable,
+    Durable(Committed),
     /// There was no room; all of it was taken back.
     NoRoom,
+    /// Another daemon was first; all of it was taken back.
+    Conflict,
+    /// The store does not answer; all of it was taken back.
+    Unavailable,
+    /// All of it is durable, or nothing.
+    Unknown,
+}
+
+impl Stored {
+    /// What a commit tells.
+    ///
+    /// # Errors
+    /// The process must end.
+    fn of(committed: Result<Committed, CommitError>) -> Result<Self, CommitError> {
+        match committed {
+            Ok(committed) => Ok(Self::Durable(committed)),
+            Err(CommitError::Full(_)) => Ok(Self::NoRoom),
+            Err(CommitError::Conflict { which }) => {
+                tracing::debug!(%which, "a batch lost a race, and is decided again");
+                Ok(Self::Conflict)
+            }
+            Err(CommitError::Unavailable(_)) => Ok(Self::Unavailable),
+            Err(CommitError::Unknown(_)) => Ok(Self::Unknown),
+            Err(error @ CommitError::Failed { .. }) => Err(error),
+        }
+    }
+
+    /// What an operator is told whose decision was not made durable; `None` if it was.
+    const fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Durable(_) => None,
+            Self::NoRoom => Some(Refusal::StorageFull),
+            // It lost a race; whoever asked may look, and ask again.
+            Self::Conflict => Some(Refusal::Overloaded),
+            Self::Unavailable => Some(Refusal::StoreUnavailable(StoreUnavailable)),
+            Self::Unknown => Some(Refusal::OutcomeUnknown),
+        }
+    }
 }

@@ -97,7 +97,8 @@ pub fn open(memory: &Memory, boot: u64, cursor: Option<FeedPosition>) -> Result<
 }
 
 pub fn executor(store: Store) -> Executor<Store> {
-    let options = ExecutorOptions { batch_commands_max: 16, batch_bytes_max: 512, orders_max: u64::MAX };
+    let options =
+        ExecutorOptions { batch_commands_max: 16, batch_bytes_max: 512, orders_max: u64::MAX, conflict_retries_max: 3 };
     Executor::new(store, Arc::new(StillClock), Box::new(NoIds), options)
 }
 

@@ -35,7 +35,11 @@ pub(super) struct RecordedSink {
 
 /// How to take back one decision.
 #[derive(Debug)]
-pub(super) enum UndoDecision {
+pub struct UndoDecision(Undo);
+
+/// See [`UndoDecision`].
+#[derive(Debug)]
+enum Undo {
     Nothing,
     Epoch(u32),
     /// The whole sink as it was.
@@ -71,22 +75,26 @@ impl DeliveryState {
     }
 
     /// Applies the decision of the plan `lsn`, and says how to take it back.
-    pub(super) fn apply(&mut self, lsn: Lsn, decision: &Decision) -> UndoDecision {
+    pub fn apply(&mut self, lsn: Lsn, decision: &Decision) -> UndoDecision {
+        UndoDecision(self.apply_kind(lsn, decision))
+    }
+
+    fn apply_kind(&mut self, lsn: Lsn, decision: &Decision) -> Undo {
         match &decision.kind {
             DecisionKind::Registered(_) | DecisionKind::Forgotten => self.apply_to_list(lsn, decision),
             DecisionKind::Restored { epoch } => {
                 let before = self.epoch;
                 self.epoch = before.max(*epoch);
-                UndoDecision::Epoch(before)
+                Undo::Epoch(before)
             }
             DecisionKind::Parked { .. }
             | DecisionKind::Requeued { .. }
             | DecisionKind::Delivered { .. }
             | DecisionKind::LaneSkipped { .. } => {
                 let Some(sink) = self.sinks.get_mut(&decision.sink).filter(|sink| lsn > sink.registered) else {
-                    return UndoDecision::Nothing;
+                    return Undo::Nothing;
                 };
-                UndoDecision::Lanes(Arc::clone(&sink.record.name), apply_to_lanes(&mut sink.record, decision))
+                Undo::Lanes(Arc::clone(&sink.record.name), apply_to_lanes(&mut sink.record, decision))
             }
             DecisionKind::RangeSkipped { .. }
             | DecisionKind::Paused
@@ -96,16 +104,16 @@ impl DeliveryState {
             | DecisionKind::ReplayEnded { .. }
             | DecisionKind::SnapshotEnded => {
                 let Some(sink) = self.sinks.get_mut(&decision.sink).filter(|sink| lsn > sink.copied) else {
-                    return UndoDecision::Nothing;
+                    return Undo::Nothing;
                 };
                 let before = Head::of(&sink.record);
                 apply_to_head(&mut sink.record, &decision.kind);
-                UndoDecision::Head(Arc::clone(&sink.record.name), Box::new(before))
+                Undo::Head(Arc::clone(&sink.record.name), Box::new(before))
             }
         }
     }
 
-    fn apply_to_list(&mut self, lsn: Lsn, decision: &Decision) -> UndoDecision {
+    fn apply_to_list(&mut self, lsn: Lsn, decision: &Decision) -> Undo {
         let name = &decision.sink;
         match &decision.kind {
             DecisionKind::Registered(start) if !self.sinks.contains_key(name) => {
@@ -123,11 +131,11 @@ impl DeliveryState {
                     replays: Vec::new(),
                 };
                 self.sinks.insert(Arc::clone(name), RecordedSink { record, registered: lsn, copied: lsn });
-                UndoDecision::Sink(Arc::clone(name), None)
+                Undo::Sink(Arc::clone(name), None)
             }
             DecisionKind::Registered(start) => self.apply_type(lsn, name, start.sink_type),
             DecisionKind::Forgotten if self.sinks.get(name).is_some_and(|sink| lsn > sink.registered) => {
-                UndoDecision::Sink(Arc::clone(name), self.sinks.remove(name).map(Box::new))
+                Undo::Sink(Arc::clone(name), self.sinks.remove(name).map(Box::new))
             }
             DecisionKind::Forgotten
             | DecisionKind::Parked { .. }
@@ -141,33 +149,33 @@ impl DeliveryState {
             | DecisionKind::ReplayStarted(_)
             | DecisionKind::ReplayEnded { .. }
             | DecisionKind::SnapshotEnded
-            | DecisionKind::Restored { .. } => UndoDecision::Nothing,
+            | DecisionKind::Restored { .. } => Undo::Nothing,
         }
     }
 
     /// A recorded sink that is registered again has another type; all else of it stays.
-    fn apply_type(&mut self, lsn: Lsn, name: &Arc<str>, sink_type: SinkType) -> UndoDecision {
+    fn apply_type(&mut self, lsn: Lsn, name: &Arc<str>, sink_type: SinkType) -> Undo {
         let Some(sink) = self.sinks.get_mut(name).filter(|sink| lsn > sink.copied) else {
-            return UndoDecision::Nothing;
+            return Undo::Nothing;
         };
         let before = sink.clone();
         sink.record.start.sink_type = sink_type;
-        UndoDecision::Sink(Arc::clone(name), Some(Box::new(before)))
+        Undo::Sink(Arc::clone(name), Some(Box::new(before)))
     }
 
     /// Takes a decision back; decisions are taken back in the opposite order of their making.
-    pub(super) fn undo(&mut self, undo: UndoDecision) {
-        match undo {
-            UndoDecision::Nothing => {}
-            UndoDecision::Epoch(before) => self.epoch = before,
-            UndoDecision::Sink(name, Some(before)) => drop(self.sinks.insert(name, *before)),
-            UndoDecision::Sink(name, None) => drop(self.sinks.remove(&name)),
-            UndoDecision::Head(name, before) => {
+    pub fn undo(&mut self, undo: UndoDecision) {
+        match undo.0 {
+            Undo::Nothing => {}
+            Undo::Epoch(before) => self.epoch = before,
+            Undo::Sink(name, Some(before)) => drop(self.sinks.insert(name, *before)),
+            Undo::Sink(name, None) => drop(self.sinks.remove(&name)),
+            Undo::Head(name, before) => {
                 if let Some(sink) = self.sinks.get_mut(&name) {
                     before.restore(&mut sink.record);
                 }
             }
-            UndoDecision::Lanes(name, before) => {
+            Undo::Lanes(name, before) => {
                 if let Some(sink) = self.sinks.get_mut(&name) {
                     before.restore(&mut sink.record);
                 }
@@ -183,8 +191,15 @@ impl DeliveryState {
         }
     }
 
-    /// Sets what a checkpoint says.
-    pub(super) const fn set_epoch(&mut self, epoch: u32) {
+    /// Adds a sink with its lanes, as all plans up to `as_of` have left it.
+    pub fn insert(&mut self, mut record: SinkRecord, as_of: Lsn) {
+        record.parked_events = record.lanes.values().map(|lane| lane.events.len() as u64).sum();
+        record.parked_bytes = record.lanes.values().map(bytes_of).sum();
+        self.sinks.insert(Arc::clone(&record.name), RecordedSink { record, registered: as_of, copied: as_of });
+    }
+
+    /// Sets the epoch that is stored.
+    pub const fn set_epoch(&mut self, epoch: u32) {
         self.epoch = epoch;
     }
 

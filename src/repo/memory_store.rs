@@ -1,15 +1,16 @@
 //! A store of plans that keeps them in memory: the second implementation of [`PlanStore`], for tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::state::{StoreState, UndoStep};
 use super::{order_repo, outbox_muts};
 use crate::contracts::{
-    CommitError, Decision, DecisionInbox, DecisionNews, DecisionPage, EventFeed, EventHistory, FeedError, FeedPosition,
-    JournalStatus, Lsn, Mutation, OrderEvents, OrderNotFound, OrderRepository, Plan, PlanStore, PublishedEvent,
-    RememberedCommand, Room, Sequence, SinkRecord, Staged, StoreStatus,
+    CommitError, Committed, Contested, Decision, DecisionInbox, DecisionNews, DecisionPage, Envelope, EventFeed,
+    EventHistory, FeedError, FeedPosition, JournalStatus, Lsn, Mutation, OrderEvents, OrderRepository, Plan, PlanStore,
+    PublishedEvent, RememberedCommand, RetrieveError, Room, Sequence, SinkRecord, Staged, StoreCondition, StoreStatus,
+    StoreUnavailable,
 };
 use crate::domain::{CommandId, Order, OrderId, Timestamp};
 
@@ -23,8 +24,43 @@ pub struct MemoryStore {
     undo: Vec<UndoStep>,
     inboxes: BTreeMap<Arc<str>, Arc<DecisionInbox>>,
     tickets: Vec<(Option<u64>, Lsn, Arc<Decision>)>,
-    /// The next commit finds no room.
-    pub full: bool,
+    /// What the next commits meet, one each.
+    pub faults: VecDeque<Fault>,
+    /// Nothing can be read.
+    pub unavailable: bool,
+}
+
+/// What a commit may meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// There is no room.
+    Full,
+    /// Another daemon was first.
+    Conflict,
+    /// The store does not answer.
+    Unavailable,
+    /// The store took it, and did not say so.
+    StoredUnheard,
+    /// The store did not take it, and did not say so.
+    LostUnheard,
+}
+
+impl Fault {
+    fn takes_back(self) -> bool {
+        !matches!(self, Self::None | Self::StoredUnheard)
+    }
+
+    fn error(self) -> Option<CommitError> {
+        match self {
+            Self::None => None,
+            Self::Full => Some(CommitError::Full(io::ErrorKind::StorageFull.into())),
+            Self::Conflict => Some(CommitError::Conflict { which: Contested::Order }),
+            Self::Unavailable => Some(CommitError::Unavailable("away".to_owned())),
+            Self::StoredUnheard | Self::LostUnheard => Some(CommitError::Unknown("unheard".to_owned())),
+        }
+    }
 }
 
 /// What is durable, as far as memory is.
@@ -51,7 +87,20 @@ impl MemoryStore {
     /// An empty store.
     pub fn new(inboxes: BTreeMap<Arc<str>, Arc<DecisionInbox>>) -> Self {
         let (state, log) = (StoreState::new(100), Arc::default());
-        Self { state, log, staged: Vec::new(), undo: Vec::new(), inboxes, tickets: Vec::new(), full: false }
+        Self {
+            state,
+            log,
+            staged: Vec::new(),
+            undo: Vec::new(),
+            inboxes,
+            tickets: Vec::new(),
+            faults: VecDeque::new(),
+            unavailable: false,
+        }
+    }
+
+    fn readable(&self) -> Result<(), StoreUnavailable> {
+        if self.unavailable { Err(StoreUnavailable) } else { Ok(()) }
     }
 
     fn tell(&self, decision: &Decision, news: DecisionNews) {
@@ -62,7 +111,8 @@ impl MemoryStore {
 }
 
 impl OrderRepository for MemoryStore {
-    fn retrieve(&self, order_id: OrderId) -> Result<Order, OrderNotFound> {
+    fn retrieve(&self, order_id: OrderId) -> Result<Order, RetrieveError> {
+        self.readable()?;
         self.state.orders.retrieve(order_id)
     }
 
@@ -79,7 +129,10 @@ impl PlanStore for MemoryStore {
     fn stage(&mut self, plan: &Plan) -> Result<Staged, CommitError> {
         let lsn = self.durable_lsn().plus(self.staged.len() as u64 + 1);
         let changed = plan.mutations().iter().find_map(Mutation::order_id);
-        let previous = changed.and_then(|order_id| self.order_lsn(order_id)).unwrap_or_default();
+        let previous = changed
+            .and_then(|order_id| self.state.orders.find(order_id))
+            .map(|(_, row)| row.last_lsn)
+            .unwrap_or_default();
         let (first, epoch) = (self.state.last_sequence.next(), self.epoch());
         let numbered = plan.outbox_entries().cloned().zip(first.0..);
         let event =
@@ -105,27 +158,35 @@ impl PlanStore for MemoryStore {
         staged
     }
 
-    fn commit(&mut self) -> Result<(), CommitError> {
+    fn load(&mut self, _requests: &[Envelope]) -> Result<(), StoreUnavailable> {
+        self.readable()
+    }
+
+    fn commit(&mut self) -> Result<Committed, CommitError> {
+        let fault = self.faults.pop_front().unwrap_or(Fault::None);
         let tickets = std::mem::take(&mut self.tickets);
-        if std::mem::take(&mut self.full) {
+        if fault.takes_back() {
             self.state.roll_back(&mut self.undo);
             self.staged.clear();
-            let mut told = None;
-            for (ticket, _, decision) in tickets {
-                if let Some(ticket) = ticket.filter(|ticket| told != Some(*ticket)) {
-                    self.tell(&decision, DecisionNews::Full { ticket });
-                    told = Some(ticket);
-                }
-            }
-            return Err(CommitError::Full(io::ErrorKind::StorageFull.into()));
         }
         self.undo.clear();
         self.log.locked().append(&mut self.staged);
         self.state.commands.evict();
+        let stored = if let Some(error) = fault.error() { Err(error) } else { Ok(Committed::AS_STAGED) };
+        let mut told = None;
         for (ticket, lsn, decision) in tickets {
-            self.tell(&decision, DecisionNews::Durable { ticket, lsn, decision: Arc::clone(&decision) });
+            match (&stored, ticket) {
+                (Ok(_), _) => {
+                    self.tell(&decision, DecisionNews::Durable { ticket, lsn, decision: Arc::clone(&decision) })
+                }
+                (Err(_), Some(ticket)) if told != Some(ticket) => {
+                    self.tell(&decision, DecisionNews::Full { ticket });
+                    told = Some(ticket);
+                }
+                (Err(_), _) => {}
+            }
         }
-        Ok(())
+        stored
     }
 
     fn staged_bytes(&self) -> usize {
@@ -136,10 +197,9 @@ impl PlanStore for MemoryStore {
         Ok(Room::ForAll)
     }
 
-    fn remembered(&self, command_id: CommandId) -> Option<RememberedCommand> {
-        let command = self.state.commands.find(command_id)?;
-        let order = self.state.orders.row(command.row)?.state.as_of(command.version);
-        Some(RememberedCommand { fingerprint: command.fingerprint, order, lsn: command.lsn })
+    fn remembered(&self, command_id: CommandId) -> Result<Option<RememberedCommand>, StoreUnavailable> {
+        self.readable()?;
+        Ok(self.state.remembered(command_id))
     }
 
     fn durable_lsn(&self) -> Lsn {
@@ -158,8 +218,8 @@ impl PlanStore for MemoryStore {
         self.state.delivery.epoch()
     }
 
-    fn order_lsn(&self, order_id: OrderId) -> Option<Lsn> {
-        self.state.orders.find(order_id).map(|(_, row)| row.last_lsn)
+    fn order_lsn(&self, order_id: OrderId) -> Result<Option<Lsn>, StoreUnavailable> {
+        Ok(self.state.orders.find(order_id).map(|(_, row)| row.last_lsn))
     }
 
     fn sink(&self, name: &str) -> Option<&SinkRecord> {
@@ -182,7 +242,7 @@ impl PlanStore for MemoryStore {
         let durable_lsn = self.durable_lsn();
         let journal = JournalStatus { durable_lsn, checkpoint_lsn: Lsn::ZERO, bytes: 0, segments: 0 };
         let (orders_count, last_sequence) = (self.orders_count(), self.last_sequence());
-        StoreStatus { full: false, journal, orders_count, last_sequence }
+        StoreStatus { condition: StoreCondition::of(false), journal, orders_count, last_sequence }
     }
 
     fn close(&mut self) -> io::Result<()> {

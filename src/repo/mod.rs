@@ -15,7 +15,7 @@ mod journal_position;
 mod maintenance_test;
 mod meaning;
 #[cfg(test)]
-mod memory_store;
+pub(crate) mod memory_store;
 mod open;
 mod order_repo;
 mod order_row;
@@ -42,7 +42,7 @@ pub use checkpoint::{
 };
 pub use cursor::{CursorError, CursorFile, SavedPosition};
 pub use dedup_table::{DedupEntry, DedupTable};
-pub use delivery_state::{DeliveryState, FIRST_EPOCH, LaneName};
+pub use delivery_state::{DeliveryState, FIRST_EPOCH, LaneName, UndoDecision};
 pub use history::JournalHistory;
 pub use journal_position::{JournalPosition, lsn_of};
 pub use open::{OpenError, OpenReport, SinkPosition, StoreOptions, inspect_positions, inspect_store, open_store};
@@ -53,4 +53,4 @@ pub use replay_cursors::ReplayCursors;
 pub use retention::{Maintenance, MaintenanceOptions};
 pub use state::StoreState;
 pub use store::Store;
-pub use stored::{PlanRecord, PlanRecordError};
+pub use stored::{PlanRecord, PlanRecordError, decode_decision, encode_decision};

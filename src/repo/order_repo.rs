@@ -9,7 +9,7 @@ use hashbrown::hash_table::Entry;
 
 use super::order_row::{OrderRow, PackedRow};
 use super::outbox_muts;
-use crate::contracts::{Lsn, Mutation, OrderNotFound, OrderRepository, OrderUpdate};
+use crate::contracts::{Lsn, Mutation, OrderNotFound, OrderRepository, OrderUpdate, RetrieveError};
 use crate::domain::{Field, Order, OrderId, OrderState, Timestamp};
 
 /// All orders.
@@ -83,8 +83,9 @@ impl Default for OrderTable {
 }
 
 impl OrderRepository for OrderTable {
-    fn retrieve(&self, order_id: OrderId) -> Result<Order, OrderNotFound> {
-        self.find(order_id).map(|(_, row)| Order::rehydrate(row.state)).ok_or(OrderNotFound(order_id))
+    fn retrieve(&self, order_id: OrderId) -> Result<Order, RetrieveError> {
+        let found = self.find(order_id).map(|(_, row)| Order::rehydrate(row.state));
+        Ok(found.ok_or(OrderNotFound(order_id))?)
     }
 
     fn update_mut(&self, order: &Order) -> Option<Mutation> {

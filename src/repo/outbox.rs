@@ -31,11 +31,14 @@ impl DurableSequence {
         Self(AtomicU64::new(sequence.0))
     }
 
-    pub(super) fn set(&self, sequence: Sequence) {
+    /// From now on events up to this one are durable.
+    pub fn set(&self, sequence: Sequence) {
         self.0.store(sequence.0, Ordering::Relaxed);
     }
 
-    pub(super) fn get(&self) -> Sequence {
+    /// The last event that is durable.
+    #[must_use]
+    pub fn get(&self) -> Sequence {
         Sequence(self.0.load(Ordering::Relaxed))
     }
 }

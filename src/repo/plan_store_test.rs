@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::memory_store::MemoryStore;
+use super::memory_store::{Fault, MemoryStore};
 use super::store::Store;
 use super::store_test::{Bench, SINK, at, order_id, registered};
 use crate::contracts::{
@@ -24,7 +24,7 @@ struct Subject<S> {
 fn memory() -> Subject<MemoryStore> {
     let inbox = Arc::new(DecisionInbox::new(Box::new(|| {})));
     let store = MemoryStore::new(BTreeMap::from([(Arc::from(SINK), Arc::clone(&inbox))]));
-    Subject { store, inbox, fill: Box::new(|store| store.full = true) }
+    Subject { store, inbox, fill: Box::new(|store| store.faults.push_back(Fault::Full)) }
 }
 
 fn journal() -> Subject<Store> {
@@ -34,21 +34,49 @@ fn journal() -> Subject<Store> {
     Subject { store, inbox, fill: Box::new(fill) }
 }
 
+#[cfg(feature = "postgres")]
+fn postgresql() -> Subject<crate::postgres::PostgresStore> {
+    let database = crate::postgres::testing::TestDatabase::create();
+    let mut store = database.open();
+    let inbox = Arc::new(DecisionInbox::new(Box::new(|| {})));
+    store.set_inboxes(BTreeMap::from([(Arc::from(SINK), Arc::clone(&inbox))]));
+    let fill = move |_: &mut crate::postgres::PostgresStore| {
+        database.execute(
+            "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END $$; \
+             CREATE TRIGGER no_room BEFORE UPDATE ON store EXECUTE FUNCTION no_room()",
+        );
+    };
+    Subject { store, inbox, fill: Box::new(fill) }
+}
+
 /// The same test for each of them.
-macro_rules! both {
+macro_rules! each {
     ($($(#[$meta:meta])* $name:ident)+) => {
         mod in_memory { $(#[test] fn $name() { super::$name(super::memory()); })+ }
         mod in_the_journal { $(#[test] fn $name() { super::$name(super::journal()); })+ }
+        #[cfg(feature = "postgres")]
+        mod in_postgresql { $(#[test] fn $name() { super::$name(super::postgresql()); })+ }
     };
 }
 
-both! {
+each! {
     what_is_staged_shows_at_once_and_is_numbered_without_a_gap
     a_batch_without_room_leaves_no_trace
     a_plan_that_does_not_fit_is_never_stored
     a_command_is_remembered_with_its_answer
     decisions_reach_their_sink_once_they_are_durable
-    the_past_can_be_looked_into
+}
+
+// PostgreSQL's history is read by its relay.
+#[test]
+fn the_past_in_memory_can_be_looked_into() {
+    the_past_can_be_looked_into(memory());
+}
+
+#[test]
+fn the_past_in_the_journal_can_be_looked_into() {
+    the_past_can_be_looked_into(journal());
 }
 
 fn place(number: u64) -> Order {
@@ -83,15 +111,16 @@ fn what_is_staged_shows_at_once_and_is_numbered_without_a_gap<S: PlanStore>(mut 
     let store = &mut subject.store;
     store.make_room().unwrap();
     let plan = placement(store, 1);
-    assert_eq!(store.stage(&plan).unwrap().lsn, Lsn(1));
+    let first = store.stage(&plan).unwrap();
     let plan = completion(store, 1);
     let staged = store.stage(&plan).unwrap();
-    assert_eq!((staged.lsn, staged.order.unwrap().status), (Lsn(2), OrderStatus::Completed));
+    assert_eq!(staged.order.unwrap().status, OrderStatus::Completed);
     assert_eq!((store.durable_lsn(), store.last_sequence()), (Lsn::ZERO, Sequence(2)));
     assert_eq!(store.history().last_sequence(), Sequence::ZERO, "nothing is durable yet");
-    store.commit().unwrap();
+    let committed = store.commit().unwrap();
+    assert_eq!((committed.settle(first.lsn), committed.settle(staged.lsn)), (Lsn(1), Lsn(2)));
     assert_eq!((store.durable_lsn(), store.history().last_sequence()), (Lsn(2), Sequence(2)));
-    assert_eq!((store.orders_count(), store.order_lsn(order_id(1))), (1, Some(Lsn(2))));
+    assert_eq!((store.orders_count(), store.order_lsn(order_id(1))), (1, Ok(Some(Lsn(2)))));
 }
 
 fn a_batch_without_room_leaves_no_trace<S: PlanStore>(mut subject: Subject<S>) {
@@ -128,23 +157,24 @@ fn a_command_is_remembered_with_its_answer<S: PlanStore>(mut subject: Subject<S>
     let mut plan = placement(store, 1);
     plan.remember(ProcessedCommand { command_id, fingerprint });
     let staged = store.stage(&plan).unwrap();
-    store.commit().unwrap();
+    let lsn = store.commit().unwrap().settle(staged.lsn);
     store.make_room().unwrap();
     let plan = completion(store, 1);
     store.stage(&plan).unwrap();
     store.commit().unwrap();
-    let remembered = store.remembered(command_id).unwrap();
-    assert_eq!((remembered.fingerprint, remembered.lsn), (fingerprint, staged.lsn));
+    let remembered = store.remembered(command_id).unwrap().unwrap();
+    assert_eq!((remembered.fingerprint, remembered.lsn), (fingerprint, lsn));
     assert_eq!(Some(remembered.order), staged.order, "as it was answered then");
-    assert_eq!(store.remembered(CommandId::new(Uuid::from_u128(11))), None);
+    assert_eq!(store.remembered(CommandId::new(Uuid::from_u128(11))), Ok(None));
 }
 
 fn decisions_reach_their_sink_once_they_are_durable<S: PlanStore>(mut subject: Subject<S>) {
     let store = &mut subject.store;
     store.make_room().unwrap();
     let lsns = store.stage_decisions(Some(4), vec![decision(registered()), decision(DecisionKind::Paused)]).unwrap();
-    assert_eq!((lsns.as_slice(), subject.inbox.len()), (&[Lsn(1), Lsn(2)][..], 0));
-    store.commit().unwrap();
+    assert_eq!((lsns.len(), subject.inbox.len()), (2, 0));
+    let committed = store.commit().unwrap();
+    assert_eq!(lsns.into_iter().map(|lsn| committed.settle(lsn)).collect::<Vec<_>>(), [Lsn(1), Lsn(2)]);
     let news = Vec::from(subject.inbox.take());
     let lsns = news.iter().map(|news| match news {
         DecisionNews::Durable { ticket: Some(4), lsn, .. } => *lsn,
@@ -168,7 +198,7 @@ fn the_past_can_be_looked_into<S: PlanStore>(mut subject: Subject<S>) {
     history.open_after(Sequence(4)).unwrap().read(10, &mut events).unwrap();
     let told: Vec<_> = events.iter().map(|event| (event.sequence.0, event.epoch)).collect();
     assert_eq!(told, [(5, 1), (6, 1), (7, 2)]);
-    let of_order = history.order_events(store.order_lsn(order_id(2)).unwrap()).unwrap();
+    let of_order = history.order_events(store.order_lsn(order_id(2)).unwrap().unwrap()).unwrap();
     let sequences: Vec<_> = of_order.events.iter().map(|event| event.sequence.0).collect();
     assert_eq!((sequences, of_order.complete), (vec![2, 6], true));
     assert_eq!(history.first_at_or_after(at(3000)).unwrap(), Some(Sequence(3)));

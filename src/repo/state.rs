@@ -3,8 +3,8 @@
 use super::delivery_state::UndoDecision;
 use super::order_repo::{InsertError, Undo};
 use super::{DedupEntry, DedupTable, DeliveryState, OrderRow, OrderTable, PlanRecord};
-use crate::contracts::{Lsn, Mutation, OrderUpdate, Plan, Sequence};
-use crate::domain::OrderState;
+use crate::contracts::{Lsn, Mutation, OrderUpdate, Plan, RememberedCommand, Sequence};
+use crate::domain::{CommandId, OrderState};
 
 /// The state of a store.
 #[derive(Debug)]
@@ -34,6 +34,14 @@ impl StoreState {
         let commands = DedupTable::new(command_ids_max);
         let (orders, delivery) = (OrderTable::default(), DeliveryState::default());
         Self { orders, commands, delivery, last_sequence: Sequence::ZERO }
+    }
+
+    /// The command of this id with its first answer, if it is among those remembered.
+    #[must_use]
+    pub fn remembered(&self, command_id: CommandId) -> Option<RememberedCommand> {
+        let command = self.commands.find(command_id)?;
+        let order = self.orders.row(command.row)?.state.as_of(command.version);
+        Some(RememberedCommand { fingerprint: command.fingerprint, order, lsn: command.lsn })
     }
 
     /// Applies a plan that was decided on this state, and notes in `undo` how to take it back. Returns the order after

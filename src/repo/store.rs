@@ -9,9 +9,9 @@ use super::state::{StoreState, UndoStep};
 use super::stored::{PlanContext, encode};
 use super::{DurableSequence, order_repo, outbox_muts};
 use crate::contracts::{
-    CommitError, Decision, DecisionInbox, DecisionKind, DecisionNews, EventHistory, JournalStatus, Lsn, Mutation,
-    OrderNotFound, OrderRepository, Plan, PlanStore, RememberedCommand, Room, Sequence, SinkRecord, Staged,
-    StoreStatus,
+    CommitError, Committed, Decision, DecisionInbox, DecisionKind, DecisionNews, EventHistory, JournalStatus, Lsn,
+    Mutation, OrderRepository, Plan, PlanStore, RememberedCommand, RetrieveError, Room, Sequence, SinkRecord, Staged,
+    StoreCondition, StoreStatus, StoreUnavailable,
 };
 use crate::domain::{CommandId, Order, OrderId};
 use crate::journal::{FRAME_BODY_BYTES_MAX, Journal, JournalHandle};
@@ -151,7 +151,7 @@ fn unfit(problem: String) -> CommitError {
 }
 
 impl OrderRepository for Store {
-    fn retrieve(&self, order_id: OrderId) -> Result<Order, OrderNotFound> {
+    fn retrieve(&self, order_id: OrderId) -> Result<Order, RetrieveError> {
         self.state.orders.retrieve(order_id)
     }
 
@@ -207,7 +207,7 @@ impl PlanStore for Store {
         Ok(lsns)
     }
 
-    fn commit(&mut self) -> Result<(), CommitError> {
+    fn commit(&mut self) -> Result<Committed, CommitError> {
         let committed = self.journal.commit();
         match &committed {
             Ok(()) => {
@@ -221,9 +221,15 @@ impl PlanStore for Store {
                 self.refuse_decisions();
                 self.room = Room::None;
             }
-            Err(CommitError::Failed { .. }) => {}
+            // The journal is nobody else's, and always there.
+            Err(
+                CommitError::Failed { .. }
+                | CommitError::Conflict { .. }
+                | CommitError::Unavailable(_)
+                | CommitError::Unknown(_),
+            ) => {}
         }
-        committed
+        committed.map(|()| Committed::AS_STAGED)
     }
 
     fn prefetch(&self, order_ids: &[OrderId]) {
@@ -243,10 +249,8 @@ impl PlanStore for Store {
         self.journal.mark_idle()
     }
 
-    fn remembered(&self, command_id: CommandId) -> Option<RememberedCommand> {
-        let command = self.state.commands.find(command_id)?;
-        let order = self.state.orders.row(command.row)?.state.as_of(command.version);
-        Some(RememberedCommand { fingerprint: command.fingerprint, order, lsn: command.lsn })
+    fn remembered(&self, command_id: CommandId) -> Result<Option<RememberedCommand>, StoreUnavailable> {
+        Ok(self.state.remembered(command_id))
     }
 
     fn durable_lsn(&self) -> Lsn {
@@ -265,8 +269,8 @@ impl PlanStore for Store {
         self.state.delivery.epoch()
     }
 
-    fn order_lsn(&self, order_id: OrderId) -> Option<Lsn> {
-        self.state.orders.find(order_id).map(|(_, row)| row.last_lsn)
+    fn order_lsn(&self, order_id: OrderId) -> Result<Option<Lsn>, StoreUnavailable> {
+        Ok(self.state.orders.find(order_id).map(|(_, row)| row.last_lsn))
     }
 
     fn sink(&self, name: &str) -> Option<&SinkRecord> {
@@ -290,7 +294,7 @@ impl PlanStore for Store {
         let (segments, bytes) = index.totals();
         let (durable_lsn, checkpoint_lsn) = (index.durable_lsn(), index.checkpoint_lsn());
         StoreStatus {
-            full: self.room != Room::ForAll,
+            condition: StoreCondition::of(self.room != Room::ForAll),
             journal: JournalStatus { durable_lsn, checkpoint_lsn, bytes, segments },
             orders_count: self.state.orders.count() as u64,
             last_sequence: self.state.last_sequence,

@@ -7,7 +7,7 @@ use super::methods::Method;
 use super::rpc_error::ErrorKind;
 use super::shared::Shared;
 use super::status::DaemonState;
-use crate::contracts::{LaneState, SinkMonitor, SinkState, SinkStatus};
+use crate::contracts::{LaneState, SinkMonitor, SinkState, SinkStatus, StoreCondition};
 use crate::telemetry::{Histogram, METRICS, MetricSpec, metric};
 
 /// The result object.
@@ -44,7 +44,7 @@ impl MetricsReport {
         let (context, counters) = (&shared.context, &shared.counters);
         self.add(metric::BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1);
         self.add(metric::START, &[], seconds_of_micros(context.started_at.micros().max(0).cast_unsigned()));
-        let state = DaemonState::of(context.draining, context.store.store().full);
+        let state = DaemonState::of(context.draining, context.store.store().condition);
         for possible in DaemonState::ALL {
             self.add(metric::STATE, &[("state", possible.as_str())], u8::from(possible == state));
         }
@@ -84,7 +84,7 @@ impl MetricsReport {
             self.add(metric::PINNED, &[("by", by)], 1);
         }
         self.add(metric::DURABLE_LSN, &[], store.journal.durable_lsn.0);
-        self.add(metric::STORAGE_FULL, &[], u8::from(store.full));
+        self.add(metric::STORAGE_FULL, &[], u8::from(store.condition == StoreCondition::Full));
         self.add(metric::ORDERS, &[], store.orders_count);
         self.add(metric::EVENTS, &[], store.last_sequence.0);
         self.add(metric::CHECKPOINT_LSN, &[], store.journal.checkpoint_lsn.0);

@@ -124,6 +124,9 @@ impl ErrorKind {
             Refusal::Overloaded => Self::Overloaded,
             Refusal::ShuttingDown => Self::ShuttingDown,
             Refusal::StorageFull => Self::StorageFull,
+            Refusal::StoreUnavailable(_) => Self::StoreUnavailable,
+            Refusal::NotStorable(_) => Self::InvalidParams,
+            Refusal::OutcomeUnknown => Self::OutcomeUnknown,
             Refusal::TooManyOrders(_) => Self::TooManyOrders,
             Refusal::Operator(refusal) => Self::of_operator(refusal),
         }

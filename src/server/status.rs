@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::shared::Shared;
-use crate::contracts::{Clock, Lsn, Sequence, SinkMonitor, SinkStatus, StatusModel, StoreStatus};
+use crate::contracts::{Clock, Lsn, Sequence, SinkMonitor, SinkStatus, StatusModel, StoreCondition, StoreStatus};
 use crate::domain::Timestamp;
 
 /// What the server knows about the daemon's parts.
@@ -76,17 +76,19 @@ pub(super) struct DaemonStatus {
 pub(super) enum DaemonState {
     Ready,
     StorageFull,
+    StoreUnavailable,
     Draining,
 }
 
 impl DaemonState {
-    pub(super) const ALL: [Self; 3] = [Self::Ready, Self::StorageFull, Self::Draining];
+    pub(super) const ALL: [Self; 4] = [Self::Ready, Self::StorageFull, Self::StoreUnavailable, Self::Draining];
 
-    pub(super) const fn of(draining: bool, full: bool) -> Self {
-        match (draining, full) {
+    pub(super) const fn of(draining: bool, store: StoreCondition) -> Self {
+        match (draining, store) {
             (true, _) => Self::Draining,
-            (false, true) => Self::StorageFull,
-            (false, false) => Self::Ready,
+            (false, StoreCondition::Full) => Self::StorageFull,
+            (false, StoreCondition::Unavailable) => Self::StoreUnavailable,
+            (false, StoreCondition::Ready) => Self::Ready,
         }
     }
 
@@ -94,6 +96,7 @@ impl DaemonState {
         match self {
             Self::Ready => "ready",
             Self::StorageFull => "storage_full",
+            Self::StoreUnavailable => "store_unavailable",
             Self::Draining => "draining",
         }
     }
@@ -122,12 +125,12 @@ struct Outbox {
 impl DaemonStatus {
     pub(super) fn of(shared: &Shared) -> Self {
         let (context, counters) = (&shared.context, &shared.counters);
-        let StoreStatus { full, journal, orders_count, last_sequence } = context.store.store();
+        let StoreStatus { condition, journal, orders_count, last_sequence } = context.store.store();
         let now = context.clock.now();
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_ms: u64::try_from(context.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            state: DaemonState::of(context.draining, full).as_str(),
+            state: DaemonState::of(context.draining, condition).as_str(),
             journal: Journal {
                 durable_lsn: journal.durable_lsn,
                 checkpoint_lsn: journal.checkpoint_lsn,

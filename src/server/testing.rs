@@ -15,7 +15,8 @@ use tempfile::TempDir;
 use super::{Listener, Server, ServerHandle, ServerOptions, ServerPorts, ServerTelemetry};
 use crate::contracts::{
     Answer, AttachTarget, ChangeRequest, Clock, Command, Envelope, JournalStatus, Lsn, OperatorResult, Outcome,
-    Refusal, Request, RequestReceiver, Sequence, SinkMonitor, SinkStatus, SinkType, StatusModel, StoreStatus,
+    Refusal, Request, RequestReceiver, Sequence, SinkMonitor, SinkStatus, SinkType, StatusModel, StoreCondition,
+    StoreStatus,
 };
 use crate::domain::{Cents, CustomerId, OrderId, OrderState, OrderStatus, Timestamp};
 
@@ -169,7 +170,7 @@ pub(super) fn sink_status() -> SinkStatus {
 
 pub(super) fn store_status() -> StoreStatus {
     StoreStatus {
-        full: false,
+        condition: StoreCondition::Ready,
         journal: JournalStatus { durable_lsn: Lsn(3), checkpoint_lsn: Lsn(2), bytes: 1, segments: 1 },
         orders_count: 4,
         last_sequence: Sequence(5),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::contracts::{Mutation, OrderNotFound, OrderRepository};
+use crate::contracts::{Mutation, OrderNotFound, OrderRepository, RetrieveError};
 use crate::domain::{Cents, CustomerId, Order, OrderId, OrderState, Timestamp};
 
 pub(super) struct FakeRepository {
@@ -12,8 +12,8 @@ pub(super) struct FakeRepository {
 }
 
 impl OrderRepository for FakeRepository {
-    fn retrieve(&self, order_id: OrderId) -> Result<Order, OrderNotFound> {
-        self.orders.get(&order_id).copied().map(Order::rehydrate).ok_or(OrderNotFound(order_id))
+    fn retrieve(&self, order_id: OrderId) -> Result<Order, RetrieveError> {
+        Ok(self.orders.get(&order_id).copied().map(Order::rehydrate).ok_or(OrderNotFound(order_id))?)
     }
 
     fn update_mut(&self, order: &Order) -> Option<Mutation> {

@@ -1,6 +1,9 @@
 //! Several daemons on one database: no deadlock, no gap, no lost update.
 
-use super::plans::{CUSTOMER, Step, array, change_order, commit, order_id, place, place_orders, store_events};
+use super::plans::{
+    CUSTOMER, NOBODY, Step, array, change_order, commit, first_sequence, order_id, place, place_orders, store_events,
+};
+use super::relaying::{decide, register};
 use super::session::{Database, Session};
 use crate::support::{DEADLINE, eventually};
 
@@ -51,7 +54,9 @@ fn run_batch(session: &mut Session, rng: &mut fastrand::Rng, new: u32) {
     rng.shuffle(&mut chosen);
     chosen.truncate(5);
     session.rows("BEGIN");
-    let found = session.rows(&format!("EXECUTE lock_orders('{}')", array(chosen.iter().map(|order| order_id(*order)))));
+    let ids = array(chosen.iter().map(|order| order_id(*order)));
+    session.rows(&format!("EXECUTE lock_orders('{ids}')"));
+    let found = session.rows(&format!("EXECUTE find_orders('{ids}')"));
     let mut steps = vec![(new, Step::Placed)];
     for order in chosen {
         let row = found.iter().find(|row| row[0] == order_id(order)).expect("it was placed");
@@ -66,7 +71,7 @@ fn run_batch(session: &mut Session, rng: &mut fastrand::Rng, new: u32) {
     let id = order_id(new);
     session.rows(&format!("EXECUTE store_commands('{{{id}}}', '{{{CUSTOMER}}}', '{{{id}}}', '{{1}}')"));
     for (order, step) in steps.iter().skip(1) {
-        assert_eq!(session.changed(&change_order(*order, *step)), 1, "locked, so still at its version");
+        session.rows(&change_order(*order, *step));
     }
     session.rows(&store_events(&steps));
     session.rows(if new.is_multiple_of(5) { "ROLLBACK" } else { "COMMIT" });
@@ -78,12 +83,12 @@ fn a_number_that_is_rolled_back_is_given_to_the_next() {
     let (mut first, mut second) = (database.session(), database.session());
     first.rows(&place_orders(&[1, 2]));
     first.rows("BEGIN");
-    assert_eq!(first.rows(&store_events(&[(1, Step::Placed)]))[0][0], "1");
+    assert_eq!(first_sequence(&first.rows(&store_events(&[(1, Step::Placed)]))), 1);
     let pid = second.backend_pid();
     second.send(&store_events(&[(2, Step::Placed)]));
     wait_until_blocked(&mut first, &pid);
     first.rows("ROLLBACK");
-    assert_eq!(second.outcome().unwrap()[0][0], "1");
+    assert_eq!(first_sequence(&second.outcome().unwrap()), 1);
 }
 
 #[test]
@@ -98,13 +103,14 @@ fn a_change_from_a_version_that_is_gone_changes_nothing() {
     second.send(&change_order(1, Step::CancelledFromPlaced));
     wait_until_blocked(&mut first, &pid);
     first.rows("COMMIT");
-    assert_eq!(second.outcome_changed(), 0);
+    let refusal = second.outcome().expect_err("it came second");
+    assert!(refusal.sqlstate == "40001" && refusal.message.contains("another version"), "{refusal:?}");
     assert_eq!(second.value("SELECT status FROM orders"), "completed");
 }
 
-/// One command, sent through two daemons at once: the second finds it when it has the order's lock.
+/// One command, sent through two daemons at once: the second is refused when it has the order's lock, and then finds it.
 #[test]
-fn a_command_sent_through_two_daemons_is_found_behind_the_lock() {
+fn a_command_sent_through_two_daemons_is_found_after_the_lock() {
     let database = Database::create();
     let (mut first, mut second) = (database.session(), database.session());
     commit(&mut first, 1, Step::Placed);
@@ -119,7 +125,9 @@ fn a_command_sent_through_two_daemons_is_found_behind_the_lock() {
     first.rows(&change_order(1, Step::Completed));
     first.rows(&store_events(&[(1, Step::Completed)]));
     first.rows("COMMIT");
-    assert_eq!(second.outcome().unwrap()[0][3], "completed", "as it is now, not as it was when this one began");
+    second.outcome().expect("the lock");
+    second.refused("40001", "another version", &change_order(1, Step::Completed));
+    second.rows("ROLLBACK");
     assert_eq!(second.rows(&format!("EXECUTE find_commands('{{{command}}}')")).len(), 1);
 }
 
@@ -134,6 +142,53 @@ fn a_client_that_hangs_inside_a_transaction_is_cut_off() {
     hanging.rows(&change_order(1, Step::Completed));
     hanging.rows(&store_events(&[(1, Step::Completed)]));
     assert_eq!(commit(&mut other, 2, Step::Placed), 2, "its locks are gone, and its number is given back");
+}
+
+/// A COMMIT whose answer was lost: whoever asks waits for it, and what was not committed never is.
+#[test]
+fn what_became_of_a_writers_batch_is_told_and_then_final() {
+    let database = Database::create();
+    let (mut writer, mut asker) = (database.session(), database.session());
+    let id = order_id(700);
+    writer.rows(&format!("EXECUTE add_writer('{id}')"));
+    let batch = |order: u32, number: u32| {
+        store_events(&[(order, Step::Placed)]).replace(&format!("'{NOBODY}', 1,"), &format!("'{id}', {number},"))
+    };
+    writer.rows("BEGIN");
+    writer.rows(&format!("EXECUTE take_turn('{id}')"));
+    writer.rows(&place_orders(&[1]));
+    writer.rows(&batch(1, 1));
+    let pid = asker.backend_pid();
+    asker.send(&format!("EXECUTE remove_writer('{id}')"));
+    wait_until_blocked(&mut writer, &pid);
+    writer.rows("COMMIT");
+    assert_eq!(asker.outcome().unwrap(), [["1", "0"]], "the first batch, after no plan");
+    // The connection was alive all the time, and goes on.
+    writer.rows("BEGIN");
+    writer.refused("OD001", "removed", &format!("EXECUTE take_turn('{id}')"));
+    writer.rows("ROLLBACK");
+    assert!(asker.rows(&format!("EXECUTE remove_writer('{id}')")).is_empty());
+}
+
+/// Two daemons decide about delivery on the same past: the second is to look again.
+#[test]
+fn a_decision_that_was_made_on_less_than_there_is_is_refused() {
+    let database = Database::create();
+    let (mut first, mut second) = (database.session(), database.session());
+    register(&mut first, "audit", 0);
+    for session in [&mut first, &mut second] {
+        session.rows("BEGIN");
+    }
+    first.rows("EXECUTE same_decisions(0)");
+    let pid = second.backend_pid();
+    second.send("EXECUTE same_decisions(0)");
+    wait_until_blocked(&mut first, &pid);
+    decide(&mut first, "paused", None, None);
+    first.rows("COMMIT");
+    let refusal = second.outcome().expect_err("it came second");
+    assert!(refusal.sqlstate == "40001" && refusal.message.contains("decided about"), "{refusal:?}");
+    second.rows("ROLLBACK");
+    assert_eq!(second.value("SELECT last_decision FROM store"), "1");
 }
 
 /// Returns when the server says that this connection waits for a lock.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use super::plans::quoted;
+use super::plans::{NOBODY, first_sequence, quoted};
 use super::session::Database;
 use crate::support::{Client, Daemon, Store, events_of, lines};
 
@@ -58,11 +58,11 @@ fn the_events_of_the_real_daemon_are_stored_byte_for_byte() {
             session.rows(&insert);
         }
         let stored = session.rows(&format!(
-            "EXECUTE store_events(1, '{{1}}', '{{{}}}', '{{{}}}', '{{{}}}', '{{{}}}', '{}', ARRAY[{data}]::json[], \
-             '{{NULL}}', '{{NULL}}')",
+            "EXECUTE store_plans('{NOBODY}', 1, 1, 0, '{{1}}', '{{{}}}', '{{{}}}', '{{{}}}', '{{{}}}', '{}', \
+             ARRAY[{data}]::text[], '{{NULL}}', '{{NULL}}')",
             event.id, event.subject, event.orderversion, event.event_type, event.source
         ));
-        let sequence = &stored[0][0];
+        let sequence = first_sequence(&stored);
         assert_eq!(format!("{sequence:0>20}"), event.sequence, "both count the outbox from 1 without gaps");
         let same = format!(
             "SELECT data::text = {data} AND occurred_at = '{}' FROM outbox WHERE sequence = {sequence}",

@@ -1,8 +1,10 @@
 //! The relay's statements of SCHEMA.sql: reading by cursor, fencing, parking.
 
-use super::plans::{Step, commit, order_id, place, sequences};
+use super::plans::{Step, commit, order_id, place, sequences, store_events};
 use super::session::{Database, Session};
 use crate::support::{DEADLINE, eventually};
+
+const AT: &str = "2026-01-01T00:01:00.000000Z";
 
 /// What reading 100 entries may touch, with room to spare.
 const READ_PAGES_MAX: u64 = 300;
@@ -13,7 +15,7 @@ fn a_relay_reads_on_from_its_cursor_and_another_sink_from_its_own() {
     let mut relay = database.session();
     place(&mut relay, 1..=6);
     for sink in ["audit", "mail"] {
-        relay.rows(&format!("EXECUTE register_sink('{sink}', 'file', 'beginning')"));
+        register(&mut relay, sink, 0);
         assert_eq!(claim(&mut relay, sink, "a", 60_000), Some(1));
     }
     assert_eq!(sequences(&relay.rows("EXECUTE read_events(0, 4)")), [1, 2, 3, 4]);
@@ -21,9 +23,10 @@ fn a_relay_reads_on_from_its_cursor_and_another_sink_from_its_own() {
     assert_eq!(sequences(&relay.rows("EXECUTE read_events(4, 10)")), [5, 6]);
     assert_eq!(relay.rows("SELECT sink, acked_sequence FROM sinks ORDER BY sink"), [["audit", "4"], ["mail", "0"]]);
     // A sink that is registered later begins where it says; one that is known keeps its place.
-    relay.rows("EXECUTE register_sink('late', 'file', 'now')");
-    relay.rows("EXECUTE register_sink('audit', 'file', 'now')");
-    relay.rows("EXECUTE register_sink('third', 'file', '3')");
+    assert_eq!(relay.rows("EXECUTE outbox_bounds"), [["1", "6"]]);
+    register(&mut relay, "late", 6);
+    register(&mut relay, "audit", 6);
+    register(&mut relay, "third", 2);
     let cursors = relay.rows("SELECT sink, acked_sequence FROM sinks ORDER BY sink");
     assert_eq!(cursors, [["audit", "4"], ["late", "6"], ["mail", "0"], ["third", "2"]]);
 }
@@ -34,7 +37,7 @@ fn what_a_dead_relay_had_not_recorded_is_read_again() {
     let database = Database::create();
     let (mut first, mut second) = (database.session(), database.session());
     place(&mut first, 1..=3);
-    first.rows("EXECUTE register_sink('audit', 'file', 'beginning')");
+    register(&mut first, "audit", 0);
     claim(&mut first, "audit", "a", 100);
     first.rows("EXECUTE move_cursor('audit', 1, 1, '')");
     let delivered = first.rows("EXECUTE read_events(1, 10)");
@@ -51,14 +54,14 @@ fn a_deposed_relay_moves_no_cursor_and_parks_nothing() {
     let database = Database::create();
     let (mut deposed, mut elected) = (database.session(), database.session());
     place(&mut deposed, 1..=3);
-    deposed.rows("EXECUTE register_sink('audit', 'file', 'beginning')");
+    register(&mut deposed, "audit", 0);
     assert_eq!(claim(&mut deposed, "audit", "a", 200), Some(1));
     assert_eq!(claim(&mut elected, "audit", "b", 60_000), None, "one relay while the lease runs");
     eventually(DEADLINE, "the lease has run out", || claim(&mut elected, "audit", "b", 60_000) == Some(2));
 
     assert!(deposed.rows("EXECUTE move_cursor('audit', 1, 3, '')").is_empty());
     assert!(deposed.rows("EXECUTE renew_sink('audit', 1, 60000)").is_empty());
-    assert!(deposed.rows("EXECUTE fence('audit', 1)").is_empty());
+    deposed.refused("40001", "another daemon relays", "EXECUTE fence('audit', 1)");
     assert_eq!(deposed.changed("EXECUTE release_sink('audit', 1)"), 0);
     assert_eq!(elected.rows("EXECUTE move_cursor('audit', 2, 1, '')"), [["1"]]);
     assert!(elected.rows("EXECUTE move_cursor('audit', 2, 0, '')").is_empty(), "a cursor never goes back");
@@ -72,10 +75,10 @@ fn no_relay_is_elected_between_a_fence_and_its_commit() {
     let database = Database::create();
     let (mut first, mut second) = (database.session(), database.session());
     place(&mut first, 1..=1);
-    first.rows("EXECUTE register_sink('audit', 'file', 'beginning')");
+    register(&mut first, "audit", 0);
     claim(&mut first, "audit", "a", 1);
     first.rows("BEGIN");
-    assert_eq!(first.rows("EXECUTE fence('audit', 1)"), [["1"]]);
+    first.rows("EXECUTE fence('audit', 1)");
     let pid = second.backend_pid();
     second.send("EXECUTE claim_sink('audit', 'b', 60000)");
     super::concurrency::wait_until_blocked(&mut first, &pid);
@@ -93,7 +96,7 @@ fn a_parked_order_waits_alone_and_is_handed_out_again_in_order() {
     place(&mut relay, 1..=9);
     commit(&mut relay, 1, Step::Completed); // sequence 10
     commit(&mut relay, 2, Step::Completed); // sequence 11
-    relay.rows("EXECUTE register_sink('audit', 'file', 'beginning')");
+    register(&mut relay, "audit", 0);
     claim(&mut relay, "audit", "a", 60_000);
 
     relay.rows("BEGIN");
@@ -114,13 +117,12 @@ fn a_parked_order_waits_alone_and_is_handed_out_again_in_order() {
     assert_eq!(relay.rows(&format!("{event} parked_events ORDER BY 1")), stored, "whole, byte for byte");
 
     assert!(heads(&mut relay).is_empty(), "a rejected lane waits for an operator");
-    relay.rows(&format!("EXECUTE requeue_lane('audit', '{}')", order_id(1)));
+    store_lane(&mut relay, 1, "requeued");
     for sequence in [1, 10] {
         assert_eq!(heads(&mut relay), [sequence], "the first of its lane and nothing after it");
-        assert_eq!(relay.changed(&format!("EXECUTE close_lane('audit', '{}')", order_id(1))), 0);
-        assert_eq!(relay.changed(&format!("EXECUTE settle_parked('audit', {sequence})")), 1);
+        assert_eq!(relay.changed(&format!("EXECUTE settle_parked('audit', '{{{sequence}}}')")), 1);
     }
-    assert_eq!(relay.changed(&format!("EXECUTE close_lane('audit', '{}')", order_id(1))), 1);
+    assert_eq!(relay.changed(&format!("EXECUTE close_lanes('audit', '{{{}}}')", order_id(1))), 1);
     let decided = relay.rows("SELECT kind, from_sequence, to_sequence, uid FROM decisions");
     assert_eq!(decided, [["parked", "1", "1", "1000"]]);
 }
@@ -182,14 +184,34 @@ pub fn claim(session: &mut Session, sink: &str, owner: &str, lease_ms: u32) -> O
 
 /// Parks an order as rejected, with these events.
 fn park(session: &mut Session, order: u32, events: &[u64]) {
-    let (id, at) = (order_id(order), "2026-01-01T00:01:00.000000Z");
-    session.rows(&format!("EXECUTE park_lane('audit', '{id}', 'rejected', '{at}', 'no such customer')"));
+    store_lane(session, order, "rejected");
     for sequence in events {
         session.rows(&format!("EXECUTE park_events('audit', '{{{sequence}}}')"));
-        session.rows(&format!(
-            "EXECUTE decide('parked', 'audit', '{id}', {sequence}, {sequence}, '{at}', 1000, 'no such customer')"
-        ));
+        decide(session, "parked", Some(order), Some(*sequence));
     }
+}
+
+fn store_lane(session: &mut Session, order: u32, state: &str) {
+    let id = order_id(order);
+    session.rows(&format!("EXECUTE store_lane('audit', '{id}', '{state}', '{AT}', 1, 'no such customer')"));
+}
+
+/// Stores a decision about `audit` as a plan of its own.
+pub fn decide(session: &mut Session, kind: &str, order: Option<u32>, sequence: Option<u64>) {
+    let order = order.map_or("NULL".to_owned(), order_id);
+    let sequence = sequence.map_or("NULL".to_owned(), |sequence| sequence.to_string());
+    session.rows(&store_events(&[]).replace("1, 0, 0,", "1, 1, 0,"));
+    session.rows(&format!(
+        "EXECUTE store_decisions(1, '{{1}}', '{{{kind}}}', '{{audit}}', '{{{order}}}', '{{{sequence}}}', \
+         '{{{sequence}}}', '{{{AT}}}', '{{1000}}', '{{no such customer}}', ARRAY['\\x00'::bytea], 0)"
+    ));
+}
+
+/// `@store_sink` for one that is new, or is known already.
+pub fn register(session: &mut Session, sink: &str, after: u64) {
+    session.rows(&format!(
+        "EXECUTE store_sink('{sink}', 'file', '/orderd', {after}, false, false, false, false, '{{}}', '{{}}', '{{}}')"
+    ));
 }
 
 fn heads(session: &mut Session) -> Vec<u64> {

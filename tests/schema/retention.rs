@@ -1,7 +1,7 @@
 //! The outbox's partitions: made ahead, dropped behind the slowest sink.
 
 use super::plans::{Step, commit, order_id, place, sequences};
-use super::relaying::claim;
+use super::relaying::{claim, register};
 use super::session::{Database, Session};
 
 #[test]
@@ -10,7 +10,7 @@ fn partitions_go_when_every_sink_has_passed_them() {
     let mut session = database.session();
     place(&mut session, 1..=35);
     for sink in ["fast", "slow"] {
-        session.rows(&format!("EXECUTE register_sink('{sink}', 'file', 'beginning')"));
+        register(&mut session, sink, 0);
         claim(&mut session, sink, "a", 60_000);
     }
     session.rows("EXECUTE move_cursor('fast', 1, 35, '')");
@@ -22,8 +22,7 @@ fn partitions_go_when_every_sink_has_passed_them() {
     assert_eq!(drop_partitions(&mut session, 0), 2);
     // What is unique stays unique, and a new sink begins at what there is.
     session.refused("23505", "transitions_pkey", &super::plans::store_events(&[(1, Step::Placed)]));
-    session.rows("EXECUTE register_sink('new', 'file', 'beginning')");
-    assert_eq!(session.value("SELECT acked_sequence FROM sinks WHERE sink = 'new'"), "30");
+    assert_eq!(session.rows("EXECUTE outbox_bounds"), [["31", "35"]]);
     let traced = session.rows(&format!("EXECUTE trace_order('{}')", order_id(1)));
     assert_eq!(traced[0][1..3], ["1", ""], "known, and gone");
 }
@@ -45,7 +44,7 @@ fn a_drop_that_would_have_to_wait_gives_way() {
     let database = Database::with_small_partitions();
     let (mut session, mut reader) = (database.session(), database.session());
     place(&mut session, 1..=15);
-    session.rows("EXECUTE register_sink('audit', 'file', 'now')");
+    register(&mut session, "audit", 15);
     reader.rows("BEGIN");
     reader.rows("EXECUTE read_events(0, 1)");
     session.rows("SET lock_timeout = '50ms'");
@@ -68,7 +67,7 @@ fn a_role_without_ddl_makes_and_drops_partitions() {
     session.rows("RESET ROLE; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO daemon; SET ROLE daemon");
     assert_eq!(session.value("SELECT add_outbox_partitions(200)"), "10");
     place(&mut session, 1..=15);
-    session.rows("EXECUTE register_sink('audit', 'file', 'now')");
+    register(&mut session, "audit", 15);
     assert_eq!(drop_partitions(&mut session, 0), 1);
 }
 

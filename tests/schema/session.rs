@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
-use super::server::Server;
 use crate::support::DEADLINE;
+use crate::support::postgres_server::Server;
 
 /// A database of its own for one test, with SCHEMA.sql loaded.
 pub struct Database {

@@ -186,9 +186,9 @@ fn several_plans_of_one_transaction_are_numbered_in_order() {
     session.rows(&place_orders(&[2, 1]));
     let stored = session.rows(&store_events(&[(2, Step::Placed), (1, Step::Placed)]));
     session.rows("COMMIT");
-    assert_eq!(stored, [["1", "1", "1"], ["2", "2", "1"]], "sequence, lsn, epoch");
-    let subjects = session.rows("SELECT order_id FROM outbox ORDER BY sequence");
-    assert_eq!(subjects, [[order_id(2)], [order_id(1)]]);
+    assert_eq!(stored, [["0", "0", "1", "2", "0"]], "after this plan and this event; epoch, orders, last decision");
+    let subjects = session.rows("SELECT sequence, lsn, order_id FROM outbox ORDER BY sequence");
+    assert_eq!(subjects, [["1", "1", &order_id(2)], ["2", "2", &order_id(1)]]);
 }
 
 /// A server that was recovered from its archive, or a promoted standby, may have lost what was announced: the next

@@ -12,6 +12,7 @@ mod events;
 mod fake_daemon;
 mod files;
 mod mount;
+pub mod postgres_server;
 mod program;
 mod store;
 

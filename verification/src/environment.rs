@@ -126,6 +126,7 @@ impl Environment {
             batch_commands_max: self.options.batch_commands_max,
             batch_bytes_max: self.options.batch_bytes_max,
             orders_max: u64::MAX,
+            conflict_retries_max: 0,
         };
         let sink = |(number, sink): (usize, &SinkSetup)| SinkOptions {
             worker: self.worker_settings(&sink.name, number as u64),

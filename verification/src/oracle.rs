@@ -160,7 +160,7 @@ pub fn judge_state(model: &Model, daemon: &Daemon) -> Result<(), String> {
     }
     for (command_id, index) in remembered {
         let facts = &model.plans[*index];
-        let found = store.remembered(*command_id);
+        let found = store.remembered(*command_id).ok().flatten();
         let right = found.is_some_and(|found| {
             facts.command == Some((*command_id, found.fingerprint))
                 && found.order == facts.after

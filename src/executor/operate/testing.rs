@@ -106,7 +106,12 @@ impl Bench {
         let (mut store, _) = open_store(&storage, clock.clone(), STORE_ID, &options, &[]).unwrap();
         let inbox = Arc::new(DecisionInbox::new(Box::new(|| {})));
         store.set_inboxes(BTreeMap::from([(Arc::from("mail"), Arc::clone(&inbox))]));
-        let options = ExecutorOptions { batch_commands_max: 16, batch_bytes_max: 1 << 20, orders_max: u64::MAX };
+        let options = ExecutorOptions {
+            batch_commands_max: 16,
+            batch_bytes_max: 1 << 20,
+            orders_max: u64::MAX,
+            conflict_retries_max: 3,
+        };
         let mut executor = Executor::new(store, clock, Box::new(CountedIds(0)), options);
         let (mail, pins, forgotten) = (Arc::default(), Arc::default(), Arc::<Mutex<Vec<String>>>::default());
         let told = Arc::clone(&forgotten);

@@ -63,6 +63,22 @@ enum StoredKind<'a> {
     },
 }
 
+/// A decision as a database keeps it: whole, in its stored form.
+#[must_use]
+pub fn encode_decision(decision: &Decision) -> Vec<u8> {
+    // Nothing in it can fail to be written into memory.
+    postcard::to_stdvec(&StoredDecision::from(decision)).unwrap_or_default()
+}
+
+/// Reads what [`encode_decision`] has written.
+///
+/// # Errors
+/// The bytes are something else.
+pub fn decode_decision(bytes: &[u8]) -> Result<Decision, String> {
+    let stored: StoredDecision<'_> = postcard::from_bytes(bytes).map_err(|error| error.to_string())?;
+    Decision::try_from(stored).map_err(|error| error.to_string())
+}
+
 impl<'a> From<&'a Decision> for StoredDecision<'a> {
     fn from(decision: &'a Decision) -> Self {
         Self {

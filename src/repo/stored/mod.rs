@@ -13,6 +13,7 @@ mod plan;
 mod sink;
 
 pub(super) use decision::StoredDecision;
+pub use decision::{decode_decision, encode_decision};
 pub(super) use event::{StoredEntry, StoredPublished, stored_bytes};
 pub(super) use lane::StoredLane;
 pub(super) use order::{StoredOrder, StoredStatus, StoredUpdate, timestamp};

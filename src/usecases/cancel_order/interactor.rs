@@ -1,4 +1,4 @@
-use crate::contracts::{OrderNotFound, OrderRepository, Plan};
+use crate::contracts::{OrderRepository, Plan, RetrieveError};
 use crate::domain::{CancelReason, OrderId, Timestamp, TransitionError};
 
 /// What is asked for, and when.
@@ -15,9 +15,9 @@ pub struct Request {
 /// Why there is no plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// There is no such order.
+    /// There is no such order, or it cannot be read now.
     #[error(transparent)]
-    NotFound(#[from] OrderNotFound),
+    Retrieve(#[from] RetrieveError),
     /// The order's status does not allow it.
     #[error(transparent)]
     Transition(#[from] TransitionError),
@@ -38,7 +38,7 @@ impl<'a, R: OrderRepository> Interactor<'a, R> {
     /// Plans the cancellation: the order's changed fields together with the outbox entries of the events it raised.
     ///
     /// # Errors
-    /// There is no such order, or it is cancelled already.
+    /// There is no such order, it cannot be read now, or it is cancelled already.
     pub fn execute(&self, request: Request) -> Result<Plan, Error> {
         let mut order = self.repository.retrieve(request.order_id)?;
         order.cancel(request.now, request.reason)?;

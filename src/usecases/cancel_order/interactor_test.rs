@@ -28,5 +28,5 @@ fn an_unknown_order_and_a_second_cancellation_give_no_plan() {
     assert!(matches!(refused, Err(Error::Transition(_))), "{refused:?}");
     repository.orders.clear();
     let refused = Interactor::new(&repository).execute(request());
-    assert_eq!(refused, Err(Error::NotFound(OrderNotFound(order_id()))));
+    assert_eq!(refused, Err(Error::Retrieve(crate::contracts::OrderNotFound(order_id()).into())));
 }

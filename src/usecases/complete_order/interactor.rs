@@ -1,4 +1,4 @@
-use crate::contracts::{OrderNotFound, OrderRepository, Plan};
+use crate::contracts::{OrderRepository, Plan, RetrieveError};
 use crate::domain::{OrderId, Timestamp, TransitionError};
 
 /// What is asked for, and when.
@@ -13,9 +13,9 @@ pub struct Request {
 /// Why there is no plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// There is no such order.
+    /// There is no such order, or it cannot be read now.
     #[error(transparent)]
-    NotFound(#[from] OrderNotFound),
+    Retrieve(#[from] RetrieveError),
     /// The order's status does not allow it.
     #[error(transparent)]
     Transition(#[from] TransitionError),
@@ -36,7 +36,7 @@ impl<'a, R: OrderRepository> Interactor<'a, R> {
     /// Plans the completion: the order's changed fields together with the outbox entries of the events it raised.
     ///
     /// # Errors
-    /// There is no such order, or it cannot be completed.
+    /// There is no such order, it cannot be read now, or it cannot be completed.
     pub fn execute(&self, request: &Request) -> Result<Plan, Error> {
         let mut order = self.repository.retrieve(request.order_id)?;
         order.complete(request.now)?;

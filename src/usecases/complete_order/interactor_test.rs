@@ -47,7 +47,7 @@ fn an_unknown_order_and_a_refused_transition_give_no_plan() {
     let mut repository = with_placed_order();
     let unknown = OrderId::new(uuid::Uuid::from_u128(9));
     let refused = Interactor::new(&repository).execute(&Request { order_id: unknown, now: at(200) });
-    assert_eq!(refused, Err(Error::NotFound(OrderNotFound(unknown))));
+    assert_eq!(refused, Err(Error::Retrieve(crate::contracts::OrderNotFound(unknown).into())));
 
     repository.orders.get_mut(&order_id()).unwrap().status = OrderStatus::Cancelled;
     let refused = Interactor::new(&repository).execute(&Request { order_id: order_id(), now: at(200) });

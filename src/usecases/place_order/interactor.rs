@@ -1,4 +1,4 @@
-use crate::contracts::{OrderRepository, Plan};
+use crate::contracts::{OrderRepository, Plan, RetrieveError, StoreUnavailable};
 use crate::domain::{Cents, CustomerId, Order, OrderId, Timestamp};
 
 /// What is asked for, and when.
@@ -20,6 +20,9 @@ pub enum Error {
     /// The id is taken.
     #[error("order {0} exists already")]
     OrderExists(OrderId),
+    /// It is not known now whether the id is taken.
+    #[error(transparent)]
+    Unavailable(#[from] StoreUnavailable),
 }
 
 /// Runs the use case on a repository.
@@ -37,10 +40,12 @@ impl<'a, R: OrderRepository> Interactor<'a, R> {
     /// Plans the new order together with its outbox entries.
     ///
     /// # Errors
-    /// The id is taken.
+    /// The id is taken, or it is not known now whether it is.
     pub fn execute(&self, request: &Request) -> Result<Plan, Error> {
-        if self.repository.retrieve(request.order_id).is_ok() {
-            return Err(Error::OrderExists(request.order_id));
+        match self.repository.retrieve(request.order_id) {
+            Ok(_) => return Err(Error::OrderExists(request.order_id)),
+            Err(RetrieveError::NotFound(_)) => {}
+            Err(RetrieveError::Unavailable(unavailable)) => return Err(unavailable.into()),
         }
         let mut order = Order::place(request.order_id, request.customer_id, request.total_amount, request.now);
         Ok(Plan::for_order(self.repository, &mut order))

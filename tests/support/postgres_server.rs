@@ -1,14 +1,18 @@
-//! A PostgreSQL server that lives as long as the tests that use it.
+//! A PostgreSQL server that lives as long as the tests that use it. The crate's own tests include this file, too.
+#![allow(dead_code, reason = "each helper serves some tests, none serves all")]
 
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::support::{DEADLINE, eventually};
+/// How long the server may take.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Where Debian puts the server's programs, a folder a version; they are not on the PATH.
 const DEBIAN_VERSIONS: &str = "/usr/lib/postgresql";
@@ -74,10 +78,40 @@ impl Server {
         std::fs::write(self.data().join("recovery.signal"), "").expect("the server is told to recover");
         self.run("-c restore_command=false");
         // It may take readers before it has chosen its timeline.
-        eventually(DEADLINE, "the server has left recovery", || {
-            let asked = self.psql().args(["-A", "-t", "-d", "postgres", "-c", "SELECT pg_is_in_recovery()"]).output();
-            asked.is_ok_and(|said| said.stdout == b"f\n")
-        });
+        let begun = Instant::now();
+        while self.value("postgres", "SELECT pg_is_in_recovery()") != "f" {
+            assert!(begun.elapsed() < DEADLINE, "the server does not leave recovery");
+        }
+    }
+
+    /// The one value of a query; empty if the server does not answer.
+    pub fn value(&self, database: &str, sql: &str) -> String {
+        let said = self.psql().args(["-A", "-t", "-d", database, "-c", sql]).output().expect("psql runs");
+        String::from_utf8_lossy(&said.stdout).trim_end().to_owned()
+    }
+
+    /// A new database without anything in it.
+    pub fn create_database(&self) -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("d{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let said = self.psql().args(["-d", "postgres", "-c", &format!("CREATE DATABASE {name}")]).output();
+        assert!(said.is_ok_and(|said| said.status.success()), "a database is made");
+        name
+    }
+
+    /// Where clients find a database.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://orderd@/{database}?host={}", self.dir().display())
+    }
+
+    /// As a power cut: what was not synced is lost, had it not been written before.
+    pub fn stop_immediately(&self) {
+        self.programs.run(self.dir(), "pg_ctl", &["stop", "-w", "-m", "immediate", "-D", text(&self.data())]);
+    }
+
+    /// Starts it again.
+    pub fn start_again(&self) {
+        self.run("");
     }
 
     /// fsync and autovacuum off: these tests are about the schema, and want the same plans every time.

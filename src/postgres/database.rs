@@ -1,0 +1,125 @@
+//! Where the database is, and how to come to it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use uuid::Uuid;
+
+use super::{Connection, DatabaseError, tls};
+
+/// A text that may hold a password: where it is, not what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// In the configuration; without a password.
+    Text(String),
+    /// The first line of a file, read again for each connection.
+    File(PathBuf),
+}
+
+/// What the configuration says about the database.
+#[derive(Debug, Clone)]
+pub struct DatabaseOptions {
+    /// As libpq writes it: `postgres://USER@HOST/DATABASE`, several hosts among it.
+    pub address: Secret,
+    /// Where the password is, if not in the address.
+    pub password_file: Option<PathBuf>,
+    /// The authorities that may have signed the server's certificate; with it nothing but TLS is spoken.
+    pub ca_file: Option<PathBuf>,
+    /// What the server shows of this daemon.
+    pub application_name: String,
+    /// How long connecting may take.
+    pub connect_max: Duration,
+    /// How long one statement may take.
+    pub statement_max: Duration,
+    /// How long a statement may wait for a lock.
+    pub lock_max: Duration,
+    /// How long the server waits for this daemon inside a transaction, before it takes the locks away.
+    pub lease: Duration,
+}
+
+/// Makes connections.
+#[derive(Clone)]
+pub struct Database {
+    options: DatabaseOptions,
+    tls: MakeRustlsConnect,
+    instance: Arc<str>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Checks the options, as far as that goes without a connection.
+    ///
+    /// # Errors
+    /// What is wrong with them; without the address, which may hold a password.
+    pub fn new(options: DatabaseOptions) -> Result<Self, String> {
+        let tls = tls::connector(options.ca_file.as_deref()).map_err(|error| format!("store.ca_file: {error}"))?;
+        let database = Self { options, tls, instance: Uuid::new_v4().to_string().into() };
+        database.parameters()?;
+        Ok(database)
+    }
+
+    /// Names this process among those that use the database.
+    #[must_use]
+    pub fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// Its options.
+    #[must_use]
+    pub const fn options(&self) -> &DatabaseOptions {
+        &self.options
+    }
+
+    /// A new connection to a server that takes changes, with the session's time-outs set; `purpose` is shown behind the
+    /// application's name.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or refuses.
+    pub fn connect(&self, purpose: &str) -> Result<Connection, DatabaseError> {
+        let mut parameters = self.parameters().map_err(DatabaseError::Refused)?;
+        let name = parameters.get_application_name().unwrap_or(&self.options.application_name);
+        let name = format!("{name} {purpose}");
+        parameters.application_name(name);
+        Connection::open(&parameters, self.tls.clone(), &self.options, &self.instance)
+    }
+
+    fn parameters(&self) -> Result<Config, String> {
+        let (key, address) = match &self.options.address {
+            Secret::Text(address) => ("store.url", address.clone()),
+            Secret::File(path) => ("store.url_file", first_line("store.url_file", path)?),
+        };
+        // The parser's message might repeat a part of the address.
+        let mut parameters: Config = address
+            .parse()
+            .map_err(|_| format!("{key}: is not an address of PostgreSQL: it takes postgres://USER@HOST/DATABASE"))?;
+        if let Some(path) = &self.options.password_file {
+            parameters.password(first_line("store.password_file", path)?);
+        }
+        if self.options.ca_file.is_some() {
+            parameters.ssl_mode(SslMode::Require);
+        }
+        parameters.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        parameters.connect_timeout(self.options.connect_max);
+        parameters.keepalives_idle(self.options.lease);
+        parameters.tcp_user_timeout(self.options.lease);
+        Ok(parameters)
+    }
+}
+
+fn first_line(key: &str, path: &std::path::Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{key}: {}: {error}", path.display()))?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    if line.is_empty() {
+        return Err(format!("{key}: {} is empty", path.display()));
+    }
+    Ok(line.to_owned())
+}

@@ -1,0 +1,38 @@
+//! PostgreSQL as the store of several daemons: plans, delivery decisions and their readers over SCHEMA.sql.
+//!
+//! Built with the feature `postgres` alone. Each connection has a runtime of its own inside [`Connection`]; to all
+//! others it blocks, and every call has a time-out.
+
+mod batch;
+mod connection;
+mod database;
+mod decisions;
+mod error;
+mod event_row;
+mod history;
+mod lease;
+mod link;
+mod listener;
+mod mirror;
+mod order_row;
+mod plan_store;
+mod schema;
+mod statements;
+mod store;
+#[cfg(test)]
+#[path = "../../tests/support/postgres_server.rs"]
+mod test_server;
+#[cfg(test)]
+pub(crate) mod testing;
+mod tls;
+mod transaction;
+
+pub use connection::Connection;
+pub use database::{Database, DatabaseOptions, Secret};
+pub use error::DatabaseError;
+pub use event_row::{EVENT_COLUMNS, published_event};
+pub use history::PostgresHistory;
+pub use lease::Leases;
+pub use listener::Listener;
+pub use schema::{Applied, SCHEMA, SCHEMA_VERSION, apply, check_version};
+pub use store::{PostgresOptions, PostgresStore};

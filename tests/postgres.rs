@@ -1,0 +1,5 @@
+//! PostgreSQL as the store of one and of several daemons, in a server that these tests start themselves.
+
+mod daemons;
+mod orders;
+mod outage;

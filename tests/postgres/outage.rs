@@ -1,0 +1,98 @@
+//! The database goes away, under load; the daemons stay, and nothing that was acknowledged is lost.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+
+use super::daemons::Database;
+use crate::support::{Client, DEADLINE, Daemon, Store, eventually, uuid};
+
+/// What one client was told.
+#[derive(Default)]
+struct Told {
+    acknowledged: Vec<String>,
+    unavailable: usize,
+    unknown: usize,
+}
+
+#[test]
+fn a_server_that_is_stopped_at_once_under_load_loses_nothing_and_doubles_nothing() {
+    const OUTAGES: usize = 3;
+    let database = Database::of_its_own();
+    let stores = [database.daemon("a", ""), database.daemon("b", "")];
+    let mut daemons: Vec<Daemon> = stores.iter().map(Daemon::start).collect();
+    let goes_on = AtomicBool::new(true);
+    let told: Vec<Told> = std::thread::scope(|scope| {
+        let clients: Vec<_> =
+            stores.iter().cycle().take(8).map(|store| scope.spawn(|| place_all_along(store, &goes_on))).collect();
+        for _ in 0..OUTAGES {
+            let before = events(&database);
+            eventually(DEADLINE, "orders are placed", || events(&database) > before + 50);
+            database.server.stop_immediately();
+            let mut client = Client::connect(&stores[0]);
+            eventually(DEADLINE, "the daemon says that the database is away", || {
+                client.result("daemon.status", json!({}))["state"] == "store_unavailable"
+            });
+            database.server.start_again();
+            eventually(DEADLINE, "the daemon is ready again", || {
+                client.result("daemon.status", json!({}))["state"] == "ready"
+            });
+        }
+        goes_on.store(false, Ordering::Relaxed);
+        clients.into_iter().map(|client| client.join().expect("every answer came")).collect()
+    });
+    assert!(told.iter().any(|told| told.unavailable > 0), "the outages were noticed");
+    let acknowledged: Vec<&String> = told.iter().flat_map(|told| &told.acknowledged).collect();
+    assert!(acknowledged.len() > 100, "{}", acknowledged.len());
+    let ids = acknowledged.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(",");
+    let there = database.value(&format!("SELECT count(*) FROM commands WHERE command_id IN ({ids})"));
+    assert_eq!(there, acknowledged.len().to_string(), "what was acknowledged is there");
+    assert_eq!(database.value("SELECT count(*) FROM commands"), database.value("SELECT count(*) FROM orders"));
+    database.assert_sound();
+    daemons.iter_mut().for_each(Daemon::stop);
+}
+
+fn events(database: &Database) -> u64 {
+    database.value("SELECT last_sequence FROM store").parse().unwrap_or(0)
+}
+
+/// Places orders, each with a command id that it is sent with until it is acknowledged.
+fn place_all_along(store: &Store, goes_on: &AtomicBool) -> Told {
+    let (mut client, mut told) = (Client::connect(store), Told::default());
+    while goes_on.load(Ordering::Relaxed) {
+        let command_id = uuid();
+        let place = json!({"customer_id": uuid(), "total_amount": 1, "command_id": command_id});
+        let acknowledged = |answer: Result<Value, Value>, told: &mut Told| match answer {
+            Ok(_) => true,
+            Err(error) => {
+                assert_eq!(error["data"]["retryable"], true, "{error}");
+                match error["data"]["kind"].as_str() {
+                    Some("store_unavailable") => told.unavailable += 1,
+                    Some("outcome_unknown") => told.unknown += 1,
+                    _ => panic!("{error}"),
+                }
+                false
+            }
+        };
+        eventually(DEADLINE, "it is acknowledged", || {
+            let answer = client.call("order.place", place.clone());
+            acknowledged(answer, &mut told)
+        });
+        told.acknowledged.push(command_id);
+    }
+    told
+}
+
+/// A daemon that was started before its database waits for it.
+#[test]
+fn a_daemon_waits_for_its_database() {
+    let database = Database::of_its_own();
+    let store = database.daemon("a", "");
+    database.server.stop_immediately();
+    let mut daemon = Daemon::spawn(&store);
+    eventually(DEADLINE, "it says that it waits", || daemon.stderr().contains("waiting for the database"));
+    database.server.start_again();
+    daemon.wait_ready(&store);
+    Client::connect(&store).place(1);
+    daemon.stop();
+}
