@@ -56,8 +56,6 @@ mod pipelining;
 mod playbooks;
 #[cfg(feature = "postgres")]
 mod postgres;
-#[cfg(feature = "postgres")]
-mod postgres;
 mod power_cut;
 mod published_events;
 mod readme;

@@ -52,9 +52,4 @@ impl TestDatabase {
         let said = self.server.psql().args(["-v", "ON_ERROR_STOP=1", "-d", &self.name, "-c", sql]).output().unwrap();
         assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     }
-
-    /// The one value of a query.
-    pub fn value(&self, sql: &str) -> String {
-        self.server.value(&self.name, sql)
-    }
 }

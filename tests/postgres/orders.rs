@@ -63,7 +63,7 @@ fn a_pipelined_batch_is_one_story() {
         ),
         ("order.complete", json!({"order_id": order_id})),
         ("order.complete", json!({"order_id": order_id})),
-        ("order.cancel", json!({"order_id": order_id, "reason": null})),
+        ("order.cancel", json!({"order_id": order_id})),
         ("order.get", json!({"order_id": order_id})),
     ];
     let line = |(id, (method, params)): (usize, &(&str, Value))| {
