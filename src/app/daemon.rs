@@ -8,18 +8,19 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals as SignalIterator;
 
+use super::AppError;
 use super::core::{Core, CoreOptions};
 use super::host::Host as _;
 use super::machine::Machine;
-use super::maintenance::{ClosedStore, MaintenanceView};
+use super::maintenance::ClosedStore;
 use super::options::server_options;
+use super::parts::{BackgroundPorts, MAINTENANCE, Parts, parts_of};
 use super::relays::{Relay, RelayHandle};
 use super::start_watch::StartWatch;
 use super::threads::{Ended, Threads, root_cause, spawn};
 use super::watchdog::Watchdog;
-use super::{AppError, maintenance};
 use crate::config::{Config, StoreType};
-use crate::contracts::{Answer, Clock, DecisionBatch, PlanStore, StatusModel, StoreCondition};
+use crate::contracts::{Answer, Clock, PlanStore, StatusModel, StoreCondition};
 use crate::executor::{CommandLoop, Executor, Inspector, Task};
 use crate::logging::LogHandle;
 use crate::server::{Server, ServerHandle, ServerOptions, ServerPorts, ServerTelemetry, provide_descriptors};
@@ -37,8 +38,6 @@ const DRAINED_MAX: Duration = Duration::from_millis(300);
 const STATUS_TURN: Duration = Duration::from_secs(5);
 /// Batches of answers on their way to the server, each of at most `executor.batch_commands_max`.
 const ANSWER_BATCHES_MAX: usize = 64;
-/// The thread that writes checkpoints.
-const MAINTENANCE: &str = "maintenance";
 /// Executor, inspector, server, and what works beside the store: at most maintenance, and who hears of other daemons.
 const FIXED_THREADS: usize = 5;
 
@@ -94,31 +93,6 @@ fn listen_to_signals(starting: &Arc<AtomicBool>) -> Result<SignalRequests, AppEr
     };
     spawn("signals", listen)?;
     Ok(SignalRequests { stop, reload })
-}
-
-/// What the threads work on, whatever keeps the plans.
-pub(super) struct Parts<S> {
-    pub(super) executor: Executor<S>,
-    pub(super) relays: Vec<Relay>,
-    /// What the relays decide, on its way to the executor.
-    pub(super) decisions: Receiver<DecisionBatch>,
-    pub(super) telemetry: ServerTelemetry,
-    pub(super) background: Background<S>,
-}
-
-/// Starts the threads that work beside the executor's.
-pub(super) type Background<S> = Box<dyn FnOnce(&mut Threads, BackgroundPorts<S>) -> Result<(), AppError>>;
-
-/// What those threads work with.
-pub(super) struct BackgroundPorts<S> {
-    /// Questions to the store, between two batches.
-    pub(super) tasks: Sender<Task<S>>,
-    /// Where they show themselves.
-    pub(super) status: Arc<StatusModel>,
-    /// Disconnected when they are to end.
-    pub(super) stop: Receiver<()>,
-    /// The store, at the end.
-    pub(super) closed: Receiver<ClosedStore<S>>,
 }
 
 /// The running threads, and how to reach them.
@@ -363,22 +337,6 @@ fn answers_ready(server: &ServerHandle) -> Box<dyn Fn() + Send> {
 fn more_is_durable(relays: &[RelayHandle]) -> Box<dyn Fn() + Send> {
     let controls: Vec<_> = relays.iter().map(|relay| Arc::clone(&relay.control)).collect();
     Box::new(move || controls.iter().for_each(|control| control.durable()))
-}
-
-/// What the journal's core brings: maintenance works beside it.
-fn parts_of(core: Core, log: &LogHandle) -> Parts<crate::repo::Store> {
-    let Core { executor, relays, decisions, forgotten, maintenance, journal, report: _ } = core;
-    let telemetry =
-        ServerTelemetry { journal: journal.index.metrics(), checkpoint: maintenance.metrics(), log: log.metrics() };
-    let background: Background<_> = Box::new(move |threads, ports| {
-        let BackgroundPorts { tasks, status, stop, closed } = ports;
-        let shown = MaintenanceView { closed, forgotten, status };
-        threads.start(MAINTENANCE, move || {
-            maintenance::run(maintenance, tasks, journal, &shown, &stop);
-            Ok(())
-        })
-    });
-    Parts { executor, relays, decisions, telemetry, background }
 }
 
 fn server_ports(

@@ -10,6 +10,7 @@ mod inspect;
 mod machine;
 mod maintenance;
 mod options;
+mod parts;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod registration;

@@ -8,9 +8,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::AppError;
 use super::core::CoreOptions;
-use super::daemon::{Background, Parts};
 use super::host::Host;
 use super::machine::Machine;
+use super::parts::{Background, Parts};
 use crate::config::{Config, StoreType};
 use crate::contracts::DecisionBatch;
 use crate::executor::{Executor, Operations};
