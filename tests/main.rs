@@ -71,3 +71,4 @@ mod tidy;
 mod timestamps;
 mod torn_tail;
 mod transitions;
+mod upgrade;
