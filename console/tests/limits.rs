@@ -9,19 +9,20 @@ use crate::support::eventually;
 use crate::support::fake_daemon::FakeDaemon;
 use crate::support::world::World;
 
-#[test]
-fn a_thousand_slow_connections_leave_metrics_answering() {
-    let daemon = FakeDaemon::start(World::busy());
-    let console = Console::start(&daemon.socket(), &[]);
-    let mut slow = Vec::new();
-    for number in 0..1_000 {
+/// A thousand connections, half of which say nothing, while the others begin a request and never end it.
+pub fn hold_slow_connections(console: &Console) -> Vec<TcpStream> {
+    let connect = |number: u32| {
         let mut stream = TcpStream::connect(&console.address).unwrap();
-        // Half say nothing, half begin a request and never end it.
         if number % 2 == 0 {
             stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").unwrap();
         }
-        slow.push(stream);
-    }
+        stream
+    };
+    (0..1_000).map(connect).collect()
+}
+
+/// How long `/metrics` takes, nine times out of ten.
+pub fn slowest_of_most(console: &Console) -> Duration {
     let mut times: Vec<Duration> = (0..100)
         .map(|_| {
             let begin = Instant::now();
@@ -32,8 +33,22 @@ fn a_thousand_slow_connections_leave_metrics_answering() {
         })
         .collect();
     times.sort();
-    // Each waits at most 80 ms for a fresh sample; what is beyond is this machine.
-    assert!(times[90] < Duration::from_millis(250), "{times:?}");
+    times[90]
+}
+
+/// Each answer waits at most 80 ms for a fresh sample. Where that takes longer, it is this machine, and `alone` shows it.
+pub fn bound(alone: Duration) -> Duration {
+    Duration::from_millis(100).max(alone * 3)
+}
+
+#[test]
+fn a_thousand_slow_connections_leave_metrics_answering() {
+    let daemon = FakeDaemon::start(World::busy());
+    let console = Console::start(&daemon.socket(), &[]);
+    let alone = slowest_of_most(&console);
+    let slow = hold_slow_connections(&console);
+    let crowded = slowest_of_most(&console);
+    assert!(crowded < bound(alone), "{crowded:?} beside them, {alone:?} before");
     let open = console.get("/metrics").body;
     let open = open.lines().find_map(|line| line.strip_prefix("orderd_console_connections ")).unwrap();
     assert!(open.parse::<u32>().unwrap() <= 256, "{open} connections");

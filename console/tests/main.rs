@@ -20,6 +20,7 @@ mod daemon_trouble;
 mod health;
 mod limits;
 mod listening;
+mod load;
 mod metrics;
 mod pictures;
 mod real_daemon;

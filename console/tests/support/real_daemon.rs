@@ -59,6 +59,38 @@ impl Daemon {
     }
 }
 
+impl Daemon {
+    /// Commands at a steady rate, until it is dropped.
+    pub fn load(&self, commands_per_second: u32) -> Load {
+        let rate = commands_per_second.to_string();
+        let mut command = Command::new(&self.program);
+        command.args([
+            "bench",
+            "--connections",
+            "4",
+            "--in-flight",
+            "8",
+            "--seconds",
+            "600",
+            "--rate",
+            &rate,
+            "--socket",
+        ]);
+        command.arg(self.socket()).stdout(Stdio::null()).stderr(Stdio::null());
+        Load(command.spawn().unwrap())
+    }
+}
+
+/// A running `orderd bench`.
+pub struct Load(Child);
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.process.kill().ok();
