@@ -146,6 +146,14 @@ fn an_unreadable_part_is_never_taken_for_an_empty_one() {
 }
 
 #[test]
+fn a_recorded_sink_without_its_cursor_is_refused_before_the_journals_end_is_repaired() {
+    let store = filled(false);
+    let cursor = store.data_dir().join("store/cursors/events.cursor");
+    fs::remove_file(&cursor).unwrap();
+    is_refused(&store, &cursor, "missing, and the daemon had been killed");
+}
+
+#[test]
 fn a_journal_that_is_gone_altogether_is_not_a_new_store() {
     let store = filled(true);
     for segment in store.segments() {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::AppError;
 use super::host::Host;
-use super::registration::register;
+use super::registration::{check_sinks, register};
 use super::relays::Relay;
 use crate::config::SinkStart;
 use crate::contracts::{
@@ -22,7 +22,7 @@ use crate::relay::{
 };
 use crate::repo::{
     CursorFile, Maintenance, MaintenanceOptions, OpenReport, ReplayCursors, SinkPosition, Store, StoreOptions, cursor,
-    lsn_of, open_store,
+    lsn_of, recover_store,
 };
 
 /// What the configuration says about the parts.
@@ -82,9 +82,10 @@ impl Core {
     /// 3. which store it is; a missing one is made, an unreadable one is not;
     /// 4. the cursors, because what a sink has seen must be in the journal;
     /// 5. the state, from checkpoint and journal;
-    /// 6. new sinks, which are recorded;
-    /// 7. the workers;
-    /// 8. the socket, so that nobody can ask before there is somebody to answer.
+    /// 6. the sinks of configuration, records and cursors, compared: up to here nothing is changed;
+    /// 7. the journal's end, repaired, and new sinks, recorded;
+    /// 8. the workers;
+    /// 9. the socket, so that nobody can ask before there is somebody to answer.
     ///
     /// # Errors
     /// Whatever keeps the store from being opened. If it is damaged, nothing was changed.
@@ -96,10 +97,12 @@ impl Core {
         let cursors = load_cursors(storage.as_ref(), store_id)?;
         let clock = host.clock();
         let seen: Vec<_> = cursors.iter().map(|(name, cursor)| position_of(name, cursor)).collect();
-        let (mut store, report) = open_store(&storage, Arc::clone(&clock), store_id, &options.store, &seen)?;
+        let recovered = recover_store(&storage, store_id, &options.store, &seen)?;
+        let sinks = check_sinks(&recovered, &options.sinks, cursors)?;
+        let journal = recovered.files().clone();
+        let (mut store, report) = recovered.open(Arc::clone(&clock), &options.store)?;
         log_report(&report, clock.as_ref());
-        let journal = JournalHandle { storage, index: Arc::clone(store.journal().index()), store_id };
-        let cursors = register(&mut store, &journal, clock.as_ref(), &options.sinks, cursors)?;
+        let cursors = register(&mut store, &journal, clock.as_ref(), &options.sinks, sinks)?;
         let (decide, decisions) = bounded(options.sinks.len().max(1));
         let needs = Arc::new(JournalNeeds::default());
         for (name, cursor) in &cursors {

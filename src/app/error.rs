@@ -16,9 +16,6 @@ pub enum AppError {
     /// The store is damaged.
     #[error("{0}")]
     Damaged(String),
-    /// What a new sink would begin with is damaged; the state does not need it.
-    #[error("{0}")]
-    BacklogDamaged(String),
     /// Another daemon holds the data directory.
     #[error("{0}")]
     Held(String),
@@ -40,16 +37,6 @@ impl AppError {
     /// An I/O error; a missing permission is a kind of its own.
     pub(super) fn io(message: String, source: &io::Error) -> Self {
         if source.kind() == io::ErrorKind::PermissionDenied { Self::Permission(message) } else { Self::Io(message) }
-    }
-}
-
-impl AppError {
-    /// An error of the feed below the checkpoint, where only a sink reads.
-    pub(super) fn of_backlog(error: FeedError) -> Self {
-        match error {
-            FeedError::Damaged(_) | FeedError::OtherHistory(_) => Self::BacklogDamaged(error.to_string()),
-            FeedError::NotHeld { .. } | FeedError::Io(_) => error.into(),
-        }
     }
 }
 

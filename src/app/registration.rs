@@ -7,37 +7,67 @@ use super::AppError;
 use super::core::{SinkOptions, uuid_of};
 use crate::config::SinkStart;
 use crate::contracts::{
-    Clock, CommitError, Decision, DecisionKind, EventHistory as _, FeedPosition, PlanStore as _, Sequence,
-    SinkStartPoint,
+    Clock, CommitError, Decision, DecisionKind, EventHistory as _, FeedError, FeedPosition, PlanStore as _, Sequence,
+    SinkRecord, SinkStartPoint,
 };
 use crate::journal::{CURSORS_DIR, JournalHandle};
-use crate::repo::{CursorFile, JournalHistory, JournalOutbox, Store, cursor};
+use crate::repo::{CursorFile, DurableSequence, JournalHistory, JournalOutbox, RecoveredStore, Store, cursor};
 
 /// The cursors of recorded sinks, by name.
 pub(super) type Cursors = Vec<(String, CursorFile)>;
 
-/// Compares cursors, records and configuration, and records what is new. On return each configured sink has a record and
-/// a cursor, and each cursor has a record.
+/// What a start has found of its sinks, and has not changed yet.
+pub(super) struct FoundSinks<'a> {
+    cursors: Cursors,
+    /// Sinks that have a cursor and no record.
+    leftovers: Vec<String>,
+    /// Sinks that have no record, and where each begins.
+    new: Vec<(&'a SinkOptions, FeedPosition)>,
+}
+
+/// Compares cursors, records and configuration, and changes nothing.
+///
+/// # Errors
+/// A record without a cursor is damage, and so is what a new sink is to begin with where it does not read. Two types for
+/// one sink, or a start before what is held, is the configuration's fault.
+pub(super) fn check_sinks<'a>(
+    found: &RecoveredStore,
+    sinks: &'a [SinkOptions],
+    cursors: Cursors,
+) -> Result<FoundSinks<'a>, AppError> {
+    let records = &found.state().delivery;
+    for record in records.sinks() {
+        check_cursor_of(&record.name, cursors.iter().map(|(name, _)| name.as_str()))?;
+        check_type(record, sinks)?;
+    }
+    let (cursors, leftovers): (Vec<_>, Vec<_>) =
+        cursors.into_iter().partition(|(name, _)| records.sink(name).is_some());
+    let mut new = Vec::new();
+    for sink in sinks.iter().filter(|sink| records.sink(&sink.worker.name).is_none()) {
+        new.push((sink, start_position(sink, found)?));
+    }
+    Ok(FoundSinks { cursors, leftovers: leftovers.into_iter().map(|(name, _)| name).collect(), new })
+}
+
+/// Records what is new. On return each configured sink has a record and a cursor, and each cursor has a record.
 ///
 /// The order is what makes a crash in between harmless:
-/// 1. a record without a cursor is damage, and nothing is changed;
-/// 2. a cursor without a record is a leftover, of a sink that was forgotten or of a start that got no further than 3:
+/// 1. a cursor without a record is a leftover, of a sink that was forgotten or of a start that got no further than 2:
 ///    it goes;
-/// 3. the cursors of new sinks are made durable;
-/// 4. only then are the sinks recorded, and those again whose type has changed.
+/// 2. the cursors of new sinks are made durable;
+/// 3. only then are the sinks recorded, and those again whose type has changed.
 pub(super) fn register(
     store: &mut Store,
     journal: &JournalHandle,
     clock: &dyn Clock,
     sinks: &[SinkOptions],
-    mut cursors: Cursors,
+    found: FoundSinks<'_>,
 ) -> Result<Cursors, AppError> {
-    check_records(store, sinks, &cursors)?;
-    remove_leftovers(store, journal, &mut cursors)?;
+    let FoundSinks { mut cursors, leftovers, new } = found;
+    remove_leftovers(journal, &leftovers)?;
     let mut decisions = Vec::new();
-    for sink in sinks.iter().filter(|sink| store.sink(&sink.worker.name).is_none()) {
+    for (sink, position) in new {
         let name = &sink.worker.name;
-        let position = start_position(sink, store, journal)?;
         let cursor = CursorFile::create(journal.storage.as_ref(), name, uuid_of(journal.store_id), position)?;
         tracing::info!(sink = name, after = %position.sequence, "a new sink starts");
         cursors.push((name.clone(), cursor));
@@ -69,20 +99,18 @@ pub(super) fn register(
     Ok(cursors)
 }
 
-fn check_records(store: &Store, sinks: &[SinkOptions], cursors: &Cursors) -> Result<(), AppError> {
-    for record in store.sinks() {
-        check_cursor_of(&record.name, cursors.iter().map(|(name, _)| name.as_str()))?;
-        let configured = sinks.iter().find(|sink| *sink.worker.name == *record.name);
-        let is_busy = !record.lanes.is_empty() || record.snapshot_running || record.runs_a_replay();
-        if let Some(sink) = configured.filter(|sink| is_busy && sink.worker.sink_type != record.start.sink_type) {
-            let name = &sink.worker.name;
-            return Err(AppError::Config(format!(
-                "sinks: sink {name} was of another type, and still has parked lanes, a snapshot or a replay; settle \
-                 those under the old type first, or take another name"
-            )));
-        }
+/// Refuses another type for a sink that still has what only its old type can settle.
+fn check_type(record: &SinkRecord, sinks: &[SinkOptions]) -> Result<(), AppError> {
+    let configured = sinks.iter().find(|sink| *sink.worker.name == *record.name);
+    let is_busy = !record.lanes.is_empty() || record.snapshot_running || record.runs_a_replay();
+    match configured.filter(|sink| is_busy && sink.worker.sink_type != record.start.sink_type) {
+        None => Ok(()),
+        Some(sink) => Err(AppError::Config(format!(
+            "sinks: sink {} was of another type, and still has parked lanes, a snapshot or a replay; settle those under \
+             the old type first, or take another name",
+            sink.worker.name
+        ))),
     }
-    Ok(())
 }
 
 /// Refuses a recorded sink that is not among those with a cursor.
@@ -92,29 +120,27 @@ pub(super) fn check_cursor_of<'a>(name: &str, mut with_cursor: impl Iterator<Ite
     }
     let path = cursor::path_of(name);
     Err(AppError::Damaged(format!(
-        "{path}: missing; it says how far sink {name} has come, and without it events would be skipped or repeated: \
-         put it back from a backup"
+        "{path}: damaged at offset 0: the file is missing; it says how far sink {name} has come, and without it events \
+         would be skipped or repeated: put it back from a backup"
     )))
 }
 
-fn remove_leftovers(store: &Store, journal: &JournalHandle, cursors: &mut Cursors) -> Result<(), AppError> {
-    let (kept, leftovers): (Vec<_>, Vec<_>) = cursors.drain(..).partition(|(name, _)| store.sink(name).is_some());
-    *cursors = kept;
+fn remove_leftovers(journal: &JournalHandle, leftovers: &[String]) -> Result<(), AppError> {
     if leftovers.is_empty() {
         return Ok(());
     }
     let failed = |error: std::io::Error| AppError::io(format!("removing a leftover cursor: {error}"), &error);
-    for (name, _) in leftovers {
+    for name in leftovers {
         tracing::warn!(sink = name, "removed the cursor of a sink that is not recorded");
-        journal.storage.remove(&cursor::path_of(&name)).map_err(failed)?;
+        journal.storage.remove(&cursor::path_of(name)).map_err(failed)?;
     }
     journal.storage.sync_dir(CURSORS_DIR).map_err(failed)
 }
 
-fn start_position(sink: &SinkOptions, store: &Store, journal: &JournalHandle) -> Result<FeedPosition, AppError> {
-    let last_sequence = store.state().last_sequence;
+fn start_position(sink: &SinkOptions, found: &RecoveredStore) -> Result<FeedPosition, AppError> {
+    let (journal, last_sequence) = (found.files(), found.state().last_sequence);
     match sink.start {
-        SinkStart::Beginning => JournalOutbox::beginning(journal.clone(), last_sequence).map_err(AppError::of_backlog),
+        SinkStart::Beginning => Ok(JournalOutbox::beginning(journal.clone(), last_sequence)?),
         SinkStart::Now => Ok(JournalOutbox::end(journal, last_sequence)),
         // Refused rather than taken for "now": a consumer that counts on the snapshot would miss every order of before.
         SinkStart::Snapshot => Err(AppError::Config(format!(
@@ -122,9 +148,14 @@ fn start_position(sink: &SinkOptions, store: &Store, journal: &JournalHandle) ->
             sink.worker.name
         ))),
         SinkStart::Sequence(sequence) => {
-            let after = Sequence(sequence.saturating_sub(1));
-            let history = JournalHistory::new(journal.clone(), Arc::clone(store.durable_sequence()));
-            Ok(history.open_after(after).map_err(AppError::of_backlog)?.position())
+            let history = JournalHistory::new(journal.clone(), Arc::new(DurableSequence::new(last_sequence)));
+            match history.open_after(Sequence(sequence.saturating_sub(1))) {
+                Ok(feed) => Ok(feed.position()),
+                Err(error @ FeedError::NotHeld { .. }) => {
+                    Err(AppError::Config(format!("sinks: start_sequence of sink {}: {error}", sink.worker.name)))
+                }
+                Err(error) => Err(error.into()),
+            }
         }
     }
 }

@@ -95,7 +95,7 @@ impl From<ConfigError> for Failure {
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
         let exit = match &error {
-            AppError::Damaged(_) | AppError::BacklogDamaged(_) => Exit::Damaged,
+            AppError::Damaged(_) => Exit::Damaged,
             AppError::Held(_) => Exit::Held,
             AppError::Io(_) => Exit::Io,
             AppError::Permission(_) => Exit::Permission,

@@ -57,8 +57,8 @@ impl Fixture {
             bodies.extend(frames.iter().map(|frame| frame.body.to_vec()));
             Ok(())
         };
-        let (journal, recovered) =
-            recover(&self.storage, Arc::new(StillClock), options, self.id, &range, &mut redo, &|_| Ok(()))?;
+        let recovery = recover(&self.storage, self.id, &range, &mut redo)?;
+        let (journal, recovered) = recovery.open(Arc::new(StillClock), options)?;
         Ok((journal, recovered, bodies))
     }
 

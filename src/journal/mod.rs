@@ -35,7 +35,7 @@ pub use cut::plan_end;
 pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};
 pub use reader::{FrameRef, JournalReader};
 pub use recovery::{
-    ChainPoint, Precheck, Recovered, RecoveryError, Redo, RedoError, RedoFrame, RedoProblem, RedoRange, TornTail,
+    ChainPoint, Recovered, Recovery, RecoveryError, Redo, RedoError, RedoFrame, RedoProblem, RedoRange, TornTail,
     inspect, inspect_files, oldest_lsn, per_frame, recover, sync_up_to,
 };
 pub use segment::{TEMPORARY_SUFFIX, list_segments, segment_path};

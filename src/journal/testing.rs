@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{
-    Journal, JournalOptions, Precheck, Recovered, RecoveryError, Redo, RedoFrame, RedoRange, StoreId, TEMPORARY_SUFFIX,
+    Journal, JournalOptions, Recovered, RecoveryError, Redo, RedoFrame, RedoRange, StoreId, TEMPORARY_SUFFIX,
     create_store, recover,
 };
 use crate::contracts::{Clock, Lsn, Room, Storage, StorageFile};
@@ -238,9 +238,8 @@ pub fn try_start(
         bodies.extend(frames.iter().map(|frame| frame.body.to_vec()));
         Ok(())
     };
-    let precheck: &Precheck<'_> = &|_| Ok(());
     let storage: Arc<dyn Storage> = Arc::new(storage.clone());
-    let (journal, recovered) = recover(&storage, Arc::new(clock.clone()), options, STORE_ID, &range, redo, precheck)?;
+    let (journal, recovered) = recover(&storage, STORE_ID, &range, redo)?.open(Arc::new(clock.clone()), options)?;
     Ok((journal, recovered, bodies))
 }
 

@@ -45,7 +45,10 @@ pub use dedup_table::{DedupEntry, DedupTable};
 pub use delivery_state::{DeliveryState, FIRST_EPOCH, LaneName, UndoDecision};
 pub use history::JournalHistory;
 pub use journal_position::{JournalPosition, lsn_of};
-pub use open::{OpenError, OpenReport, SinkPosition, StoreOptions, inspect_positions, inspect_store, open_store};
+pub use open::{
+    OpenError, OpenReport, RecoveredStore, SinkPosition, StoreOptions, inspect_positions, inspect_store, open_store,
+    recover_store,
+};
 pub use order_repo::{OrderTable, update_mut};
 pub use order_row::OrderRow;
 pub use outbox::{DurableSequence, JournalOutbox, outbox_muts, published};

@@ -9,8 +9,8 @@ use super::store::Store;
 use super::{DurableSequence, JournalOutbox, PlanRecord, PlanRecordError, lsn_of};
 use crate::contracts::{Clock, FeedError, FeedPosition, Lsn, Storage};
 use crate::journal::{
-    CheckpointError, JournalHandle, JournalOptions, Recovered, RecoveryError, Redo, RedoError, RedoFrame, RedoProblem,
-    RedoRange, StoreId, inspect, inspect_files, oldest_lsn, recover,
+    CheckpointError, JournalHandle, JournalOptions, Recovered, Recovery, RecoveryError, Redo, RedoError, RedoFrame,
+    RedoProblem, RedoRange, StoreId, inspect, inspect_files, oldest_lsn, recover,
 };
 
 /// What a store needs to know from the configuration.
@@ -57,18 +57,25 @@ pub struct SinkPosition {
     pub position: FeedPosition,
 }
 
-/// Rebuilds the state from the newest checkpoint and the journal behind it, and opens the journal for plans. What
-/// `sinks` have seen must be in it.
+/// A store that a start has read, and not changed: what speaks against it is found before [`RecoveredStore::open`].
+pub struct RecoveredStore {
+    state: StoreState,
+    journal: Recovery,
+    checkpoint_lsn: Lsn,
+    damaged_checkpoints: Vec<CheckpointError>,
+}
+
+/// Rebuilds the state from the newest checkpoint and the journal behind it, and changes nothing. What `sinks` have seen
+/// must be in it.
 ///
 /// # Errors
-/// The store is damaged or cannot be read; then nothing was changed.
-pub fn open_store(
+/// The store is damaged or cannot be read.
+pub fn recover_store(
     storage: &Arc<dyn Storage>,
-    clock: Arc<dyn Clock>,
     store_id: StoreId,
     options: &StoreOptions,
     sinks: &[SinkPosition],
-) -> Result<(Store, OpenReport), OpenError> {
+) -> Result<RecoveredStore, OpenError> {
     let loaded = load(storage.as_ref(), store_id, options.command_ids_max)?;
     let range = RedoRange {
         after: loaded.covered,
@@ -80,20 +87,54 @@ pub fn open_store(
         options.redone_plans.fetch_add(frames.len() as u64, Ordering::Relaxed);
         redo_together(&mut state, frames, already_maybe)
     };
-    // A cursor from another history is found out before the first byte is changed. What lies between it and the
-    // checkpoint is not read here: a start costs the same however much is undelivered. The relay reads it, and damage
-    // there ends the daemon then, with nothing skipped.
-    let precheck = |files: &JournalHandle| {
-        let is_below = |sink: &SinkPosition| lsn_of(&sink.position) <= loaded.covered;
-        sinks.iter().try_for_each(|sink| check_position(files, sink, is_below(sink)))
-    };
-    let (journal, recovered) = recover(storage, clock, options.journal, store_id, &range, &mut redo, &precheck)?;
-    journal.index().set_checkpoint_lsn(loaded.covered);
-    let durable_sequence = Arc::new(DurableSequence::new(state.last_sequence));
-    let files = JournalHandle { storage: Arc::clone(storage), index: Arc::clone(journal.index()), store_id };
-    let store = Store::new(state, journal, files, Arc::clone(&options.event_source), durable_sequence);
-    let report = OpenReport { journal: recovered, checkpoint_lsn: loaded.covered, damaged_checkpoints: loaded.damaged };
-    Ok((store, report))
+    let journal = recover(storage, store_id, &range, &mut redo)?;
+    // A cursor may be from another history. What lies between it and the checkpoint is not read here: a start costs the
+    // same however much is undelivered. The relay reads it, and damage there stops that sink then.
+    let is_below = |sink: &SinkPosition| lsn_of(&sink.position) <= loaded.covered;
+    sinks.iter().try_for_each(|sink| check_position(journal.files(), sink, is_below(sink)))?;
+    Ok(RecoveredStore { state, journal, checkpoint_lsn: loaded.covered, damaged_checkpoints: loaded.damaged })
+}
+
+impl RecoveredStore {
+    /// What was rebuilt.
+    #[must_use]
+    pub const fn state(&self) -> &StoreState {
+        &self.state
+    }
+
+    /// What reading the journal takes.
+    #[must_use]
+    pub const fn files(&self) -> &JournalHandle {
+        self.journal.files()
+    }
+
+    /// Opens the store for plans; the first bytes are changed here.
+    ///
+    /// # Errors
+    /// A call to the OS failed.
+    pub fn open(self, clock: Arc<dyn Clock>, options: &StoreOptions) -> Result<(Store, OpenReport), OpenError> {
+        let Self { state, journal, checkpoint_lsn, damaged_checkpoints } = self;
+        let files = journal.files().clone();
+        let (journal, recovered) = journal.open(clock, options.journal)?;
+        journal.index().set_checkpoint_lsn(checkpoint_lsn);
+        let durable_sequence = Arc::new(DurableSequence::new(state.last_sequence));
+        let store = Store::new(state, journal, files, Arc::clone(&options.event_source), durable_sequence);
+        Ok((store, OpenReport { journal: recovered, checkpoint_lsn, damaged_checkpoints }))
+    }
+}
+
+/// Recovers a store and opens it at once.
+///
+/// # Errors
+/// As [`recover_store`] and [`RecoveredStore::open`].
+pub fn open_store(
+    storage: &Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
+    store_id: StoreId,
+    options: &StoreOptions,
+    sinks: &[SinkPosition],
+) -> Result<(Store, OpenReport), OpenError> {
+    recover_store(storage, store_id, options, sinks)?.open(clock, options)
 }
 
 /// The state to begin with. Where no checkpoint reads, the journal must have everything; where it has not any more, the

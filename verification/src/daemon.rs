@@ -23,8 +23,6 @@ use crate::sink::look;
 pub enum StartError {
     /// Exit code 65: the store is damaged; no byte was changed.
     Damaged(String),
-    /// Exit code 65: what a new sink would begin with is damaged, and the state does not need it.
-    Backlog(String),
     /// Exit code 74: something could not be read or written.
     Io(String),
     /// Exit code 78: written by a newer version.
@@ -222,7 +220,6 @@ impl From<AppError> for StartError {
         let text = error.to_string();
         match error {
             AppError::Damaged(_) => Self::Damaged(text),
-            AppError::BacklogDamaged(_) => Self::Backlog(text),
             AppError::Config(_) => Self::Version(text),
             AppError::Held(_) | AppError::Io(_) | AppError::Permission(_) | AppError::Internal(_) => Self::Io(text),
         }

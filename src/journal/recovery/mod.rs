@@ -23,12 +23,10 @@ pub use read_only::{inspect_files, oldest_lsn, sync_up_to};
 pub use redo::{Redo, RedoError, RedoFrame, RedoProblem, per_frame};
 
 use self::read::{Access, read_journal};
+use self::tail_repair::TailRepair;
 use super::writer::End;
 use super::{CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, Journal, JournalHandle, JournalOptions, STORE_DIR, StoreId};
 use crate::contracts::{Clock, Lsn, Storage};
-
-/// Looks at a journal that was read and not yet changed, and may refuse it.
-pub type Precheck<'a> = dyn Fn(&JournalHandle) -> Result<(), RecoveryError> + 'a;
 
 /// A journal that was read back.
 #[derive(Debug, Default)]
@@ -77,48 +75,75 @@ pub struct RedoRange {
     pub points: Vec<ChainPoint>,
 }
 
-/// Replays the journal behind `range.after`, and opens it for appending behind its last frame, unless `precheck` refuses.
+/// A journal that a start has read to its end, and not changed: what speaks against it is found before
+/// [`Recovery::open`].
+pub struct Recovery {
+    files: JournalHandle,
+    recovered: Recovered,
+    end: End,
+    repair: Option<TailRepair>,
+    leftovers: Vec<String>,
+}
+
+/// Reads the journal as a start does, whose lock is held: replays what is behind `range.after`, and changes nothing.
 ///
 /// # Errors
-/// See the cases above. On a refusal nothing was changed.
+/// See the cases above.
 pub fn recover(
     storage: &Arc<dyn Storage>,
-    clock: Arc<dyn Clock>,
-    options: JournalOptions,
     store_id: StoreId,
     range: &RedoRange,
     redo: &mut Redo<'_>,
-    precheck: &Precheck<'_>,
-) -> Result<(Journal, Recovered), RecoveryError> {
+) -> Result<Recovery, RecoveryError> {
     let read = read_journal(storage.as_ref(), store_id, range, Access::Own, redo)?;
     let files = JournalHandle { storage: Arc::clone(storage), index: Arc::new(read.index), store_id };
     files.index.set_durable_lsn(read.recovered.last_lsn);
-    precheck(&files)?;
-    // From here on bytes are changed: everything was read, and nothing spoke against it.
-    // 1. The names that were read. A daemon that was killed between a change of a directory and its sync has left names
-    //    that a power cut may still take back; nothing may rest on them before they are durable.
-    for dir in ["", STORE_DIR, JOURNAL_DIR, CHECKPOINTS_DIR, CURSORS_DIR] {
-        storage.sync_dir(dir).map_err(io_error("syncing directory", dir))?;
-    }
-    // 2. The end of the last segment.
-    if let Some(repair) = &read.repair {
-        repair.settle(storage.as_ref(), &files.index)?;
-    }
-    // 3. What was never finished.
-    for name in &read.leftovers {
-        let path = format!("{JOURNAL_DIR}/{name}");
-        storage.remove(&path).map_err(io_error("removing", &path))?;
-    }
-    // 4. A segment of our own.
     let end = End { last_lsn: read.recovered.last_lsn, chain: read.chain, segment: read.end };
-    let journal = Journal::start(Arc::clone(storage), clock, files.index, options, store_id, end)?;
-    Ok((journal, read.recovered))
+    Ok(Recovery { files, recovered: read.recovered, end, repair: read.repair, leftovers: read.leftovers })
+}
+
+impl Recovery {
+    /// What reading the journal takes.
+    #[must_use]
+    pub const fn files(&self) -> &JournalHandle {
+        &self.files
+    }
+
+    /// Opens the journal for appending after its last frame. From here on bytes are changed: everything was read, and
+    /// nothing spoke against it.
+    ///
+    /// # Errors
+    /// A call to the OS failed.
+    pub fn open(
+        self,
+        clock: Arc<dyn Clock>,
+        options: JournalOptions,
+    ) -> Result<(Journal, Recovered), RecoveryError> {
+        let Self { files: JournalHandle { storage, index, store_id }, recovered, end, repair, leftovers } = self;
+        // 1. The names that were read. A daemon that was killed between a change of a directory and its sync has left
+        //    names that a power cut may still take back; nothing may rest on them before they are durable.
+        for dir in ["", STORE_DIR, JOURNAL_DIR, CHECKPOINTS_DIR, CURSORS_DIR] {
+            storage.sync_dir(dir).map_err(io_error("syncing directory", dir))?;
+        }
+        // 2. The end of the last segment.
+        if let Some(repair) = &repair {
+            repair.settle(storage.as_ref(), &index)?;
+        }
+        // 3. What was never finished.
+        for name in &leftovers {
+            let path = format!("{JOURNAL_DIR}/{name}");
+            storage.remove(&path).map_err(io_error("removing", &path))?;
+        }
+        // 4. A segment of our own.
+        let journal = Journal::start(storage, clock, index, options, store_id, end)?;
+        Ok((journal, recovered))
+    }
 }
 
 /// Reads the journal and changes nothing, for `verify` and `dump`: also while a daemon writes it.
 ///
 /// # Errors
-/// As [`recover`], without its writes.
+/// As [`recover`].
 pub fn inspect(
     storage: &dyn Storage,
     store_id: StoreId,

@@ -110,7 +110,7 @@ impl<'a> Trial<'a> {
                 Refusal { by: "the start", text }.check_version(self.damaged)?;
                 Ok(Outcome::Version)
             }
-            StartError::Backlog(_) | StartError::Io(_) => Err(format!("it ends otherwise: {error:?}")),
+            StartError::Io(_) => Err(format!("it ends otherwise: {error:?}")),
         }
     }
 

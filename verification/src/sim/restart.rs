@@ -188,11 +188,6 @@ impl World {
                 return Ok(());
             }
             Err(StartError::Damaged(error)) => return Err(format!("{what}: refused ({error}), but bytes changed")),
-            // Below the checkpoint, where only a sink still reads.
-            Err(StartError::Backlog(error)) if error.contains(&path) => {
-                self.marks.hit(Mark::BacklogDamaged);
-                return Ok(());
-            }
             Err(error) => return Err(format!("{what}: {error:?}")),
         };
         self.marks.hit_if(Mark::DamagedCheckpoint, !daemon.report.damaged_checkpoints.is_empty());
