@@ -142,3 +142,43 @@ fn each_event_that_got_through_after_it_was_parked_has_a_record_of_its_own() {
     let listed = listed["decisions"].as_array().unwrap().iter().map(|line| line["delivery"].clone());
     assert_eq!(listed.filter(|delivery| delivery["kind"] == "delivered").collect::<Vec<_>>(), records);
 }
+
+#[test]
+fn what_is_parked_in_a_skipped_range_hides_no_event_after_it() {
+    let store = store_with("");
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    let orders: Vec<String> = (0..6).map(|amount| client.place(amount)).collect();
+    client.result("lane.park", json!({"sink": "bus", "order_id": orders[2], "reason": "wait"}));
+    client.result("sink.skip_to", json!({"sink": "bus", "sequence": 6, "reason": "old"}));
+    for _ in 0..2 {
+        wait_for(&mut client, "the range is passed", |bus| bus["acked_sequence"] == 5 && bus["lag_events"] == 1);
+        daemon.stop();
+        daemon = Daemon::start(&store);
+        client = Client::connect(&store);
+    }
+    let mut consumer = Program::attach(&store, "bus");
+    assert_eq!(consumer.event().sequence, 6);
+}
+
+#[test]
+fn a_lane_that_is_parked_by_hand_stays_held_whatever_the_program_says_of_its_event() {
+    let store = store_with("");
+    let _daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    let orders: Vec<String> = (0..2).map(|amount| client.place(amount)).collect();
+    let mut consumer = Program::attach(&store, "bus");
+    let out = [consumer.event(), consumer.event()];
+    for order_id in &orders {
+        client.result("lane.park", json!({"sink": "bus", "order_id": order_id, "reason": "wait"}));
+    }
+    consumer.rejected(out[0].tag);
+    consumer.failed(out[1].tag);
+    wait_for(&mut client, "both are answered", |bus| bus["in_flight"] == 0);
+    client.place(2);
+    assert_eq!(consumer.event().sequence, 3, "nothing held goes out");
+    for order_id in &orders {
+        let lane = client.result("lane.show", json!({"sink": "bus", "order_id": order_id}))["lane"].clone();
+        assert_eq!(lane["state"], "held", "{lane}");
+    }
+}

@@ -47,6 +47,16 @@ pub enum LaneState {
 }
 
 impl LaneState {
+    /// The state of a lane that was in state `before` and is parked again: only an operator ends a hold, also if this
+    /// was decided before the hold was heard of.
+    #[must_use]
+    pub const fn onto(self, before: Option<Self>) -> Self {
+        match before {
+            Some(Self::Held) => Self::Held,
+            Some(Self::Retrying | Self::Rejected | Self::Requeued) | None => self,
+        }
+    }
+
     /// As it is shown.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -114,8 +114,9 @@ fn a_lane_holds_its_events_until_they_get_through_or_are_skipped() {
     assert_eq!((states[4].sink("a").unwrap().parked_events, lane(6, 1).unwrap().state), (4, LaneState::Requeued));
     assert_eq!((lane(7, 1), sequences(&lane(7, 2).unwrap())), (None, vec![9]));
     assert_eq!((lane(8, 2), states[8].sink("a").unwrap().skipped_events.clone()), (None, vec![Sequence(9)]));
-    let [held, retrying] = [lane(10, 1).unwrap(), lane(11, 1).unwrap()];
-    assert_eq!((held.state, retrying.state, sequences(&retrying)), (LaneState::Held, LaneState::Retrying, vec![11]));
+    let [held, parked_again] = [lane(10, 1).unwrap(), lane(11, 1).unwrap()];
+    let states_of_it = (held.state, parked_again.state);
+    assert_eq!((states_of_it, sequences(&parked_again)), ((LaneState::Held, LaneState::Held), vec![11]));
     let record = states[8].sink("a").unwrap();
     assert_eq!((record.parked_events, record.parked_bytes), (0, 0));
 }

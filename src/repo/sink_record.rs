@@ -200,9 +200,11 @@ fn park(
     let reason = Arc::clone(&decision.reason);
     let new = || ParkedLane { state, since: decision.at, attempts, reason: Arc::clone(&reason), events: [].into() };
     let lane = record.lanes.entry(order_id).or_insert_with(new);
-    if events.is_empty() || lane.state != state {
-        // What was counted of the lane's first event goes on, also where whoever decides now does not know of it.
-        (lane.state, lane.attempts, lane.reason) = (state, lane.attempts.max(attempts), reason);
+    let state = state.onto(Some(lane.state));
+    // What was counted of the lane's first event goes on, also where whoever decides now does not know of it.
+    lane.attempts = lane.attempts.max(attempts);
+    if lane.state != LaneState::Held && (events.is_empty() || lane.state != state) {
+        (lane.state, lane.reason) = (state, reason);
     }
     for event in events {
         if lane.events.back().is_none_or(|last| last.sequence < event.sequence) {

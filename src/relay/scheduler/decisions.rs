@@ -23,6 +23,7 @@ impl Scheduler {
     ) {
         let lane = self.live.lanes.entry(order_id).or_default();
         let before = lane.parked.as_ref().map(|parked| parked.state);
+        let state = state.onto(before);
         let joined = own && !events.is_empty() && lane.joining > 0 && (before.is_some() || lane.parking == 0);
         if joined {
             lane.joining -= 1;

@@ -349,6 +349,8 @@ impl Scheduler {
         let prefix = self.prefix();
         if !self.skips.is_empty() {
             self.skips.retain(|(_, to)| *to > prefix);
+            // What was settled among them is passed with them; it would be taken for a later event's bit.
+            self.settled.retain(|settled| *settled > prefix);
         }
     }
 

@@ -76,7 +76,7 @@ impl Record {
             return;
         }
         let lane = self.lanes.entry(order_id).or_insert((state, VecDeque::new()));
-        lane.0 = state;
+        lane.0 = state.onto(Some(lane.0));
         for sequence in events {
             if lane.1.back().is_none_or(|last| last < sequence) {
                 lane.1.push_back(*sequence);
