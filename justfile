@@ -32,6 +32,10 @@ test-fast:
 bugs *names:
     verification/bugs/run {{names}}
 
+# Seeds of the delivery simulation, for instance `just delivery --seeds 10000`
+delivery *args:
+    cargo run --release -p orderd-verification --bin delivery -- {{args}}
+
 # Seeds of the simulation, for instance `just sim --seeds 100000`
 sim *args:
     cargo run --release -p orderd-verification --bin sim -- {{args}}

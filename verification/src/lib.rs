@@ -6,6 +6,7 @@ pub mod clock;
 pub mod coverage;
 pub mod daemon;
 pub mod damage;
+pub mod delivery;
 pub mod disk;
 pub mod environment;
 pub mod fingerprint;

@@ -1,6 +1,7 @@
 //! The proofs at the size that every change can afford; the programs run any size.
 
 mod damage;
+mod delivery;
 mod simulation;
 mod states;
 

@@ -56,7 +56,8 @@ impl Swarm {
     }
 }
 
-fn options(rng: &mut Rng) -> Options {
+/// A configuration with small limits.
+pub fn options(rng: &mut Rng) -> Options {
     let batch_bytes_max = usize::try_from(rng.between(200, 3000)).unwrap_or(200);
     let segment_bytes = batch_bytes_max as u64 + (8 << 10) + rng.between(300, 12_000);
     let journal_bytes_max = if rng.percent(35) { segment_bytes * rng.between(4, 10) } else { 1 << 30 };
