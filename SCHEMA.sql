@@ -48,6 +48,7 @@ CREATE TABLE writers (
     writer        uuid        NOT NULL,
     batch         bigint      NOT NULL DEFAULT 0,
     lsn           bigint      NOT NULL DEFAULT 0,  -- the batch's plans come after this one
+    backend       integer     NOT NULL DEFAULT pg_backend_pid(),
     connected_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
 
     CONSTRAINT writers_pkey PRIMARY KEY (writer)
@@ -368,6 +369,13 @@ SELECT lsn FROM transitions WHERE order_id = $1 ORDER BY order_version DESC LIMI
 
 /* @add_writer
 INSERT INTO writers (writer) VALUES ($1)
+*/
+
+-- Of daemons that were killed. Nobody asks for an outcome after so long.
+/* @forget_writers
+DELETE FROM writers AS w
+ WHERE connected_at < clock_timestamp() - interval '1 hour'
+   AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = w.backend)
 */
 
 -- What became of a batch whose COMMIT was not answered. No row: asked before.

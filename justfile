@@ -21,6 +21,11 @@ test *filter:
 test-programs *args:
     tests/programs {{args}}
 
+# PostgreSQL as the store: the build that has it, in a server that the tests start
+test-postgres *filter="postgres:: in_postgresql":
+    cargo clippy --package orderd --all-targets --features postgres --locked -- -D warnings
+    cargo test --package orderd --features postgres --locked -- {{filter}}
+
 # Those that need neither root nor a server and are quick, without optimization: under two minutes
 test-fast:
     cargo test --lib
@@ -86,7 +91,7 @@ man: build
 build:
     cargo build --release
 
-# The Debian packages orderd, orderd-connectors and orderd-console, into target/debian
+# The Debian packages orderd, orderd-postgres, orderd-connectors and orderd-console, into target/debian
 deb profile="release":
     packaging/build-debs {{profile}}
 

@@ -1,5 +1,6 @@
 //! PostgreSQL as the store of one and of several daemons, in a server that these tests start themselves.
 
 mod daemons;
+mod kills;
 mod orders;
 mod outage;

@@ -85,6 +85,7 @@ impl Link {
             connection.query("remove_writer", &[id])?;
             self.gone.pop();
         }
+        connection.query("forget_writers", &[])?;
         let id = Uuid::new_v4();
         connection.query("add_writer", &[&id])?;
         Ok(Writer { connection, id, batch: 0 })

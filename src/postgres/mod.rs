@@ -20,6 +20,8 @@ mod schema;
 mod statements;
 mod store;
 #[cfg(test)]
+mod store_test;
+#[cfg(test)]
 #[path = "../../tests/support/postgres_server.rs"]
 mod test_server;
 #[cfg(test)]

@@ -167,6 +167,7 @@ impl PlanStore for PostgresStore {
 
     fn make_room(&mut self) -> Result<Room, CommitError> {
         self.poll();
+        self.check_history()?;
         Ok(Room::ForAll)
     }
 

@@ -57,6 +57,8 @@ pub struct PostgresStore {
     pub(super) history: Arc<PostgresHistory>,
     /// When the head was last read.
     looked_at: Duration,
+    /// The database has forgotten plans that this daemon has seen.
+    rewound: bool,
     /// Somebody has heard that there is something to look at.
     look: Arc<AtomicBool>,
 }
@@ -90,6 +92,7 @@ impl PostgresStore {
             durable_sequence,
             history,
             looked_at,
+            rewound: false,
             look: Arc::default(),
         })
     }
@@ -192,6 +195,10 @@ impl PostgresStore {
     /// Takes over what others have stored.
     pub(super) fn follow(&mut self, head: Head) {
         self.looked_at = self.clock.monotonic();
+        if head.last_lsn < self.head.last_lsn || head.last_decision < self.mirror.seen() {
+            self.rewound = true;
+            return;
+        }
         self.head = head;
         self.durable_sequence.set(head.last_sequence);
         if head.last_decision > self.mirror.seen() || !self.awaited.is_empty() {
@@ -218,6 +225,15 @@ impl PostgresStore {
             }
             Err(error) => tracing::warn!(%error, "what was decided about delivery cannot be read now"),
         }
+    }
+
+    /// What this daemon knows must be in the database: after a failover that lost plans, only a start makes it so.
+    pub(super) fn check_history(&self) -> Result<(), CommitError> {
+        if !self.rewound {
+            return Ok(());
+        }
+        let problem = format!("it has lost plans up to {}, which this daemon has seen", self.head.last_lsn);
+        Err(CommitError::Failed { operation: "look at the database", source: io::Error::other(problem) })
     }
 
     /// Looks for what others have stored, if it was not looked for of late.
@@ -304,7 +320,8 @@ impl PostgresStore {
                 Ok(BatchOutcome::Stored(after)) => {
                     tracing::info!(%after, "a commit whose answer was lost is stored");
                     // Its sequences are at least these; the next look tells.
-                    let committed = self.stored(batch, Head { last_lsn: after, ..self.head });
+                    let last_decision = self.mirror.seen();
+                    let committed = self.stored(batch, Head { last_lsn: after, last_decision, ..self.head });
                     self.looked_at = Duration::ZERO;
                     return Ok(committed);
                 }
