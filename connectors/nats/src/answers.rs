@@ -121,3 +121,37 @@ pub(crate) fn of_stream(error: &GetStreamError, stream: &str) -> Option<Unavaila
         GetStreamErrorKind::EmptyName | GetStreamErrorKind::InvalidStreamName => Some(Unavailable::blocked(reason)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_jetstream_has_its_outcome() {
+        let rejected = [(400, 10_054), (400, 10_097)];
+        let unavailable = [(503, 10_077), (503, 10_008), (503, 10_023), (429, 10_210), (500, 99_999)];
+        let blocked = [
+            (404, 10_059),
+            (400, 10_060),
+            (400, 10_109),
+            (503, 10_076),
+            (503, 10_039),
+            (400, 10_002),
+            (500, 10_028),
+            (500, 10_047),
+        ];
+        let failed = [(409, 10_158), (400, 99_999)];
+        let answer = |(code, err_code): (usize, u64)| -> Answer {
+            let answer = serde_json::json!({"code": code, "err_code": err_code, "description": "because"});
+            serde_json::from_value(answer).unwrap()
+        };
+        let outcome = |codes| of_code(&answer(codes));
+        rejected.map(outcome).iter().for_each(|outcome| assert!(matches!(outcome, Outcome::Rejected { .. })));
+        failed.map(outcome).iter().for_each(|outcome| assert!(matches!(outcome, Outcome::Failed { .. })));
+        for (expected, outcomes) in [(true, blocked.map(outcome).to_vec()), (false, unavailable.map(outcome).to_vec())]
+        {
+            let is_expected = |outcome: &Outcome| matches!(outcome, Outcome::Unavailable(it) if it.blocked == expected);
+            assert!(outcomes.iter().all(is_expected), "{outcomes:?}");
+        }
+    }
+}

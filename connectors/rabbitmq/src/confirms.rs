@@ -128,6 +128,7 @@ impl Confirms {
             }
         }
         let (failed, confirmed): (Vec<_>, Vec<_>) = ready.into_iter().partition(|ready| ready.result.is_err());
+        let mut answered = Vec::with_capacity(confirmed.len());
         for Ready { pending: Pending { delivery, .. }, result } in confirmed {
             let Some(delivery) = delivery else { continue };
             let is_returned = self.returned.remove(&delivery.id);
@@ -141,8 +142,9 @@ impl Confirms {
                     reason.unwrap_or_else(|| Unavailable::passing("not confirmed")).into()
                 }
             };
-            delivery.report(outcome);
+            answered.push((delivery, outcome));
         }
+        Delivery::report_each(answered);
         self.fail(failed);
     }
 

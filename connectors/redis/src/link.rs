@@ -55,31 +55,34 @@ impl Link {
             Ok(()) => Fate::Alive,
             Err(error) => return refuse(batch, &answers::of_connection(&error)),
         };
-        let mut deliveries = batch.into_iter();
-        while let Some(delivery) = deliveries.next() {
-            match self.connection.recv_response() {
+        let (mut waiting, mut answered, mut lost) = (batch.into_iter(), Vec::new(), None);
+        while lost.is_none()
+            && let Some(delivery) = waiting.next()
+        {
+            let outcome = match self.connection.recv_response() {
                 Ok(Value::ServerError(error)) => {
                     let error = RedisError::from(error);
                     fate = fate.after(&error);
-                    delivery.report(answers::of_reply(&error));
+                    answers::of_reply(&error)
                 }
                 Ok(reply) => {
                     if reply == Value::Nil {
                         tracing::debug!(sequence = delivery.sequence, "the stream had the event already");
                     }
-                    delivery.report(Outcome::Delivered);
+                    Outcome::Delivered
                 }
-                Err(error) => {
-                    let unavailable = answers::of_connection(&error);
-                    delivery.report(unavailable.clone().into());
-                    return refuse(deliveries, &unavailable);
-                }
-            }
-            if Instant::now() > deadline && deliveries.len() > 0 {
-                return refuse(deliveries, &Unavailable::passing("the server did not answer in time"));
+                Err(error) => lost.insert(answers::of_connection(&error)).clone().into(),
+            };
+            answered.push((delivery, outcome));
+            if lost.is_none() && waiting.len() > 0 && Instant::now() > deadline {
+                lost = Some(Unavailable::passing("the server did not answer in time"));
             }
         }
-        fate
+        Delivery::report_each(answered);
+        match lost {
+            Some(unavailable) => refuse(waiting, &unavailable),
+            None => fate,
+        }
     }
 
     /// What the server says of the stream and of its append-only file.

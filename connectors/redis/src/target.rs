@@ -18,7 +18,7 @@ pub struct Redis {
 impl Connector for Redis {
     const TYPE: &'static str = "redis";
     const DEFAULTS: Defaults =
-        Defaults { timeout_ms: 10_000, in_flight_max: 1_024, in_flight_limit: 16_384, batch_events_max: 512 };
+        Defaults { timeout_ms: 10_000, in_flight_max: 1_024, in_flight_limit: 16_384, batch_events_max: 128 };
 
     type Config = Config;
     type Target = Self;

@@ -28,8 +28,8 @@ pub(crate) struct Runner {
     options: LinkOptions,
     target: TargetThread,
     signals: Receiver<Signal>,
-    report_to: Sender<Report>,
-    reports: Receiver<Report>,
+    report_to: Sender<Vec<Report>>,
+    reports: Receiver<Vec<Report>>,
     service: ServiceManager,
     backoff: Backoff,
     link: Link,
@@ -114,12 +114,10 @@ impl Runner {
                 let message = message.unwrap_or_else(|_| FromLink::Ended("the connection is gone".to_owned()));
                 self.on_link(message)?;
             }
-            recv(self.reports) -> report => {
-                if let Ok(report) = report {
-                    self.on_report(report);
-                }
-                while let Ok(report) = self.reports.try_recv() {
-                    self.on_report(report);
+            recv(self.reports) -> reports => {
+                self.on_reports(reports.unwrap_or_default());
+                while let Ok(reports) = self.reports.try_recv() {
+                    self.on_reports(reports);
                 }
             }
             recv(self.target.idle) -> idle => match idle {
@@ -232,12 +230,12 @@ impl Runner {
         self.target_down = true;
     }
 
-    fn on_report(&mut self, report: Report) {
+    fn on_reports(&mut self, reports: Vec<Report>) {
         let now = Instant::now();
         self.progress_at = now;
         let Link::Attached { session, .. } = &mut self.link else { return };
         let before = session.delivered_total();
-        session.settle(report, now);
+        reports.into_iter().for_each(|report| session.settle(report, now));
         if self.target_down && session.delivered_total() > before {
             self.target_down = false;
             tracing::info!("the target takes events again");

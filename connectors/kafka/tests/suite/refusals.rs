@@ -22,16 +22,28 @@ fn a_missing_topic_blocks_until_it_is_there() {
 }
 
 #[test]
-fn a_topic_that_may_not_be_written_blocks() {
-    let daemon = FakeDaemon::start();
-    let kafka = Kafka::start();
-    let denied = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED];
-    kafka.cluster.request_errors(RDKafkaApiKey::Produce, &denied);
-    let _connector = kafka.connector(&daemon, "");
-    daemon.publish([event(1, 1, 1)]);
-    let reason = daemon.wait_blocked();
-    assert!(reason.to_lowercase().contains("authorization"), "{reason}");
-    daemon.wait_delivered(1);
+fn every_answer_that_waiting_does_not_change_has_its_outcome() {
+    let answers = [
+        ("blocked", RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED),
+        ("blocked", RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED),
+        ("blocked", RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION),
+        ("blocked", RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP),
+        ("blocked", RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT),
+        ("blocked", RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS),
+        ("rejected", RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD),
+    ];
+    for (outcome, answer) in answers {
+        let daemon = FakeDaemon::start();
+        let kafka = Kafka::start();
+        kafka.cluster.request_errors(RDKafkaApiKey::Produce, &[answer]);
+        let _connector = kafka.connector(&daemon, "");
+        daemon.publish([event(1, 1, 1)]);
+        let told = daemon.wait_told("an outcome", |_| true);
+        assert_eq!(told.outcome(), outcome, "{answer:?}: {told:?}");
+        if outcome == "blocked" {
+            daemon.wait_delivered(1);
+        }
+    }
 }
 
 #[test]

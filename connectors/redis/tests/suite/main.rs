@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod answers;
 mod configuration;
 mod delivery;
 mod kills;
