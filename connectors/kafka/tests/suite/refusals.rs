@@ -1,7 +1,9 @@
 //! Answers that waiting does not change.
 
-use orderd_sink_testing::scenarios::a_too_large_event_is_rejected_alone;
-use orderd_sink_testing::{FakeDaemon, Target as _, Told, event};
+use orderd_sink_testing::scenarios::{
+    a_too_large_event_is_rejected_alone, blocked_parks_nothing_and_rejected_parks_one_order,
+};
+use orderd_sink_testing::{FakeDaemon, RealDaemon, Target as _, Told, check_arrivals, event};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use crate::setup::Kafka;
@@ -50,6 +52,17 @@ fn every_answer_that_waiting_does_not_change_has_its_outcome() {
 fn an_event_that_is_too_large_is_rejected_and_others_go_on() {
     let options = "[options]\n\"message.max.bytes\" = 2000\n\"batch.size\" = 2000\n";
     a_too_large_event_is_rejected_alone(&Kafka::start(), options, 3_000);
+}
+
+#[test]
+fn with_the_real_daemon_a_missing_topic_parks_nothing_and_a_too_large_event_parks_its_order_alone() {
+    let daemon = RealDaemon::start("");
+    let kafka = Kafka::start();
+    kafka.cluster.topic_error("orders", RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART).unwrap();
+    let _connector = kafka.connector(&daemon, "[options]\n\"message.max.bytes\" = 4000\n\"batch.size\" = 4000\n");
+    let mend = || kafka.cluster.topic_error("orders", RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).unwrap();
+    let lines = blocked_parks_nothing_and_rejected_parks_one_order(&daemon, mend);
+    check_arrivals(&lines, &kafka.stored());
 }
 
 #[test]
