@@ -13,7 +13,7 @@ use crate::support::world::World;
 pub fn hold_slow_connections(console: &Console) -> Vec<TcpStream> {
     let connect = |number: u32| {
         let mut stream = TcpStream::connect(&console.address).unwrap();
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").unwrap();
         }
         stream
