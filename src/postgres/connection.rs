@@ -46,6 +46,7 @@ impl Connection {
         parameters: &Config,
         tls: MakeRustlsConnect,
         options: &DatabaseOptions,
+        connect_max: Duration,
         instance: &Arc<str>,
     ) -> Result<Self, DatabaseError> {
         let runtime = Builder::new_current_thread().enable_all().build();
@@ -67,7 +68,7 @@ impl Connection {
             });
             Ok::<_, DatabaseError>(client)
         };
-        let client = within(&runtime, options.connect_max, connect)?;
+        let client = within(&runtime, connect_max, connect)?;
         let answer_max = options.statement_max.saturating_add(LATE);
         let mut connection = Self { client, statements: HashMap::new(), notified, answer_max, runtime };
         let millis = |limit: Duration| limit.as_millis().to_string();

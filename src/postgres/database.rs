@@ -85,11 +85,17 @@ impl Database {
     /// # Errors
     /// The server cannot be reached, or refuses.
     pub fn connect(&self, purpose: &str) -> Result<Connection, DatabaseError> {
+        self.connect_within(purpose, self.options.connect_max)
+    }
+
+    /// The same for whoever has less time.
+    pub(super) fn connect_within(&self, purpose: &str, limit: Duration) -> Result<Connection, DatabaseError> {
         let mut parameters = self.parameters().map_err(DatabaseError::Refused)?;
         let name = parameters.get_application_name().unwrap_or(&self.options.application_name);
         let name = format!("{name} {purpose}");
         parameters.application_name(name);
-        Connection::open(&parameters, self.tls.clone(), &self.options, &self.instance)
+        let limit = limit.min(self.options.connect_max);
+        Connection::open(&parameters, self.tls.clone(), &self.options, limit, &self.instance)
     }
 
     fn parameters(&self) -> Result<Config, String> {

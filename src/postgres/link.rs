@@ -104,9 +104,10 @@ impl Link {
     }
 
     /// What became of the last batch of a connection that was lost. It is certain: the batch is stored, or never will be.
-    pub(super) fn outcome(&mut self, writer: Uuid, batch: i64) -> Result<BatchOutcome, DatabaseError> {
+    /// Connecting again may take up to `limit`.
+    pub(super) fn outcome(&mut self, writer: Uuid, batch: i64, limit: Duration) -> Result<BatchOutcome, DatabaseError> {
         self.lose();
-        let mut connection = self.database.connect("outcome")?;
+        let mut connection = self.database.connect_within("outcome", limit)?;
         let rows = connection.query("remove_writer", &[&writer])?;
         self.gone.retain(|gone| *gone != writer);
         let Some(row) = rows.first() else { return Ok(BatchOutcome::Unknown) };

@@ -316,7 +316,8 @@ impl PostgresStore {
     ) -> Result<Committed, CommitError> {
         let until = self.clock.monotonic().saturating_add(self.options.outcome_max);
         loop {
-            match self.link.get_mut().outcome(writer, number) {
+            let left = until.saturating_sub(self.clock.monotonic());
+            match self.link.get_mut().outcome(writer, number, left) {
                 Ok(BatchOutcome::Stored(after)) => {
                     tracing::info!(%after, "a commit whose answer was lost is stored");
                     // Its sequences are at least these; the next look tells.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::daemons::Database;
@@ -95,4 +96,32 @@ fn a_daemon_waits_for_its_database() {
     daemon.wait_ready(&store);
     Client::connect(&store).place(1);
     daemon.stop();
+}
+
+/// Every process of the server stands still, with its connections open: nothing waits for it longer than it is told.
+#[test]
+fn a_server_that_hangs_holds_up_neither_answers_nor_status() {
+    let database = Database::of_its_own();
+    let store = database.daemon("a", "statement_ms_max = 300\nconnect_ms_max = 300\noutcome_ms_max = 300");
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    let order_id = client.place(1);
+    let all = database.server.pids();
+    signal(&all, Signal::STOP);
+    let refused = client.call("order.complete", json!({"order_id": order_id})).expect_err("the server hangs");
+    let kind = refused["data"]["kind"].as_str().unwrap_or_default();
+    assert!(["store_unavailable", "outcome_unknown"].contains(&kind), "{refused}");
+    assert_eq!(client.status()["state"], "store_unavailable");
+    signal(&all, Signal::CONT);
+    eventually(DEADLINE, "it goes on", || client.call("order.complete", json!({"order_id": order_id})).is_ok());
+    database.assert_sound();
+    daemon.stop();
+}
+
+fn signal(pids: &[u32], signal: Signal) {
+    for pid in pids {
+        let pid = i32::try_from(*pid).ok().and_then(Pid::from_raw).expect("a process id");
+        // One that has ended meanwhile needs none.
+        kill_process(pid, signal).ok();
+    }
 }

@@ -109,6 +109,13 @@ impl Server {
         self.programs.run(self.dir(), "pg_ctl", &["stop", "-w", "-m", "immediate", "-D", text(&self.data())]);
     }
 
+    /// The server's own process and those of all connections.
+    pub fn pids(&self) -> Vec<u32> {
+        let own = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("it runs");
+        let connections = self.value("postgres", "SELECT pid FROM pg_stat_activity WHERE datname IS NOT NULL");
+        own.lines().take(1).chain(connections.lines()).filter_map(|pid| pid.parse().ok()).collect()
+    }
+
     /// Starts it again.
     pub fn start_again(&self) {
         self.run("");

@@ -114,11 +114,7 @@ impl Recovery {
     ///
     /// # Errors
     /// A call to the OS failed.
-    pub fn open(
-        self,
-        clock: Arc<dyn Clock>,
-        options: JournalOptions,
-    ) -> Result<(Journal, Recovered), RecoveryError> {
+    pub fn open(self, clock: Arc<dyn Clock>, options: JournalOptions) -> Result<(Journal, Recovered), RecoveryError> {
         let Self { files: JournalHandle { storage, index, store_id }, recovered, end, repair, leftovers } = self;
         // 1. The names that were read. A daemon that was killed between a change of a directory and its sync has left
         //    names that a power cut may still take back; nothing may rest on them before they are durable.
