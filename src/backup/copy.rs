@@ -22,6 +22,8 @@ pub(super) struct Copier<'a> {
 }
 
 const CHUNK_BYTES: usize = 1 << 20;
+/// What is written before it is synced: a sync of a whole segment would hold up the journal's for as long.
+const PART_BYTES: u64 = 2 << 20;
 /// The daemon hears of us this often: it closes connections that are silent for long, and its pins with them.
 const SIGN_EVERY: Duration = Duration::from_secs(1);
 /// Readings of a file that is being written, until two are the same.
@@ -81,11 +83,18 @@ impl<'a> Copier<'a> {
         let mut left = bytes_max.unwrap_or(u64::MAX);
         let (mut checksum, mut bytes) = (0, 0_u64);
         let mut chunk = vec![0; CHUNK_BYTES];
+        let (mut unsynced, mut part_began) = (0_u64, Instant::now());
         while let Some(read) = self.next_chunk(&mut file, &mut chunk, left, &from)? {
             copy.write_all(read).map_err(BackupError::io("writing", &to))?;
             checksum = crc32c::crc32c_append(checksum, read);
             bytes = bytes.saturating_add(read.len() as u64);
             left = left.saturating_sub(read.len() as u64);
+            unsynced = unsynced.saturating_add(read.len() as u64);
+            if unsynced >= PART_BYTES {
+                copy.sync_data().map_err(BackupError::io("syncing", &to))?;
+                self.source.rest(part_began.elapsed());
+                (unsynced, part_began) = (0, Instant::now());
+            }
         }
         copy.sync_all().map_err(BackupError::io("syncing", &to))?;
         self.files.push(ManifestFile { path: path.to_owned(), bytes, crc32c: checksum });

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::BackupError;
 use crate::contracts::Lsn;
@@ -25,6 +26,10 @@ pub trait BackupSource {
     /// # Errors
     /// The store is not kept any more.
     fn keep_alive(&mut self) -> Result<(), BackupError>;
+
+    /// Called after each part of a copy that was written and synced, with how long that took: whoever uses the disk
+    /// meanwhile has it in between.
+    fn rest(&mut self, after: Duration);
 
     /// Lets the store go. On `Ok` it was kept from `hold` until now.
     ///
@@ -78,6 +83,9 @@ impl BackupSource for StoppedStore {
     fn keep_alive(&mut self) -> Result<(), BackupError> {
         Ok(())
     }
+
+    /// Nobody waits for the disk.
+    fn rest(&mut self, _after: Duration) {}
 
     fn release(&mut self) -> Result<(), BackupError> {
         self.lock = None;

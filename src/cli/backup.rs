@@ -46,6 +46,10 @@ pub struct BackupArgs {
 /// How long the daemon may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// After each part of the copy it rests for that many times as long as the part took, but not longer than the second.
+const RESTS: u32 = 3;
+const REST_MAX: Duration = Duration::from_secs(1);
+
 pub(super) fn run(args: &BackupArgs, config: Option<&Path>) -> Result<(), Failure> {
     let data_dir = match &args.data_dir {
         Some(data_dir) => data_dir.clone(),
@@ -132,6 +136,12 @@ impl BackupSource for PinnedStore {
 
     fn keep_alive(&mut self) -> Result<(), BackupError> {
         self.call::<Anything>("daemon.status", &Params::default()).map(drop)
+    }
+
+    /// Commands wait for the same disk: the copy takes at most a quarter of its time.
+    #[allow(clippy::disallowed_methods, reason = "there is no stop to hear: signals end a client at once")]
+    fn rest(&mut self, after: Duration) {
+        std::thread::sleep(after.saturating_mul(RESTS).min(REST_MAX));
     }
 
     /// A pin lives as long as its connection: what can still be let go was kept.
