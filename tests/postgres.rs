@@ -4,3 +4,4 @@ mod daemons;
 mod kills;
 mod orders;
 mod outage;
+mod tls;

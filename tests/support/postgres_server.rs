@@ -5,7 +5,7 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ const DEBIAN_VERSIONS: &str = "/usr/lib/postgresql";
 pub struct Server {
     programs: Programs,
     dir: TempDir,
+    port: AtomicU16,
 }
 
 /// The installed programs and who may run them: `initdb` and `postgres` refuse to run as root.
@@ -50,6 +51,7 @@ impl Server {
     pub fn psql(&self) -> Command {
         let mut psql = Command::new(self.programs.bin.join("psql"));
         psql.args(["-X", "-q", "-U", "orderd", "-h"]).arg(self.dir()).env("PGCONNECT_TIMEOUT", "30");
+        psql.env("PGPORT", self.port.load(Ordering::Relaxed).to_string());
         psql
     }
 
@@ -67,7 +69,7 @@ impl Server {
             "initdb",
             &["-U", "orderd", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D", text(&data)],
         );
-        let server = Server { programs, dir };
+        let server = Server { programs, dir, port: AtomicU16::new(5432) };
         server.run("");
         server
     }
@@ -107,6 +109,31 @@ impl Server {
     /// As a power cut: what was not synced is lost, had it not been written before.
     pub fn stop_immediately(&self) {
         self.programs.run(self.dir(), "pg_ctl", &["stop", "-w", "-m", "immediate", "-D", text(&self.data())]);
+    }
+
+    /// From now on it listens on a port of 127.0.0.1, too, where it speaks TLS alone and asks for `password`; the port.
+    /// `ca.pem` in its folder has signed its certificate, `other.pem` has not.
+    pub fn speak_tls(&self, password: &str) -> u16 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = free.expect("a free port").port();
+        self.value("postgres", &format!("ALTER ROLE orderd PASSWORD '{}'", password.replace('\'', "''")));
+        let script = format!(
+            "umask 077; for ca in ca other; do openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=$ca \
+             -keyout $ca.key -out $ca.pem; done; openssl req -newkey rsa:2048 -nodes -subj /CN=server -keyout server.key \
+             -out server.csr; printf 'subjectAltName=IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' > ext; openssl x509 -req \
+             -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out server.pem; \
+             printf 'local all all trust\\nhostssl all all 127.0.0.1/32 scram-sha-256\\n' > {}",
+            text(&self.data().join("pg_hba.conf"))
+        );
+        self.programs.run(self.dir(), "/bin/sh", &["-ec", &script]);
+        self.stop_immediately();
+        self.port.store(port, Ordering::Relaxed);
+        let dir = text(self.dir());
+        self.run(&format!(
+            "-c listen_addresses=127.0.0.1 -c port={port} -c ssl=on -c ssl_cert_file={dir}/server.pem \
+             -c ssl_key_file={dir}/server.key"
+        ));
+        port
     }
 
     /// The server's own process and those of all connections.
