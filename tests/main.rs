@@ -63,6 +63,8 @@ mod schema;
 mod service;
 mod sinks;
 mod slow_reader;
+mod snapshot_kills;
+mod snapshots;
 mod status;
 mod stop;
 mod subscription_kills;

@@ -159,11 +159,25 @@ fn a_replay_hands_out_the_same_bytes_again_and_leaves_the_cursor() {
     assert_eq!(sink(&store)["acked_sequence"], 10);
 }
 
-/// A snapshot is not built yet: a start that asks for one is refused, and not taken for another start.
+/// A new consumer that needs every order, whatever the journal still holds of their events.
 #[test]
-fn a_sink_that_asks_for_a_snapshot_is_refused_by_name() {
-    let run = Daemon::refused(&store("start = \"snapshot\"")).expect(78);
-    assert!(run.stderr.contains("snapshot") && run.stderr.contains("beginning"), "what would be right: {}", run.stderr);
+fn a_new_consumer_starts_with_every_order_as_it_is() {
+    let store = Store::new();
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    let orders: Vec<String> = (0..5).map(|_| client.place(1)).collect();
+    client.result("order.complete", json!({"order_id": orders[0]}));
+    daemon.stop();
+    store.configure("", "[[sinks]]\nname = \"mail\"\ntype = \"subscription\"\nstart = \"snapshot\"\n");
+    let _daemon = Daemon::start(&store);
+    Client::connect(&store).result("order.cancel", json!({"order_id": orders[1]}));
+    let seen = Consumer::attach(&store, "mail").work(|_| Outcome::Delivered);
+    let told = |event: &Value| (event["event"]["type"].clone(), event["event"]["data"]["status"].clone());
+    let snapshot = |status: &str| (json!("OrderSnapshot"), json!(status));
+    let mut expected = vec![snapshot("completed")];
+    expected.extend((1..5).map(|_| snapshot("placed")));
+    expected.push((json!("OrderCancelled"), Value::Null));
+    assert_eq!(seen.iter().map(told).collect::<Vec<_>>(), expected);
 }
 
 /// What `orderd ARGS --json` prints.

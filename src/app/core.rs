@@ -10,11 +10,13 @@ use super::AppError;
 use super::host::Host;
 use super::registration::{check_sinks, register};
 use super::relays::Relay;
+use super::rows::ExecutorRows;
 use crate::config::SinkStart;
 use crate::contracts::{
-    Clock, DecisionBatch, JournalNeeds, Lsn, PlanStore as _, Progress as _, ReplayProgress, Sequence, SinkType, Storage,
+    Clock, DecisionBatch, JournalNeeds, Lsn, OrderRows, PlanStore as _, Progress as _, ReplayProgress, Sequence,
+    SinkType, Storage,
 };
-use crate::executor::{Executor, ExecutorOptions, Operations};
+use crate::executor::{Executor, ExecutorOptions, Operations, Task};
 use crate::journal::{CURSORS_DIR, IdentityError, JournalHandle, StoreId, create_store, open_store as open_store_id};
 use crate::relay::scheduler::Limits;
 use crate::relay::{
@@ -63,6 +65,10 @@ pub struct Core {
     pub relays: Vec<Relay>,
     /// What the relays decide, on its way to the executor.
     pub decisions: Receiver<DecisionBatch>,
+    /// Asks the executor for a look at the store, between two batches.
+    pub ask: Sender<Task<Store>>,
+    /// What is asked of it.
+    pub tasks: Receiver<Task<Store>>,
     /// Sinks that are forgotten for good: their cursors are to be removed.
     pub forgotten: Receiver<String>,
     /// Writes checkpoints and deletes.
@@ -109,7 +115,10 @@ impl Core {
             let saved = cursor.saved();
             needs.add(Arc::from(name.as_str()), Box::new(move || saved.lsn()));
         }
-        let parts = RelayParts { options, store: &store, journal: &journal, decide, needs: Arc::clone(&needs) };
+        // One of each sink, one that a sink has left under way, and maintenance's.
+        let (ask, tasks) = bounded(options.sinks.len().saturating_mul(2).saturating_add(1));
+        let rows: Arc<dyn OrderRows> = Arc::new(ExecutorRows { tasks: ask.clone() });
+        let parts = RelayParts { options, store: &store, journal: &journal, decide, rows, needs: Arc::clone(&needs) };
         let (relays, leftovers) = open_relays(host, &parts, cursors)?;
         store.set_inboxes(relays.iter().map(Relay::inbox).collect());
         let (maintenance_needs, covered) = (Arc::clone(&needs), report.checkpoint_lsn);
@@ -119,7 +128,7 @@ impl Core {
         let (forget, forgotten) = bounded(FORGOTTEN_MAX);
         executor.operate_with(operations(&relays, &leftovers, needs, forget));
         host.bind_socket()?;
-        Ok(Self { executor, relays, decisions, forgotten, maintenance, journal, report })
+        Ok(Self { executor, relays, decisions, ask, tasks, forgotten, maintenance, journal, report })
     }
 }
 
@@ -196,6 +205,7 @@ struct RelayParts<'a> {
     store: &'a Store,
     journal: &'a JournalHandle,
     decide: Sender<DecisionBatch>,
+    rows: Arc<dyn OrderRows>,
     needs: Arc<JournalNeeds>,
 }
 
@@ -244,6 +254,7 @@ fn open_lines(
     let target = host.open_sink(&sink.worker)?;
     let ports = WorkerPorts {
         history: parts.store.history(),
+        rows: Arc::clone(&parts.rows),
         clock: host.clock(),
         decide: parts.decide.clone(),
         uid: rustix::process::geteuid().as_raw(),
@@ -277,6 +288,7 @@ fn open_subscription(
     };
     let ports = SubscriptionPorts {
         history: parts.store.history(),
+        rows: Arc::clone(&parts.rows),
         decide: parts.decide.clone(),
         clock: host.clock(),
         replays: parts.replay_progress(),

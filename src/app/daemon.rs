@@ -21,7 +21,7 @@ use super::threads::{Ended, Threads, root_cause, spawn};
 use super::watchdog::Watchdog;
 use crate::config::{Config, StoreType};
 use crate::contracts::{Answer, Clock, PlanStore, StatusModel, StoreCondition};
-use crate::executor::{CommandLoop, Executor, Inspector, Task};
+use crate::executor::{CommandLoop, Executor, Inspector};
 use crate::logging::LogHandle;
 use crate::server::{Server, ServerHandle, ServerOptions, ServerPorts, ServerTelemetry, provide_descriptors};
 use crate::systemd::ServiceManager;
@@ -145,7 +145,7 @@ impl Daemon {
     ) -> Result<Self, AppError> {
         machine.note_holder();
         let (listener, clock) = (machine.take_listener()?, machine.clock());
-        let Parts { mut executor, relays, decisions, telemetry, background } = parts;
+        let Parts { mut executor, relays, decisions, ask, tasks, telemetry, background } = parts;
 
         let (inspector, inspector_handle) = Inspector::new();
         executor.inspect_with(inspector_handle);
@@ -156,12 +156,11 @@ impl Daemon {
         let ports = server_ports(submit, answers, clock, &status, &handles, options, telemetry);
         let (server, server_handle) = Server::new(listener, server_options.clone(), ports)?;
         let executor_heartbeat = Arc::new(AtomicU64::new(0));
-        let (tasks, tasks_heard) = bounded::<Task<S>>(1);
         let (background_goes_on, stop) = bounded(0);
         let command_loop = CommandLoop {
             requests,
             decisions,
-            tasks: tasks_heard,
+            tasks,
             answers: answer,
             status: Arc::clone(&status),
             answers_ready: answers_ready(&server_handle),
@@ -177,7 +176,7 @@ impl Daemon {
             Ok(())
         })?;
         let (last_store, handed_over) = bounded(1);
-        let ports = BackgroundPorts { tasks, status: Arc::clone(&status), stop, closed: handed_over };
+        let ports = BackgroundPorts { tasks: ask, status: Arc::clone(&status), stop, closed: handed_over };
         background(&mut threads, ports)?;
         let failed = |error| AppError::Internal(format!("serving the socket: {error}"));
         threads.start("server", move || server.run().map_err(failed))?;

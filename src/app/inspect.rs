@@ -7,20 +7,20 @@ use std::sync::Arc;
 use super::AppError;
 use super::core::{sinks_with_cursor, uuid_of};
 use super::machine::open_storage;
-use super::registration::check_cursor_of;
+use super::registration::{check_cursor_of, check_snapshot};
 use crate::backup::{check as check_backup, is_backup};
-use crate::contracts::{DecisionView, Lsn, Mutation, Storage};
+use crate::contracts::{DecisionView, Lsn, Mutation, SinkRecord, SnapshotStart, Storage, write_order};
 use crate::domain::OrderState;
 use crate::journal::{
     IdentityError, RedoFrame, RedoRange, StoreId, inspect, list_checkpoints, oldest_lsn, open_backup, open_store,
     per_frame, sync_up_to,
 };
 use crate::relay::cloud_event;
+use crate::repo::cursor_format::Slot;
 use crate::repo::{
     CursorFile, OpenReport, PlanRecord, SinkPosition, StoreState, cursor, inspect_positions, inspect_store, lsn_of,
     published, verify_checkpoint,
 };
-use crate::server::write_order;
 use crate::storage::StoreLock;
 
 /// A store that a daemon writes changes while it is read: a look that finds damage is repeated so often.
@@ -29,8 +29,8 @@ const LOOKS_MAX: u32 = 5;
 struct ReadOnly {
     storage: Arc<dyn Storage>,
     store_id: StoreId,
-    /// By sink: where its cursor stands.
-    cursors: Vec<(String, SinkPosition)>,
+    /// By sink: what its cursor says.
+    cursors: Vec<(String, Slot)>,
 }
 
 impl ReadOnly {
@@ -52,9 +52,8 @@ impl ReadOnly {
     fn of(storage: Arc<dyn Storage>, store_id: StoreId) -> Result<Self, AppError> {
         let mut cursors = Vec::new();
         for sink in sinks_with_cursor(storage.as_ref())? {
-            if let Some(position) = CursorFile::inspect(storage.as_ref(), &sink, uuid_of(store_id))? {
-                let path = cursor::path_of(&sink);
-                cursors.push((sink, SinkPosition { path, position }));
+            if let Some(slot) = CursorFile::inspect_all(storage.as_ref(), &sink, uuid_of(store_id))? {
+                cursors.push((sink, slot));
             }
         }
         Ok(Self { storage, store_id, cursors })
@@ -111,6 +110,9 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
     let (state, report) = inspect_store(storage, store.store_id, store.must_reach())?;
     for record in state.delivery.sinks() {
         check_cursor_of(&record.name, store.cursors.iter().map(|(sink, _)| sink.as_str()))?;
+        if let Some((_, slot)) = store.cursors.iter().find(|(sink, _)| **sink == *record.name) {
+            check_snapshot(record, slot.position, &slot.details)?;
+        }
     }
     let last = report.journal.last_lsn;
     let range = RedoRange { after: Lsn(oldest.0.saturating_sub(1)), must_reach: store.must_reach(), points };
@@ -119,7 +121,9 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
         Ok(PlanRecord::decode(frame.body).map(drop)?)
     };
     inspect(storage, store.store_id, &range, &mut per_frame(count))?;
-    let cursors: Vec<_> = store.cursors.iter().map(|(_, cursor)| cursor.clone()).collect();
+    let position =
+        |(sink, slot): &(String, Slot)| SinkPosition { path: cursor::path_of(sink), position: slot.position };
+    let cursors: Vec<_> = store.cursors.iter().map(position).collect();
     inspect_positions(&store.storage, store.store_id, last, &cursors)?;
     Ok(describe(store, &state, &report, oldest, plans, &checkpoints))
 }
@@ -142,9 +146,17 @@ fn describe(
     let covered = if covered.is_empty() { "none".to_owned() } else { format!("LSN {}", covered.join(", ")) };
     lines.push(format!("checkpoints: {covered}"));
     lines.push(format!("orders: {}; last event: {}", state.orders.count(), state.last_sequence));
-    for (sink, cursor) in &store.cursors {
-        let (sequence, lsn) = (cursor.position.sequence, lsn_of(&cursor.position));
-        lines.push(format!("sink {sink}: acknowledged event {sequence}, LSN {lsn}"));
+    for (sink, slot) in &store.cursors {
+        let (sequence, lsn, rows) = (slot.position.sequence, lsn_of(&slot.position), slot.details.rows);
+        let snapshot = state.delivery.sink(sink).and_then(SinkRecord::running_snapshot);
+        lines.push(snapshot.map_or_else(
+            || format!("sink {sink}: acknowledged event {sequence}, LSN {lsn}"),
+            |SnapshotStart { orders, .. }| {
+                format!(
+                    "sink {sink}: acknowledged {rows} of {orders} orders of its snapshot as of event {sequence}, LSN {lsn}"
+                )
+            },
+        ));
     }
     lines.join("\n") + "\n"
 }

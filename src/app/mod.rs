@@ -16,6 +16,7 @@ mod postgres;
 mod registration;
 mod relays;
 mod restored;
+mod rows;
 mod schema;
 mod start_watch;
 mod threads;

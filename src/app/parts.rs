@@ -24,6 +24,10 @@ pub(super) struct Parts<S> {
     pub(super) relays: Vec<Relay>,
     /// What the relays decide, on its way to the executor.
     pub(super) decisions: Receiver<DecisionBatch>,
+    /// Asks the executor for a look at the store, between two batches.
+    pub(super) ask: Sender<Task<S>>,
+    /// What is asked of it.
+    pub(super) tasks: Receiver<Task<S>>,
     pub(super) telemetry: ServerTelemetry,
     pub(super) background: Background<S>,
 }
@@ -45,7 +49,7 @@ pub(super) struct BackgroundPorts<S> {
 
 /// What the journal's core brings: maintenance works beside it.
 pub(super) fn parts_of(core: Core, log: &LogHandle) -> Parts<Store> {
-    let Core { executor, relays, decisions, forgotten, maintenance, journal, report: _ } = core;
+    let Core { executor, relays, decisions, ask, tasks, forgotten, maintenance, journal, report: _ } = core;
     let telemetry =
         ServerTelemetry { journal: journal.index.metrics(), checkpoint: maintenance.metrics(), log: log.metrics() };
     let background: Background<_> = Box::new(move |threads, ports| {
@@ -56,5 +60,5 @@ pub(super) fn parts_of(core: Core, log: &LogHandle) -> Parts<Store> {
             Ok(())
         })
     });
-    Parts { executor, relays, decisions, telemetry, background }
+    Parts { executor, relays, decisions, ask, tasks, telemetry, background }
 }

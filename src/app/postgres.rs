@@ -82,7 +82,8 @@ pub(super) fn open(
             Ok(())
         })
     });
-    Ok(Parts { executor, relays: Vec::new(), decisions, telemetry, background })
+    let (ask, tasks) = bounded(1);
+    Ok(Parts { executor, relays: Vec::new(), decisions, ask, tasks, telemetry, background })
 }
 
 /// Waits for the database as long as it takes; what it refuses ends the start.

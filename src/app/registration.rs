@@ -7,11 +7,11 @@ use super::AppError;
 use super::core::{SinkOptions, uuid_of};
 use crate::config::SinkStart;
 use crate::contracts::{
-    Clock, CommitError, Decision, DecisionKind, EventHistory as _, FeedError, FeedPosition, PlanStore as _, Sequence,
-    SinkRecord, SinkStartPoint,
+    Clock, CommitError, Decision, DecisionKind, EventHistory as _, FeedError, FeedPosition, PlanStore as _, Progress as _,
+    ProgressDetails, ProgressKind, Sequence, SinkRecord, SinkStartPoint, SnapshotStart,
 };
 use crate::journal::{CURSORS_DIR, JournalHandle};
-use crate::repo::{CursorFile, DurableSequence, JournalHistory, JournalOutbox, RecoveredStore, Store, cursor};
+use crate::repo::{CursorFile, DurableSequence, JournalHistory, JournalOutbox, RecoveredStore, Store, cursor, lsn_of};
 
 /// The cursors of recorded sinks, by name.
 pub(super) type Cursors = Vec<(String, CursorFile)>;
@@ -39,6 +39,9 @@ pub(super) fn check_sinks<'a>(
     for record in records.sinks() {
         check_cursor_of(&record.name, cursors.iter().map(|(name, _)| name.as_str()))?;
         check_type(record, sinks)?;
+        if let Some((_, cursor)) = cursors.iter().find(|(name, _)| **name == *record.name) {
+            check_snapshot(record, cursor.position(), cursor.details())?;
+        }
     }
     let (cursors, leftovers): (Vec<_>, Vec<_>) =
         cursors.into_iter().partition(|(name, _)| records.sink(name).is_some());
@@ -68,13 +71,21 @@ pub(super) fn register(
     let mut decisions = Vec::new();
     for (sink, position) in new {
         let name = &sink.worker.name;
-        let cursor = CursorFile::create(journal.storage.as_ref(), name, uuid_of(journal.store_id), position)?;
+        let snapshot = (sink.start == SinkStart::Snapshot).then(|| SnapshotStart {
+            orders: store.orders_count(),
+            epoch: store.epoch(),
+            lsn: lsn_of(&position),
+        });
+        let kind = if snapshot.is_some() { ProgressKind::Snapshot } else { ProgressKind::Live };
+        let details = ProgressDetails { kind, ..ProgressDetails::default() };
+        let (storage, store_id) = (journal.storage.as_ref(), uuid_of(journal.store_id));
+        let cursor = CursorFile::create_with(storage, name, store_id, position, details)?;
         tracing::info!(sink = name, after = %position.sequence, "a new sink starts");
         cursors.push((name.clone(), cursor));
         let start = SinkStartPoint {
             sink_type: sink.worker.sink_type,
             after: position.sequence,
-            snapshot: sink.start == SinkStart::Snapshot,
+            snapshot,
             source: store.event_source(),
         };
         decisions.push(registered(sink, start, clock));
@@ -113,6 +124,25 @@ fn check_type(record: &SinkRecord, sinks: &[SinkOptions]) -> Result<(), AppError
     }
 }
 
+/// Refuses a cursor that cannot be the one of a snapshot under way: it would skip orders, or hand all of them out again.
+pub(super) fn check_snapshot(
+    record: &SinkRecord,
+    position: FeedPosition,
+    details: &ProgressDetails,
+) -> Result<(), AppError> {
+    let Some(start) = record.running_snapshot() else { return Ok(()) };
+    let farthest = details.rows.saturating_add(details.window.settled().last().unwrap_or(0));
+    let is_its_own = details.kind == ProgressKind::Snapshot && position.sequence == record.start.after;
+    if is_its_own && farthest <= start.orders {
+        return Ok(());
+    }
+    let (path, orders) = (cursor::path_of(&record.name), start.orders);
+    Err(AppError::Damaged(format!(
+        "{path}: it is not the cursor of a snapshot of {orders} orders, which sink {} is being handed",
+        record.name
+    )))
+}
+
 /// Refuses a recorded sink that is not among those with a cursor.
 pub(super) fn check_cursor_of<'a>(name: &str, mut with_cursor: impl Iterator<Item = &'a str>) -> Result<(), AppError> {
     if with_cursor.any(|sink| sink == name) {
@@ -141,12 +171,8 @@ fn start_position(sink: &SinkOptions, found: &RecoveredStore) -> Result<FeedPosi
     let (journal, last_sequence) = (found.files(), found.state().last_sequence);
     match sink.start {
         SinkStart::Beginning => Ok(JournalOutbox::beginning(journal.clone(), last_sequence)?),
-        SinkStart::Now => Ok(JournalOutbox::end(journal, last_sequence)),
-        // Refused rather than taken for "now": a consumer that counts on the snapshot would miss every order of before.
-        SinkStart::Snapshot => Err(AppError::Config(format!(
-            "sinks: sink {} asks for start = \"snapshot\", which is not built yet; \"beginning\" or \"now\" would be right",
-            sink.worker.name
-        ))),
+        // Of a snapshot this is what the orders are as of: nothing is decided before the workers run.
+        SinkStart::Now | SinkStart::Snapshot => Ok(JournalOutbox::end(journal, last_sequence)),
         SinkStart::Sequence(sequence) => {
             let history = JournalHistory::new(journal.clone(), Arc::new(DurableSequence::new(last_sequence)));
             match history.open_after(Sequence(sequence.saturating_sub(1))) {

@@ -126,7 +126,14 @@ fn details<M: SerializeMap>(kind: &DecisionKind, map: &mut M) -> Result<(), M::E
         DecisionKind::Registered(start) => {
             map.serialize_entry("type", &start.sink_type)?;
             map.serialize_entry("after", &start.after)?;
-            map.serialize_entry("snapshot", &start.snapshot)
+            map.serialize_entry("snapshot", &start.snapshot.is_some())?;
+            match start.snapshot {
+                Some(snapshot) => {
+                    map.serialize_entry("orders", &snapshot.orders)?;
+                    map.serialize_entry("source", &*start.source)
+                }
+                None => Ok(()),
+            }
         }
         DecisionKind::Parked { state, attempts, .. } => {
             map.serialize_entry("state", state)?;

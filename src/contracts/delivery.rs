@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{PublishedEvent, Sequence};
+use super::{Lsn, PublishedEvent, Sequence};
 use crate::domain::{OrderId, Timestamp};
 
 /// What a sink is.
@@ -162,10 +162,21 @@ pub struct SinkStartPoint {
     pub sink_type: SinkType,
     /// It gets the events after this one.
     pub after: Sequence,
-    /// Whether it first gets every order as of `after`.
-    pub snapshot: bool,
+    /// Whether it first gets every order as of `after`, and what there was then.
+    pub snapshot: Option<SnapshotStart>,
     /// `daemon.event_source` when it was registered, for snapshots.
     pub source: Arc<str>,
+}
+
+/// What a snapshot begins with, beside its position: with it every byte of the snapshot follows from the orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotStart {
+    /// How many orders there were: the rows of the snapshot.
+    pub orders: u64,
+    /// The store's epoch then.
+    pub epoch: u32,
+    /// The last plan then: what later ones have changed is not shown.
+    pub lsn: Lsn,
 }
 
 /// A replay as it was started.
@@ -213,6 +224,12 @@ pub struct SinkRecord {
 }
 
 impl SinkRecord {
+    /// The snapshot that is being handed out, if one is.
+    #[must_use]
+    pub fn running_snapshot(&self) -> Option<SnapshotStart> {
+        self.start.snapshot.filter(|_| self.snapshot_running)
+    }
+
     /// Whether a replay is under way.
     #[must_use]
     pub fn runs_a_replay(&self) -> bool {

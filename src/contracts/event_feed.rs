@@ -19,6 +19,12 @@ pub trait EventFeed: Send {
 
     /// The last event that is durable.
     fn durable_sequence(&self) -> Sequence;
+
+    /// The sequence that every event of it carries, where they are not numbered one by one: of a snapshot, the one that
+    /// it is as of. Its position then has rows in place of a sequence.
+    fn carried(&self) -> Option<Sequence> {
+        None
+    }
 }
 
 /// An outbox entry with what it got when it was stored: together they determine every byte that a sink sees.

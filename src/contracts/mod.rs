@@ -13,6 +13,8 @@ mod journal_needs;
 mod lsn;
 mod operator;
 mod operator_result;
+mod order_json;
+mod order_rows;
 mod pins;
 mod plan_store;
 mod progress;
@@ -35,7 +37,7 @@ pub use decision_queue::{DecisionBatch, DecisionInbox, DecisionNews};
 pub use decision_view::DecisionView;
 pub use delivery::{
     Decision, DecisionKind, EventType, LaneState, ParkedLane, ReplayRecord, ReplaySpec, ReplayState, SinkRecord,
-    SinkStartPoint, SinkType,
+    SinkStartPoint, SinkType, SnapshotStart,
 };
 pub use event_feed::{DecisionPage, EventFeed, EventHistory, FeedError, OrderEvents, PublishedEvent};
 pub use feed_position::{FEED_PLACE_BYTES, FeedPlace, FeedPosition};
@@ -45,6 +47,8 @@ pub use operator::{LaneFilter, OperatorRefusal, OperatorRequest, ReplayBound, Re
 pub use operator_result::{
     EventRange, Json, LaneSummary, ListedDecision, OperatorResult, ReplaySummary, TracedEvent, TracedSink, TracedState,
 };
+pub use order_json::{write_order, write_order_fields};
+pub use order_rows::{OrderRow, OrderRows, RowsAnswer};
 pub use pins::{Pins, TooManyPins};
 pub use plan_store::{CommitError, Committed, Contested, PlanStore, RememberedCommand, Room, Staged};
 pub use progress::{Progress, ProgressDetails, ProgressError, ProgressKind, ReplayProgress};
@@ -55,7 +59,7 @@ pub use repository::{
 pub use request_queue::{NotSent, RequestClass, RequestReceiver, RequestSender, Taken, request_queue};
 pub use sink::{Delivery, EventPlace, Held, Opened, Sink, SinkError, TargetMark};
 pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, SinkHandle, SinkView};
-pub use status::{JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreCondition, StoreStatus};
+pub use status::{Ahead, JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreCondition, StoreStatus};
 pub use status_model::StatusModel;
 pub use storage::{FileIdentity, Storage, StorageFile};
 pub use window_bits::{WINDOW_EVENTS_MAX, WindowBits};

@@ -20,6 +20,11 @@ pub trait SinkView: Send + Sync {
     /// parked and skipped events the answer says how often they were tried; that they are parked the caller knows.
     fn events(&self, events: &[Sequence]) -> Vec<EventView>;
 
+    /// How many orders of the snapshot that the sink starts with are not settled; zero if none is handed out.
+    fn snapshot_left(&self) -> u64 {
+        0
+    }
+
     /// How a lane's first event fares; `None` if the worker keeps nothing of this order.
     fn lane(&self, order_id: OrderId) -> Option<LaneView>;
 

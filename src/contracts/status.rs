@@ -177,16 +177,25 @@ struct Shown {
     status: SinkStatus,
     /// When the oldest event that is not settled happened, as far as the worker has seen.
     oldest_pending: Option<Timestamp>,
-    /// Settled events after `acked_sequence`.
-    settled_ahead: u64,
+    ahead: Ahead,
     /// `delivered_total` when progress was last noted.
     delivered_noted: u64,
     throughput: Throughput,
 }
 
+/// What the lag has to take into account beside `acked_sequence`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// Settled events after `acked_sequence`.
+    pub settled: u64,
+    /// Orders of a snapshot that are not settled: they come before everything after `acked_sequence`.
+    pub snapshot_left: u64,
+}
+
 impl Shown {
     fn sample(&self, now: Timestamp, last: Sequence) -> Sample {
-        let lag = last.since(self.status.acked_sequence).saturating_sub(self.settled_ahead);
+        let Ahead { settled, snapshot_left } = self.ahead;
+        let lag = last.since(self.status.acked_sequence).saturating_sub(settled).saturating_add(snapshot_left);
         Sample { at: now, delivered: self.status.delivered_total, lag, last }
     }
 }
@@ -196,7 +205,7 @@ impl SinkMonitor {
     #[must_use]
     pub fn new(status: SinkStatus) -> Self {
         let throughput = Throughput::default();
-        let shown = Shown { status, oldest_pending: None, settled_ahead: 0, delivered_noted: 0, throughput };
+        let shown = Shown { status, oldest_pending: None, ahead: Ahead::default(), delivered_noted: 0, throughput };
         Self { shown: Mutex::new(shown), metrics: SinkMetrics::default() }
     }
 
@@ -218,11 +227,11 @@ impl SinkMonitor {
         change(&mut shown.status);
     }
 
-    /// Notes how many events after `acked_sequence` are settled, and what the average of the last minute needs. Called
-    /// with each round of a worker; `last_sequence` is durable.
-    pub fn note_progress(&self, now: Timestamp, last_sequence: Sequence, settled_ahead: u64) {
+    /// Notes what the lag takes into account, and what the average of the last minute needs. Called with each round of a
+    /// worker; `last_sequence` is durable.
+    pub fn note_progress(&self, now: Timestamp, last_sequence: Sequence, ahead: Ahead) {
         let mut shown = self.locked();
-        shown.settled_ahead = settled_ahead;
+        shown.ahead = ahead;
         let delivered_total = shown.status.delivered_total;
         if std::mem::replace(&mut shown.delivered_noted, delivered_total) < delivered_total {
             self.metrics.acknowledged_at_ms.set(u64::try_from(now.micros() / 1000).unwrap_or(0));

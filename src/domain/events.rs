@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CancelReason, Cents, CustomerId, OrderId, OrderStatus, Timestamp};
+use super::{CancelReason, Cents, CustomerId, OrderId, OrderState, OrderStatus, Timestamp};
 
 /// An order came into being.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,8 @@ pub enum OrderEvent {
     Completed(OrderCompleted),
     /// See [`OrderCancelled`].
     Cancelled(OrderCancelled),
+    /// The whole order, as a new sink may start with it. No order raises it, and the outbox never holds it.
+    Snapshot(OrderState),
 }
 
 impl OrderEvent {
@@ -66,6 +68,7 @@ impl OrderEvent {
             Self::Placed(_) => "OrderPlaced",
             Self::Completed(_) => "OrderCompleted",
             Self::Cancelled(_) => "OrderCancelled",
+            Self::Snapshot(_) => "OrderSnapshot",
         }
     }
 
@@ -76,16 +79,18 @@ impl OrderEvent {
             Self::Placed(event) => event.order_id,
             Self::Completed(event) => event.order_id,
             Self::Cancelled(event) => event.order_id,
+            Self::Snapshot(order) => order.order_id,
         }
     }
 
-    /// When it happened, which is neither when it was stored nor when it was sent.
+    /// When it happened, which is neither when it was stored nor when it was sent; of a snapshot, the order's last change.
     #[must_use]
     pub const fn occurred_at(&self) -> Timestamp {
         match self {
             Self::Placed(event) => event.placed_at,
             Self::Completed(event) => event.completed_at,
             Self::Cancelled(event) => event.cancelled_at,
+            Self::Snapshot(order) => order.last_changed_at(),
         }
     }
 }

@@ -96,7 +96,7 @@ id!(
     CommandId
 );
 id!(
-    /// Names one transition of one order; consumers deduplicate by it.
+    /// Names one transition of one order, or the order as of one position; consumers deduplicate by it.
     EventId
 );
 
@@ -113,6 +113,13 @@ impl EventId {
         let (id_part, version_part) = name.split_at_mut(16);
         id_part.copy_from_slice(order.as_bytes());
         version_part.copy_from_slice(&version.to_be_bytes());
+        Self(Uuid::new_v5(&Self::NAMESPACE, &name))
+    }
+
+    /// The id of the snapshot of `order` as of the event `sequence` of the store's `epoch`: it follows from the three.
+    #[must_use]
+    pub fn of_snapshot(order: OrderId, epoch: u32, sequence: u64) -> Self {
+        let name = [order.as_bytes().as_slice(), &epoch.to_be_bytes(), &sequence.to_be_bytes()].concat();
         Self(Uuid::new_v5(&Self::NAMESPACE, &name))
     }
 }
@@ -143,5 +150,17 @@ mod tests {
         assert_ne!(EventId::of_transition(order, 1), EventId::of_transition(OrderId::new(Uuid::from_u128(8)), 1));
         // Pinned: a consumer that saw this id yesterday must see it again tomorrow.
         assert_eq!(EventId::of_transition(order, 1).to_string(), "49b4d44d-ff7f-5bd1-9640-2115ce62319d");
+    }
+
+    #[test]
+    fn the_id_of_a_snapshot_follows_from_the_order_and_the_position() {
+        let (order, other) = (OrderId::new(Uuid::from_u128(7)), OrderId::new(Uuid::from_u128(8)));
+        let id = EventId::of_snapshot(order, 1, 9);
+        assert_eq!(id, EventId::of_snapshot(order, 1, 9));
+        let others =
+            [EventId::of_snapshot(other, 1, 9), EventId::of_snapshot(order, 2, 9), EventId::of_snapshot(order, 1, 8)];
+        assert!(others.iter().all(|other| *other != id));
+        // Pinned, as above.
+        assert_eq!(id.to_string(), "f58fab23-3add-55b0-9ac5-6e319613defe");
     }
 }

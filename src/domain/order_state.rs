@@ -59,8 +59,11 @@ pub struct OrderState {
 impl OrderState {
     /// The time of the last change.
     #[must_use]
-    pub fn last_changed_at(&self) -> Timestamp {
-        self.cancelled_at.or(self.completed_at).unwrap_or(self.placed_at)
+    pub const fn last_changed_at(&self) -> Timestamp {
+        match (self.cancelled_at, self.completed_at) {
+            (Some(at), _) | (None, Some(at)) => at,
+            (None, None) => self.placed_at,
+        }
     }
 
     /// The order as it was at an earlier `version`.

@@ -138,7 +138,7 @@ fn registered() -> crate::contracts::Decision {
     let start = SinkStartPoint {
         sink_type: SinkType::Subscription,
         after: Sequence::ZERO,
-        snapshot: false,
+        snapshot: None,
         source: "/orderd".into(),
     };
     let at = Timestamp::from_micros(5).unwrap();

@@ -239,7 +239,7 @@ impl SinkRow {
             sink_type: name_of(&SINK_TYPES, record.start.sink_type),
             source: record.start.source.to_string(),
             start: bigint(record.start.after.0),
-            snapshot: record.start.snapshot,
+            snapshot: record.start.snapshot.is_some(),
             snapshot_running: record.snapshot_running,
             paused: record.paused,
             halted: record.halted,

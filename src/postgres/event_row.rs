@@ -88,6 +88,9 @@ pub(super) fn data(entry: &OutboxEntry) -> Result<String, serde_json::Error> {
             };
             Written { cancelled: Some(cancelled), ..written(event.customer_id, event.total_amount) }
         }
+        OrderEvent::Snapshot(_) => {
+            return Err(serde::ser::Error::custom("a snapshot is no entry of the outbox"));
+        }
     };
     serde_json::to_string(&written)
 }

@@ -151,7 +151,8 @@ fn sink_record(row: &Row) -> Result<SinkRecord, DatabaseError> {
         sink_type: by_name(&SINK_TYPES, column(row, 1)?, "type of a sink")?,
         source: Arc::from(column::<&str>(row, 2)?),
         after: Sequence(unsigned(row, 3)?),
-        snapshot: column(row, 4)?,
+        // What a snapshot begins with is not kept here: no sink of this store starts with one.
+        snapshot: None,
     };
     Ok(SinkRecord {
         name: Arc::from(column::<&str>(row, 0)?),

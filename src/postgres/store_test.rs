@@ -44,7 +44,7 @@ fn registered() -> DecisionKind {
     DecisionKind::Registered(SinkStartPoint {
         sink_type: SinkType::Subscription,
         after: Sequence::ZERO,
-        snapshot: true,
+        snapshot: None,
         source,
     })
 }

@@ -127,7 +127,7 @@ impl Batch {
         let mut expected = self.end.sequence;
         for event in &self.scratch {
             expected = expected.next();
-            if event.sequence != expected {
+            if event.sequence != reader.carried().unwrap_or(expected) {
                 return Err(out_of_order(expected, event.sequence));
             }
             if is_wanted(event) {
@@ -140,7 +140,9 @@ impl Batch {
         if end.sequence != expected || end.sequence > reader.durable_sequence() {
             return Err(out_of_order(expected, end.sequence));
         }
-        self.oldest = self.oldest.or_else(|| self.scratch.first().map(|first| first.entry.event.occurred_at()));
+        // That an order was changed long ago makes no lag.
+        let first = self.scratch.first().filter(|_| reader.carried().is_none());
+        self.oldest = self.oldest.or_else(|| first.map(|first| first.entry.event.occurred_at()));
         self.end = end;
         Ok(())
     }

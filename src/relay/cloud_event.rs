@@ -5,7 +5,7 @@
 
 use serde_json::error::Result;
 
-use crate::contracts::PublishedEvent;
+use crate::contracts::{PublishedEvent, write_order_fields};
 use crate::domain::{Cents, CustomerId, OrderEvent, Timestamp};
 
 /// How every event begins; a file whose last line begins otherwise was not written by us.
@@ -62,7 +62,7 @@ pub fn size_of(event: &PublishedEvent) -> usize {
     });
     let reason = match &event.entry.event {
         OrderEvent::Cancelled(cancelled) => cancelled.reason.as_ref().map_or(0, |reason| reason.as_str().len()),
-        OrderEvent::Placed(_) | OrderEvent::Completed(_) => 0,
+        OrderEvent::Placed(_) | OrderEvent::Completed(_) | OrderEvent::Snapshot(_) => 0,
     };
     ENVELOPE + event.source.len() + texts + reason
 }
@@ -96,6 +96,7 @@ fn render_data(event: &OrderEvent, occurrence: &Occurrence, out: &mut Vec<u8>) -
             put(out, &[br#","cancelled_at":""#, &occurrence.time, br#"","cancelled_from":""#, from, br#"","reason":"#]);
             serde_json::to_writer(&mut *out, &cancelled.reason.as_ref().map(|reason| reason.as_str()))?;
         }
+        OrderEvent::Snapshot(order) => write_order_fields(out, order),
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ pub(super) struct FileReplays {
     ports: WorkerPorts,
     running: Vec<FileReplay>,
     deciding: Deciding,
-    /// That replays are done, as long as it is not on its way to the executor.
+    /// That replays are done, or the snapshot is, as long as it is not on its way to the executor.
     ends: Vec<Decision>,
 }
 
@@ -68,6 +68,12 @@ impl FileReplays {
     /// Saves how far all replays are.
     pub(super) fn save(&mut self) -> Result<(), WorkerError> {
         self.running.iter_mut().try_for_each(|replay| replay.worker.save())
+    }
+
+    /// The snapshot that the sink starts with is complete.
+    pub(super) fn end_snapshot(&mut self) {
+        let at = self.ports.clock.now();
+        self.ends.push(self.deciding.decide(DecisionKind::SnapshotEnded, Arc::from(""), at));
     }
 
     fn end_by_itself(&mut self, replay_id: Uuid, delivered: u64) {

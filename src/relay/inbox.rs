@@ -68,6 +68,7 @@ impl Worker {
             DecisionKind::RangeSkipped { from, to } => self.orders.skips.push((*from, *to)),
             DecisionKind::ReplayStarted(spec) => self.start_replay(spec, now),
             DecisionKind::ReplayEnded { replay_id, .. } => self.replays.end(*replay_id),
+            DecisionKind::SnapshotEnded => self.end_snapshot(now),
             DecisionKind::Registered(_)
             | DecisionKind::Forgotten
             | DecisionKind::Parked { .. }
@@ -75,7 +76,6 @@ impl Worker {
             | DecisionKind::Delivered { .. }
             | DecisionKind::LaneSkipped { .. }
             | DecisionKind::Halted
-            | DecisionKind::SnapshotEnded
             | DecisionKind::Restored { .. } => {}
         }
     }
@@ -88,6 +88,13 @@ impl Worker {
 
     /// Passes over what was skipped, if it is what comes next.
     fn pass_skipped(&mut self, now: Duration) {
+        let skips = std::mem::take(&mut self.orders.skips);
+        let is_skipped = |sequence| skips.iter().any(|(from, to)| (*from..=*to).contains(&sequence));
+        let in_snapshot = self.skip_snapshot(is_skipped, now);
+        self.orders.skips = skips;
+        if in_snapshot {
+            return;
+        }
         while let Some(at) = self.orders.skips.iter().position(|(from, to)| self.is_next(*from, *to)) {
             let (_, to) = self.orders.skips.swap_remove(at);
             match self.source.jump(to) {

@@ -15,11 +15,13 @@ mod replay;
 pub mod scheduler;
 mod settings;
 pub mod sinks;
+mod snapshot;
 mod source;
 pub mod subscription;
 #[cfg(test)]
 pub(crate) mod testing;
 mod worker;
+mod worker_snapshot;
 mod worker_state;
 mod worker_target;
 mod worker_view;

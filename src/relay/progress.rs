@@ -9,6 +9,8 @@ use crate::contracts::{FeedPosition, Progress, ProgressDetails, ProgressError, P
 pub(super) struct LinesProgress {
     saved: Box<dyn Progress>,
     position: FeedPosition,
+    /// While a snapshot is handed out, what its orders are as of.
+    as_of: Option<FeedPosition>,
     /// What is synced of the target.
     mark: TargetMark,
     /// Events that were acknowledged over all starts; of a replay they are saved, too.
@@ -27,6 +29,7 @@ impl LinesProgress {
     pub(super) fn new(saved: Box<dyn Progress>, settings: &WorkerSettings) -> Self {
         Self {
             position: saved.position(),
+            as_of: None,
             mark: saved.details().file,
             delivered: saved.details().delivered,
             // A kill may have come between the two saves.
@@ -38,6 +41,16 @@ impl LinesProgress {
             events_max: settings.cursor_events_max,
             delay_max: settings.cursor_delay_max,
         }
+    }
+
+    /// The same while a snapshot is handed out: `position` has rows in place of the cursor's sequence.
+    pub(super) fn in_snapshot(self, position: FeedPosition) -> Self {
+        Self { as_of: Some(self.position), position, ..self }
+    }
+
+    /// The snapshot is over: what comes after its position is saved from here on.
+    pub(super) const fn end_snapshot(&mut self, position: FeedPosition, now: Duration) {
+        (self.position, self.as_of, self.due_at) = (position, None, Some(now));
     }
 
     pub(super) const fn position(&self) -> FeedPosition {
@@ -88,10 +101,15 @@ impl LinesProgress {
         if self.due_at.is_none() {
             return Ok(());
         }
-        let kind = self.saved.details().kind;
+        let (position, rows) = self.as_of.map_or((self.position, 0), |as_of| (as_of, self.position.sequence.0));
+        let kind = match self.saved.details().kind {
+            ProgressKind::Replay => ProgressKind::Replay,
+            ProgressKind::Live | ProgressKind::Snapshot if self.as_of.is_some() => ProgressKind::Snapshot,
+            ProgressKind::Live | ProgressKind::Snapshot => ProgressKind::Live,
+        };
         let delivered = if kind == ProgressKind::Replay { self.delivered } else { 0 };
-        let details = ProgressDetails { kind, delivered, file: self.mark, ..ProgressDetails::default() };
-        self.saved.save(self.position, details).inspect_err(|_| {
+        let details = ProgressDetails { kind, rows, delivered, file: self.mark, ..ProgressDetails::default() };
+        self.saved.save(position, details).inspect_err(|_| {
             self.retry_at = Some(now.saturating_add(self.backoff.next_wait()));
         })?;
         self.backoff.reset();

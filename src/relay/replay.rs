@@ -13,6 +13,8 @@ pub(super) fn is_wanted(spec: &ReplaySpec, event: &PublishedEvent) -> bool {
         OrderEvent::Placed(_) => EventType::OrderPlaced,
         OrderEvent::Completed(_) => EventType::OrderCompleted,
         OrderEvent::Cancelled(_) => EventType::OrderCancelled,
+        // The journal holds none.
+        OrderEvent::Snapshot(_) => return false,
     };
     let type_fits = spec.types.is_empty() || spec.types.contains(&event_type);
     is_inside && type_fits && spec.order_id.is_none_or(|order_id| order_id == event.order_id())

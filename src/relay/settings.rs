@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use crate::contracts::{Clock, DecisionBatch, EventHistory, ReplayProgress, SinkType};
+use crate::contracts::{Clock, DecisionBatch, EventHistory, OrderRows, ReplayProgress, SinkType};
 
 /// The limits of one sink's worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct WorkerSettings {
 pub struct WorkerPorts {
     /// Reads the outbox.
     pub history: Arc<dyn EventHistory>,
+    /// Shows the orders, for a snapshot.
+    pub rows: Arc<dyn OrderRows>,
     /// Both clocks.
     pub clock: Arc<dyn Clock>,
     /// Where decisions become plans.

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::WorkerSettings;
 use crate::contracts::{
-    Clock, DecisionPage, Delivery, EventFeed, EventHistory, FeedError, FeedPosition, Lsn, OrderEvents, OutboxEntry,
-    PublishedEvent, Sequence, Sink, SinkError, SinkType, Storage, StorageFile,
+    Clock, DecisionPage, Delivery, EventFeed, EventHistory, FeedError, FeedPosition, Lsn, OrderEvents, OrderRows,
+    OutboxEntry, PublishedEvent, RowsAnswer, Sequence, Sink, SinkError, SinkType, Storage, StorageFile,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, Order, OrderId, Timestamp};
 use crate::repo::JournalPosition;
@@ -31,6 +31,15 @@ pub(crate) fn settings() -> WorkerSettings {
         rate_events_per_s_max: None,
         backoff_seed: 1,
         drain_max: Duration::from_secs(1),
+    }
+}
+
+/// Sinks that start with no snapshot ask for none.
+pub(super) struct NoRows;
+
+impl OrderRows for NoRows {
+    fn ask(&self, _: u64, _: usize, _: RowsAnswer) -> bool {
+        true
     }
 }
 

@@ -1,6 +1,6 @@
 //! One worker of a `file` or `stdout` sink: reads durable events, delivers them, and remembers how far it came.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::batch::Batch;
@@ -10,6 +10,7 @@ use super::heartbeat::Heartbeat;
 use super::inbox::Orders;
 use super::progress::LinesProgress;
 use super::rate::Rate;
+use super::snapshot::SnapshotFeed;
 use super::source::Source;
 use super::worker_view::Shared;
 use super::{Backoff, WorkerPorts, WorkerSettings};
@@ -29,6 +30,10 @@ pub struct Worker {
     cursor_delay_max: Duration,
     pub(super) backoff_max: Duration,
     pub(super) source: Source,
+    /// Wakes this worker, once it runs.
+    wake: Arc<OnceLock<Arc<Control>>>,
+    /// That the snapshot is over is decided, or on the way.
+    pub(super) snapshot_ending: bool,
     pub(super) sink: Box<dyn Sink>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) monitor: Arc<SinkMonitor>,
@@ -113,7 +118,11 @@ impl Worker {
         record: Option<&SinkRecord>,
     ) -> Self {
         let WorkerPorts { history, clock, .. } = ports.clone();
-        let position = progress.position();
+        let wake = Arc::<OnceLock<Arc<Control>>>::default();
+        let source = Source::new(&ports, progress.as_ref(), record, &wake);
+        let (position, stream_position) = (progress.position(), source.position());
+        let progress = LinesProgress::new(progress, settings);
+        let progress = if source.snapshot().is_some() { progress.in_snapshot(stream_position) } else { progress };
         let mut status = SinkStatus::new(settings.name.clone(), settings.sink_type, position.sequence);
         status.lag_events = history.last_sequence().since(position.sequence);
         let rate = Rate::new(settings.rate_events_per_s_max);
@@ -125,14 +134,16 @@ impl Worker {
             drain_max: settings.drain_max,
             cursor_delay_max: settings.cursor_delay_max,
             backoff_max: settings.backoff_max,
-            source: Source::new(history, position),
+            source,
+            wake,
+            snapshot_ending: false,
             sink,
             monitor: Arc::new(SinkMonitor::new(status)),
             heartbeat: Arc::default(),
             shared: Arc::new(Shared::new(position.sequence, settings.failures_listed_max)),
             orders: Orders::new(record),
-            batch: Batch::new(batch_events_max, settings.batch_bytes_max, position),
-            delivered: position,
+            batch: Batch::new(batch_events_max, settings.batch_bytes_max, stream_position),
+            delivered: stream_position,
             delivered_events: 0,
             delivered_oldest: None,
             delivered_since: None,
@@ -140,11 +151,12 @@ impl Worker {
             failures: 0,
             retry_at: None,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max, settings.backoff_seed),
-            progress: LinesProgress::new(progress, settings),
+            progress,
             rate,
             replays: FileReplays::new(settings, ports),
             clock,
         };
+        worker.show_acknowledged();
         worker.restart_replays(record);
         worker
     }
@@ -153,12 +165,6 @@ impl Worker {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// The last event that the sink has acknowledged.
-    #[must_use]
-    pub const fn position(&self) -> FeedPosition {
-        self.progress.position()
     }
 
     /// What `daemon.status` shows of this sink.
@@ -182,6 +188,7 @@ impl Worker {
     /// Where durable decisions about this sink are put; `control` wakes the worker then.
     #[must_use]
     pub fn inbox(&self, control: &Arc<Control>) -> Arc<DecisionInbox> {
+        self.wake.get_or_init(|| Arc::clone(control));
         self.orders.inbox(control)
     }
 
@@ -286,6 +293,9 @@ impl Worker {
             return self.note_delivered(now);
         }
         if self.batch.is_empty() {
+            if let Some(rows) = self.source.snapshot().map(SnapshotFeed::orders) {
+                return self.rest_in_snapshot(rows, now);
+            }
             self.resuming = false;
             return Ok(self.rest());
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::worker::{Step, Worker, WorkerError};
-use crate::contracts::{FailureOutcome, FeedError, ProgressError, SinkError, SinkState};
+use crate::contracts::{Ahead, FailureOutcome, FeedError, ProgressError, SinkError, SinkState};
 
 impl Worker {
     /// Saves the cursor; if that fails in a way that can be tried again, the time at which to do so. Until it
@@ -40,7 +40,7 @@ impl Worker {
         }
         self.failures += 1;
         let failures = self.failures;
-        self.shared.note_failure(self.clock.now(), self.batch.first(), failures, &error.to_string());
+        self.shared.note_failure(self.clock.now(), self.first_in_batch(), failures, &error.to_string());
         self.monitor.note_failure(FailureOutcome::Failed);
         self.monitor.update(|status| status.attempts = failures);
         self.show_error(SinkState::Retrying, error.to_string());
@@ -81,13 +81,14 @@ impl Worker {
     }
 
     pub(super) fn show_acknowledged(&self) {
-        let acknowledged = self.progress.position().sequence;
-        self.shared.acknowledge(acknowledged);
+        let acknowledged = self.position().sequence;
+        self.shared.acknowledge(acknowledged, self.snapshot_left());
         self.monitor.update(|status| status.acked_sequence = acknowledged);
         self.note_progress();
     }
 
     fn note_progress(&self) {
-        self.monitor.note_progress(self.clock.now(), self.source.durable_sequence(), 0);
+        let ahead = Ahead { settled: 0, snapshot_left: self.snapshot_left() };
+        self.monitor.note_progress(self.clock.now(), self.source.durable_sequence(), ahead);
     }
 }

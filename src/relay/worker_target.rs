@@ -74,6 +74,12 @@ impl Worker {
         self.delivered
     }
 
+    /// Goes on from here, with nothing to be acknowledged.
+    pub(super) const fn set_delivered(&mut self, position: FeedPosition) {
+        self.delivered = position;
+        (self.delivered_events, self.delivered_since) = (0, None);
+    }
+
     /// What comes before was passed over for good: nothing of it is delivered any more.
     pub(super) fn go_on_after(&mut self, position: FeedPosition, now: Duration) {
         self.batch.restart(position);

@@ -3,7 +3,9 @@ use std::io;
 use super::*;
 use crate::contracts::{FeedError, Lsn, Sequence, SinkError};
 use crate::relay::progress::LinesProgress;
-use crate::relay::testing::{FakeSink, MemoryStorage, Outbox, STORE_ID, StillClock, event, lines, position, settings};
+use crate::relay::testing::{
+    FakeSink, MemoryStorage, NoRows, Outbox, STORE_ID, StillClock, event, lines, position, settings,
+};
 use crate::repo::{CursorFile, JournalPosition, ReplayCursors, lsn_of};
 
 const MS: Duration = Duration::from_millis(1);
@@ -42,7 +44,8 @@ impl World {
             needs: Arc::default(),
         });
         let (decide, _) = crossbeam_channel::bounded(1);
-        Worker::new(settings, WorkerPorts { history, clock, decide, uid: 0, replays }, sink, Box::new(cursor), None)
+        let ports = WorkerPorts { history, rows: Arc::new(NoRows), clock, decide, uid: 0, replays };
+        Worker::new(settings, ports, sink, Box::new(cursor), None)
     }
 
     fn saved(&self) -> u64 {

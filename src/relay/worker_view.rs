@@ -13,6 +13,7 @@ use crate::domain::{OrderId, Timestamp};
 #[derive(Debug)]
 pub(super) struct Shared {
     acknowledged: AtomicU64,
+    snapshot_left: AtomicU64,
     failures: Arc<Mutex<VecDeque<Failure>>>,
     failures_max: usize,
     /// How far running replays are.
@@ -21,8 +22,8 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(acknowledged: Sequence, failures_max: usize) -> Self {
-        let acknowledged = AtomicU64::new(acknowledged.0);
-        Self { acknowledged, failures: Arc::default(), failures_max, replays: Mutex::default() }
+        let (acknowledged, snapshot_left) = (AtomicU64::new(acknowledged.0), AtomicU64::new(0));
+        Self { acknowledged, snapshot_left, failures: Arc::default(), failures_max, replays: Mutex::default() }
     }
 
     /// Of a replay: what goes wrong is shown with its sink's failures.
@@ -34,8 +35,9 @@ impl Shared {
         *self.replays.lock().unwrap_or_else(PoisonError::into_inner) = views;
     }
 
-    pub(super) fn acknowledge(&self, sequence: Sequence) {
+    pub(super) fn acknowledge(&self, sequence: Sequence, snapshot_left: u64) {
         self.acknowledged.store(sequence.0, Ordering::Release);
+        self.snapshot_left.store(snapshot_left, Ordering::Release);
     }
 
     /// A batch that begins with `first` was not delivered.
@@ -53,6 +55,10 @@ impl Shared {
 impl SinkView for Shared {
     fn acked_sequence(&self) -> Sequence {
         Sequence(self.acknowledged.load(Ordering::Acquire))
+    }
+
+    fn snapshot_left(&self) -> u64 {
+        self.snapshot_left.load(Ordering::Acquire)
     }
 
     fn events(&self, events: &[Sequence]) -> Vec<EventView> {

@@ -166,9 +166,17 @@ impl CursorFile {
     /// # Errors
     /// See [`CursorError`].
     pub fn inspect(storage: &dyn Storage, sink: &str, store_id: Uuid) -> Result<Option<FeedPosition>, CursorError> {
+        Ok(Self::inspect_all(storage, sink, store_id)?.map(|slot| slot.position))
+    }
+
+    /// The same, with all that was saved.
+    ///
+    /// # Errors
+    /// See [`CursorError`].
+    pub fn inspect_all(storage: &dyn Storage, sink: &str, store_id: Uuid) -> Result<Option<Slot>, CursorError> {
         let path = path_of(sink);
         match storage.open_read_only(&path) {
-            Ok(file) => Ok(Some(read(&*file, &path, sink, store_id)?.0.position)),
+            Ok(file) => Ok(Some(read(&*file, &path, sink, store_id)?.0)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(CursorError::Io { operation: "open", path, source }),
         }

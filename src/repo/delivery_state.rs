@@ -122,7 +122,7 @@ impl DeliveryState {
                     start: start.clone(),
                     paused: false,
                     halted: false,
-                    snapshot_running: start.snapshot,
+                    snapshot_running: start.snapshot.is_some(),
                     lanes: BTreeMap::new(),
                     parked_events: 0,
                     parked_bytes: 0,

@@ -1,7 +1,9 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::contracts::{LaneState, OutboxEntry, PublishedEvent, ReplaySpec, ReplayState, SinkStartPoint, SinkType};
+use crate::contracts::{
+    LaneState, OutboxEntry, PublishedEvent, ReplaySpec, ReplayState, SinkStartPoint, SinkType, SnapshotStart,
+};
 use crate::domain::{Cents, CustomerId, EventId, OrderEvent, OrderPlaced, Timestamp};
 
 fn order(number: u128) -> OrderId {
@@ -34,7 +36,12 @@ fn registered() -> DecisionKind {
 
 fn registered_as(sink_type: SinkType) -> DecisionKind {
     let source = Arc::from("/orderd");
-    DecisionKind::Registered(SinkStartPoint { sink_type, after: Sequence::ZERO, snapshot: true, source })
+    DecisionKind::Registered(SinkStartPoint {
+        sink_type,
+        after: Sequence::ZERO,
+        snapshot: Some(SnapshotStart { orders: 3, epoch: 1, lsn: Lsn(6) }),
+        source,
+    })
 }
 
 fn parked(number: u128, state: LaneState, sequences: &[u64]) -> DecisionKind {

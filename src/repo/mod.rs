@@ -36,6 +36,7 @@ mod store;
 mod store_test;
 mod stored;
 
+pub use crate::contracts::OrderRow;
 pub use checkpoint::{
     CheckpointBegin, CheckpointSource, LoadedState, SinksCopy, WrittenCheckpoint, delete_checkpoints_but, load_newest,
     verify_checkpoint, write_checkpoint,
@@ -50,7 +51,6 @@ pub use open::{
     recover_store,
 };
 pub use order_repo::{OrderTable, update_mut};
-pub use order_row::OrderRow;
 pub use outbox::{DurableSequence, JournalOutbox, outbox_muts, published};
 pub use replay_cursors::ReplayCursors;
 pub use retention::{Maintenance, MaintenanceOptions};

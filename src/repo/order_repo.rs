@@ -7,9 +7,9 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use super::order_row::{OrderRow, PackedRow};
+use super::order_row::PackedRow;
 use super::outbox_muts;
-use crate::contracts::{Lsn, Mutation, OrderNotFound, OrderRepository, OrderUpdate, RetrieveError};
+use crate::contracts::{Lsn, Mutation, OrderNotFound, OrderRepository, OrderRow, OrderUpdate, RetrieveError};
 use crate::domain::{Field, Order, OrderId, OrderState, Timestamp};
 
 /// All orders.

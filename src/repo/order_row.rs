@@ -1,20 +1,11 @@
-//! An order as it is kept in memory: 72 bytes, without padding.
+//! An order's row as it is kept in memory: 72 bytes, without padding.
 
 use uuid::Uuid;
 
-use crate::contracts::Lsn;
+use crate::contracts::{Lsn, OrderRow};
 use crate::domain::{Cents, CustomerId, OrderId, OrderState, OrderStatus, Timestamp};
 
-/// An order, and the last plan that changed it: from there a chain of plans leads back to its first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OrderRow {
-    /// The order.
-    pub state: OrderState,
-    /// The last plan that changed it.
-    pub last_lsn: Lsn,
-}
-
-/// The same, packed.
+/// An order's row, packed.
 ///
 /// ```text
 /// amount_status_version:  amount 53 bits | status 2 | version 9

@@ -2,8 +2,8 @@
 
 use super::delivery_state::UndoDecision;
 use super::order_repo::{InsertError, Undo};
-use super::{DedupEntry, DedupTable, DeliveryState, OrderRow, OrderTable, PlanRecord};
-use crate::contracts::{Lsn, Mutation, OrderUpdate, Plan, RememberedCommand, Sequence};
+use super::{DedupEntry, DedupTable, DeliveryState, OrderTable, PlanRecord};
+use crate::contracts::{Lsn, Mutation, OrderRow, OrderUpdate, Plan, RememberedCommand, Sequence};
 use crate::domain::{CommandId, OrderState};
 
 /// The state of a store.

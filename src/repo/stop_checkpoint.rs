@@ -4,9 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use super::checkpoint::{CheckpointBegin, CheckpointSource};
-use super::order_row::OrderRow;
 use super::{DedupEntry, LaneName, Maintenance, Store};
-use crate::contracts::{Clock, ParkedLane};
+use crate::contracts::{Clock, OrderRow, ParkedLane};
 
 /// Of the time that a checkpoint may take, so much is for writing its orders, in percent; the rest is for reading back.
 const WRITING_PERCENT: u128 = 60;

@@ -110,7 +110,7 @@ fn decision(kind: DecisionKind) -> Decision {
 
 pub(super) fn registered() -> DecisionKind {
     let (sink_type, source) = (SinkType::Subscription, Arc::from("/orderd"));
-    DecisionKind::Registered(SinkStartPoint { sink_type, after: Sequence::ZERO, snapshot: false, source })
+    DecisionKind::Registered(SinkStartPoint { sink_type, after: Sequence::ZERO, snapshot: None, source })
 }
 
 fn parked(number: u64, events: Vec<Arc<PublishedEvent>>) -> DecisionKind {

@@ -66,15 +66,15 @@ fn requests_are_counted_by_method_and_result() {
 
 #[test]
 fn a_sink_counts_its_failures_by_outcome_and_notes_when_it_last_got_something_through() {
-    use crate::contracts::{FailureOutcome, Sequence, SinkMonitor};
+    use crate::contracts::{Ahead, FailureOutcome, Sequence, SinkMonitor};
     use crate::domain::Timestamp;
     let monitor = SinkMonitor::new(sink_status());
     let time = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000).unwrap();
-    monitor.note_progress(time(5), Sequence(9), 0);
+    monitor.note_progress(time(5), Sequence(9), Ahead::default());
     assert_eq!(monitor.metrics().acknowledged_at_ms.get(), 0, "nothing got through since the start");
     monitor.update(|status| status.delivered_total = 2);
-    monitor.note_progress(time(7), Sequence(9), 0);
-    monitor.note_progress(time(8), Sequence(9), 0);
+    monitor.note_progress(time(7), Sequence(9), Ahead::default());
+    monitor.note_progress(time(8), Sequence(9), Ahead::default());
     assert_eq!(monitor.metrics().acknowledged_at_ms.get(), 7000);
     for outcome in [FailureOutcome::Failed, FailureOutcome::Blocked, FailureOutcome::Unavailable] {
         monitor.note_failure(outcome);

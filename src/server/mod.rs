@@ -47,7 +47,6 @@ mod trace_context;
 pub use descriptors::provide_descriptors;
 pub use listener::{BindError, Listener, probe_socket};
 pub use options::ServerOptions;
-pub use response::write_order;
 pub use server::{Server, ServerHandle, ServerPorts, ServerTelemetry};
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Answers as lines, written straight into the buffer they are sent from.
 
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::rpc_error::{ErrorKind, RpcError};
-use crate::contracts::Lsn;
-use crate::domain::{OrderState, Timestamp};
+use crate::contracts::{Lsn, write_order};
+use crate::domain::OrderState;
 
 /// What an answer with an order takes at most, its id not counted.
 const ANSWER_BYTES: usize = 448;
@@ -66,43 +65,6 @@ fn begin(out: &mut Vec<u8>, id: &str) {
 fn begin_result(out: &mut Vec<u8>, id: &str) {
     begin(out, id);
     out.extend_from_slice(b",\"result\":");
-}
-
-/// An order as every answer shows it, without an end of line.
-pub fn write_order(out: &mut Vec<u8>, order: &OrderState) {
-    out.extend_from_slice(b"{\"order_id\":\"");
-    write_uuid(out, order.order_id.uuid());
-    out.extend_from_slice(b"\",\"customer_id\":\"");
-    write_uuid(out, order.customer_id.uuid());
-    out.extend_from_slice(b"\",\"total_amount\":");
-    write_integer(out, order.total_amount.get());
-    out.extend_from_slice(b",\"status\":\"");
-    out.extend_from_slice(order.status.as_str().as_bytes());
-    out.extend_from_slice(b"\",\"version\":");
-    write_integer(out, order.version);
-    out.extend_from_slice(b",\"placed_at\":");
-    write_time(out, Some(order.placed_at));
-    out.extend_from_slice(b",\"completed_at\":");
-    write_time(out, order.completed_at);
-    out.extend_from_slice(b",\"cancelled_at\":");
-    write_time(out, order.cancelled_at);
-    out.push(b'}');
-}
-
-fn write_uuid(out: &mut Vec<u8>, uuid: Uuid) {
-    let mut text = Uuid::encode_buffer();
-    out.extend_from_slice(uuid.hyphenated().encode_lower(&mut text).as_bytes());
-}
-
-fn write_time(out: &mut Vec<u8>, time: Option<Timestamp>) {
-    match time {
-        Some(time) => {
-            out.push(b'"');
-            out.extend_from_slice(&time.rfc3339());
-            out.push(b'"');
-        }
-        None => out.extend_from_slice(b"null"),
-    }
 }
 
 fn write_integer(out: &mut Vec<u8>, value: impl Serialize) {

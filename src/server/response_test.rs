@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::{Cents, CustomerId, OrderId, OrderStatus};
+use crate::domain::{Cents, CustomerId, OrderId, OrderStatus, Timestamp};
 
 fn order(status: OrderStatus, completed: Option<i64>, cancelled: Option<i64>) -> OrderState {
     let time = |micros| Timestamp::from_micros(micros).unwrap();

@@ -155,7 +155,6 @@ impl DaemonStatus {
 /// answer must not tell of two moments.
 fn as_of(mut sink: SinkStatus, last: Sequence) -> SinkStatus {
     sink.acked_sequence = sink.acked_sequence.min(last);
-    sink.lag_events = sink.lag_events.min(last.since(sink.acked_sequence));
     if sink.lag_events == 0 {
         sink.lag_ms = 0;
     }

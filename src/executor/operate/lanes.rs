@@ -99,7 +99,15 @@ pub(super) fn park(context: &Context<'_>, name: &str, order_id: OrderId, reason:
     }
     let sink = context.running_sink(name)?;
     let parked = sink.record.lanes.get(&order_id);
-    let waiting = waiting(context, sink, order_id)?;
+    if sink.record.snapshot_running && parked.is_none() {
+        let problem = format!(
+            "sink {name} still hands out the snapshot that it starts with; park order {order_id} once that is over, or \
+             pause the sink"
+        );
+        return Err(OperatorRefusal::Invalid(problem).into());
+    }
+    // What comes after a snapshot waits until all of that is settled.
+    let waiting = if sink.record.snapshot_running { Vec::new() } else { waiting(context, sink, order_id)? };
     if parked.is_none() && waiting.is_empty() {
         let problem = format!("nothing of order {order_id} waits at sink {name}; orderd trace tells where it is");
         return Err(OperatorRefusal::LaneNotFound(problem).into());

@@ -1,6 +1,7 @@
 //! `replay.*`, and what has to be query in the journal.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -47,7 +48,10 @@ pub(super) fn prepare(context: &Context<'_>, request: &ReplayRequest) -> Result<
         let problem = format!("sink {} is standard output, which has no replays", request.sink);
         return Err(OperatorRefusal::Invalid(problem).into());
     }
-    let parked = sink.record.lanes.values().flat_map(|lane| &lane.events).map(|event| event.sequence).collect();
+    // A parked snapshot carries a sequence that another event has.
+    let is_raised = |event: &&Arc<PublishedEvent>| !matches!(event.entry.event, OrderEvent::Snapshot(_));
+    let parked = sink.record.lanes.values().flat_map(|lane| &lane.events).filter(is_raised);
+    let parked = parked.map(|event| event.sequence).collect();
     let acked = sink.handle.view.acked_sequence();
     Ok(Action::Read(JournalQuery::Replay { request: request.clone(), acked, parked }))
 }
@@ -130,6 +134,8 @@ fn fits(event: &PublishedEvent, request: &ReplayRequest) -> bool {
         OrderEvent::Placed(_) => EventType::OrderPlaced,
         OrderEvent::Completed(_) => EventType::OrderCompleted,
         OrderEvent::Cancelled(_) => EventType::OrderCancelled,
+        // The journal holds none.
+        OrderEvent::Snapshot(_) => return false,
     };
     (request.types.is_empty() || request.types.contains(&event_type))
         && request.order_id.is_none_or(|order_id| event.entry.event.order_id() == order_id)

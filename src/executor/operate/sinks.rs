@@ -79,8 +79,16 @@ pub(super) fn skip_to(
             return Err(OperatorRefusal::Invalid(problem).into());
         }
     };
-    let from = sink.handle.view.acked_sequence().next();
-    let passed_over = unsettled(sink, from, to);
+    let acked = sink.handle.view.acked_sequence();
+    // What is left of a snapshot carries the sequence that its orders are as of, and comes before what is after that.
+    let left = sink.handle.view.snapshot_left();
+    let from = if left > 0 { acked } else { acked.next() };
+    let mut passed_over = unsettled(sink, acked.next(), to);
+    if left > 0 && to >= from {
+        passed_over.events = passed_over.events.saturating_add(left);
+        passed_over.first_sequence = Some(from);
+        passed_over.last_sequence = passed_over.last_sequence.or(Some(from));
+    }
     let decided = passed_over.events > 0 && !dry_run;
     let skip =
         decided.then(|| context.decision(&sink.record.name, Some(reason), DecisionKind::RangeSkipped { from, to }));

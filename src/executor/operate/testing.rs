@@ -135,7 +135,7 @@ impl Bench {
             ("old", SinkType::Subscription),
         ] {
             let start =
-                SinkStartPoint { sink_type, after: Sequence::ZERO, snapshot: false, source: Arc::from("/orderd") };
+                SinkStartPoint { sink_type, after: Sequence::ZERO, snapshot: None, source: Arc::from("/orderd") };
             bench.decide(sink, DecisionKind::Registered(start));
         }
         bench.news();

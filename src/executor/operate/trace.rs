@@ -9,19 +9,21 @@ use crate::contracts::{
     EventState, EventView, OperatorResult, ParkedLane, PublishedEvent, Refusal, Sequence, SinkRecord, TracedEvent,
     TracedSink, TracedState,
 };
-use crate::domain::{OrderEvent, OrderId};
+use crate::domain::{EventId, OrderEvent, OrderId};
 
 pub(super) fn trace(context: &Context<'_>, order_id: OrderId) -> Result<Action, Refusal> {
     let order = Box::new(*context.store.retrieve(order_id)?.state());
     let sinks = sinks_in_order(context);
-    let mut events: BTreeMap<Sequence, Arc<PublishedEvent>> = BTreeMap::new();
+    let mut events: BTreeMap<(Sequence, EventId), Arc<PublishedEvent>> = BTreeMap::new();
     // What is parked is known although it may have left the journal.
     for lane in sinks.iter().filter_map(|sink| sink.record.lanes.get(&order_id)) {
-        events.extend(lane.events.iter().map(|event| (event.sequence, Arc::clone(event))));
+        events.extend(lane.events.iter().map(|event| ((event.sequence, event.entry.id), Arc::clone(event))));
     }
-    events.extend(context.order_events(order_id)?.into_iter().map(|event| (event.sequence, Arc::new(event))));
+    let held = context.order_events(order_id)?.into_iter();
+    events.extend(held.map(|event| ((event.sequence, event.entry.id), Arc::new(event))));
     // Each version of an order raised one event.
-    let known = events.values().map(|event| event.entry.order_version).collect::<std::collections::BTreeSet<_>>();
+    let raised = events.values().filter(|event| !is_snapshot(event));
+    let known = raised.map(|event| event.entry.order_version).collect::<std::collections::BTreeSet<_>>();
     let complete = u32::try_from(known.len()) == Ok(order.version);
     let events = events.values().map(|event| traced(context, &sinks, order_id, event)).collect();
     Ok(Action::answer(OperatorResult::Trace { order, events, complete }))
@@ -39,9 +41,17 @@ fn traced(context: &Context<'_>, sinks: &[KnownSink<'_>], order_id: OrderId, eve
     let entry = &event.entry;
     let reason = match &entry.event {
         OrderEvent::Cancelled(cancelled) => cancelled.reason.as_ref().map(|reason| reason.as_str().into()),
-        OrderEvent::Placed(_) | OrderEvent::Completed(_) => None,
+        OrderEvent::Placed(_) | OrderEvent::Completed(_) | OrderEvent::Snapshot(_) => None,
     };
-    let since_start = sinks.iter().filter(|sink| event.sequence > sink.record.start.after);
+    // A snapshot is seen while it is parked, at the sink that has it.
+    let has_it = |sink: &SinkRecord| {
+        let mut lanes = sink.lanes.get(&order_id).into_iter();
+        lanes.any(|lane| lane.events.iter().any(|parked| parked.entry.id == entry.id))
+    };
+    let is_for = |sink: &&KnownSink<'_>| {
+        if is_snapshot(event) { has_it(sink.record) } else { event.sequence > sink.record.start.after }
+    };
+    let since_start = sinks.iter().filter(is_for);
     TracedEvent {
         sequence: event.sequence,
         event_type: entry.event.event_type(),
@@ -51,6 +61,10 @@ fn traced(context: &Context<'_>, sinks: &[KnownSink<'_>], order_id: OrderId, eve
         reason,
         sinks: since_start.map(|sink| at_sink(context, *sink, order_id, event.sequence)).collect(),
     }
+}
+
+const fn is_snapshot(event: &PublishedEvent) -> bool {
+    matches!(event.entry.event, OrderEvent::Snapshot(_))
 }
 
 fn at_sink(context: &Context<'_>, sink: KnownSink<'_>, order_id: OrderId, sequence: Sequence) -> TracedSink {

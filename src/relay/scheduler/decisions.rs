@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::in_flight::Flight;
 use super::lane::{Parked, ParkedEvent};
 use super::window::EntryState;
 use super::{Scheduler, Sequence};
@@ -93,6 +94,14 @@ impl Scheduler {
 
     /// Everything from `from` to `to` that is not parked or delivered is passed over for good.
     pub fn range_skipped(&mut self, from: Sequence, to: Sequence) {
+        if self.snapshot.is_some() {
+            self.skips.push((from, to));
+            if self.passes_snapshot() {
+                self.skip_snapshot();
+            }
+            self.pass_skipped();
+            return;
+        }
         if to <= self.prefix() {
             return;
         }
@@ -102,15 +111,20 @@ impl Scheduler {
         while sequence <= last {
             if let Some(entry) = self.live.window.get(sequence).filter(|entry| entry.state == EntryState::Open) {
                 let order_id = entry.order_id;
-                self.void_flight_of(order_id, Some(sequence));
-                self.detaches.clear(sequence, order_id);
-                self.live.settle(order_id, sequence);
-                self.live.refresh(order_id);
+                self.skip_open(order_id, sequence);
             }
             sequence = sequence.next();
         }
         self.settled.retain(|settled| *settled > to);
         self.pass_skipped();
+    }
+
+    /// An open event of the window is passed over for good.
+    pub(super) fn skip_open(&mut self, order_id: OrderId, sequence: Sequence) {
+        self.void_flight_of(order_id, Some(sequence));
+        self.detaches.clear(sequence, order_id);
+        self.live.settle(order_id, sequence);
+        self.live.refresh(order_id);
     }
 
     /// An operator has paused the sink.
@@ -139,12 +153,12 @@ impl Scheduler {
 
     /// Takes one event into a lane that is parked; `false` if it is there already.
     fn park_event(&mut self, order_id: OrderId, sequence: Sequence, bytes: u32, now: Duration) -> bool {
-        let place = match self.snapshot_at {
+        let place = match self.snapshot {
             Some(_) => self.live.lanes.get(&order_id).map_or(Sequence::ZERO, |lane| lane.first),
             None => sequence,
         };
         let entry = self.live.window.get(place).copied();
-        let passed = self.snapshot_at.is_none() && place <= self.prefix();
+        let passed = self.snapshot.is_none() && place <= self.prefix();
         let delivered = match entry.map(|entry| entry.state) {
             Some(EntryState::Settled | EntryState::ParkingDelivered) => true,
             Some(EntryState::Open | EntryState::Parking) => false,
@@ -171,7 +185,7 @@ impl Scheduler {
 
     /// A parked event that was not read yet counts as settled, and is passed when it is read.
     pub(super) fn settle_unread(&mut self, sequence: Sequence) {
-        if self.snapshot_at.is_none() && sequence > self.live.window.last() {
+        if self.snapshot.is_none() && sequence > self.live.window.last() {
             self.settled.insert(sequence);
         }
     }
@@ -216,7 +230,10 @@ impl Scheduler {
     fn void_flight_of(&mut self, order_id: OrderId, sequence: Option<Sequence>) {
         let Some(tag) = self.live.lanes.get(&order_id).and_then(|lane| lane.in_flight) else { return };
         let flight = self.in_flight.get(tag).copied();
-        if let Some(flight) = flight.filter(|flight| sequence.is_none_or(|sequence| flight.sequence == sequence)) {
+        let is_it = |flight: &Flight, sequence| {
+            flight.sequence == sequence || self.shown_sequence(flight.stream, flight.sequence) == sequence
+        };
+        if let Some(flight) = flight.filter(|flight| sequence.is_none_or(|sequence| is_it(flight, sequence))) {
             self.in_flight.void(tag);
             self.live.landed(flight.order_id);
         }

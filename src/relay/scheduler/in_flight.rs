@@ -89,6 +89,13 @@ impl InFlight {
         self.flights.iter().flatten()
     }
 
+    /// Everything of one stream that is unanswered has this number from here on.
+    pub(super) fn renumber(&mut self, stream: StreamId, sequence: Sequence) {
+        for flight in self.flights.iter_mut().flatten().filter(|flight| flight.stream == stream) {
+            flight.sequence = sequence;
+        }
+    }
+
     /// An answer came for this tag.
     pub(super) fn answer(&mut self, tag: Tag) -> Lookup {
         if let Some(flight) = self.take(tag) {

@@ -34,6 +34,9 @@ mod model_test;
 mod outage;
 mod outcomes;
 mod replays;
+mod snapshot;
+#[cfg(test)]
+mod snapshot_test;
 mod standing;
 mod stream;
 mod window;
@@ -51,6 +54,7 @@ pub use lane_counts::LaneCounts;
 pub use limits::Limits;
 pub use outcomes::{DeliveryNote, FailureNote, UnknownTag};
 pub use replays::ReplayFigures;
+pub use snapshot::Snapshot;
 pub use standing::{EventStanding, LaneStanding, Standing};
 pub use wishes::{ParkWish, Wish};
 
@@ -82,9 +86,8 @@ pub struct Scheduler {
     limits: Limits,
     live: Stream,
     replays: Vec<Replay>,
-    /// While a snapshot is handed out, the live stream's sequences are its rows, and this is the sequence that all of
-    /// its events carry.
-    snapshot_at: Option<Sequence>,
+    /// While a snapshot is handed out, the live stream's sequences are its rows.
+    snapshot: Option<Snapshot>,
     in_flight: InFlight,
     /// Events that the attached program wants in flight; `None` while none is attached.
     attached: Option<usize>,
@@ -151,8 +154,8 @@ pub struct Stored {
     pub paused: bool,
     /// Whether too much was parked.
     pub halted: bool,
-    /// While a snapshot is handed out: the sequence that its events carry. `prefix` and `settled` are rows then.
-    pub snapshot_at: Option<Sequence>,
+    /// The snapshot that is handed out, if one is: `prefix` and `settled` are its rows then.
+    pub snapshot: Option<Snapshot>,
 }
 
 impl Scheduler {
@@ -162,7 +165,7 @@ impl Scheduler {
         let mut scheduler = Self {
             live: Stream::new(stored.prefix),
             replays: Vec::new(),
-            snapshot_at: stored.snapshot_at,
+            snapshot: stored.snapshot,
             in_flight: InFlight::default(),
             attached: None,
             session: 0,
@@ -178,7 +181,11 @@ impl Scheduler {
             parked_lanes: LaneCounts::default(),
             parked_events: 0,
             parked_bytes: 0,
-            skips: stored.skips.into_iter().filter(|(_, to)| *to > stored.prefix).collect(),
+            skips: stored
+                .skips
+                .into_iter()
+                .filter(|(_, to)| stored.snapshot.is_some() || *to > stored.prefix)
+                .collect(),
             settled: stored.settled.into_iter().filter(|sequence| *sequence > stored.prefix).collect(),
             delivered: 0,
             delivered_total: 0,
@@ -234,7 +241,9 @@ impl Scheduler {
             return 0;
         }
         let room = self.limits.window_events_max.saturating_sub(self.live.window.len());
-        room.min(in_flight_max.saturating_sub(self.live.fresh_len()))
+        let rows = self.snapshot.map(|snapshot| snapshot.rows.saturating_sub(self.live.window.last().0));
+        let left = rows.map_or(usize::MAX, |rows| usize::try_from(rows).unwrap_or(usize::MAX));
+        room.min(in_flight_max.saturating_sub(self.live.fresh_len())).min(left)
     }
 
     /// Takes in the event that is next to be read; `bytes` is about what handing it out takes.
@@ -243,7 +252,7 @@ impl Scheduler {
         let known = self.settled.remove(&sequence) || self.is_skipped(sequence);
         let parked = self.live.lanes.get(&order_id).and_then(|lane| lane.parked.as_ref());
         let state = parked.map(|parked| parked.state);
-        let covered = parked.is_some_and(|parked| self.snapshot_at.is_some() || parked.covers(sequence));
+        let covered = parked.is_some_and(|parked| self.snapshot.is_some() || parked.covers(sequence));
         self.live.push(order_id, bytes, known || covered);
         if let Some(state) = state.filter(|_| !known && !covered) {
             self.join(order_id, state, vec![sequence]);
@@ -272,18 +281,6 @@ impl Scheduler {
     /// Events that are settled and were not read again since the start.
     pub fn settled_unread(&self) -> impl Iterator<Item = Sequence> + '_ {
         self.settled.iter().copied()
-    }
-
-    /// The snapshot is over: the live events after `position` come next. Everything of the snapshot is settled.
-    pub fn end_snapshot(&mut self, position: Sequence) {
-        let lanes = std::mem::take(&mut self.live.lanes);
-        self.live = Stream::new(position);
-        self.live.lanes = lanes;
-        self.snapshot_at = None;
-        let orders: Vec<OrderId> = self.live.lanes.keys().copied().collect();
-        for order_id in orders {
-            self.live.refresh(order_id);
-        }
     }
 
     /// When the next batch of decisions is to be asked for; `None` if there is none.
@@ -334,11 +331,20 @@ impl Scheduler {
     }
 
     fn is_skipped(&self, sequence: Sequence) -> bool {
+        if self.snapshot.is_some() {
+            return self.passes_snapshot();
+        }
         self.skips.iter().any(|(from, to)| (*from..=*to).contains(&sequence))
     }
 
     /// Passes what is skipped and comes next, without reading it; only once everything before is settled.
     fn pass_skipped(&mut self) {
+        if let Some(snapshot) = self.snapshot {
+            if self.live.window.len() == 0 && self.passes_snapshot() {
+                self.live.jump(Sequence(snapshot.rows));
+            }
+            return;
+        }
         while self.live.window.len() == 0 && !self.skips.is_empty() {
             let next = self.next_to_read();
             let Some((_, to)) = self.skips.iter().find(|(from, to)| (*from..=*to).contains(&next)).copied() else {

@@ -26,7 +26,7 @@ impl World {
             lanes: self.stored_lanes(),
             paused: self.record.paused,
             halted: self.record.halted,
-            snapshot_at: None,
+            snapshot: None,
         };
         self.scheduler = Scheduler::new(self.limits.clone(), stored, self.now);
         self.prefix = self.saved.0;

@@ -126,7 +126,7 @@ impl Scheduler {
 
     pub(super) fn note(&mut self, flight: Option<&Flight>, outcome: FailureOutcome, reason: &Arc<str>) {
         self.last_error = Some(Arc::clone(reason));
-        let event = flight.map(|flight| (flight.sequence, flight.order_id));
+        let event = flight.map(|flight| (self.shown_sequence(flight.stream, flight.sequence), flight.order_id));
         let attempt = flight.map_or(0, |flight| flight.attempt);
         self.failures.push(FailureNote { event, attempt, outcome, reason: Arc::clone(reason) });
     }
@@ -147,7 +147,7 @@ impl Scheduler {
         let (order_id, sequence) = (flight.order_id, flight.sequence);
         self.delivered += 1;
         self.rejected.clear();
-        let parked_sequence = self.parked_sequence(sequence);
+        let parked_sequence = self.shown_sequence(StreamId::Live, sequence);
         let Some(lane) = self.live.lanes.get_mut(&order_id) else { return };
         lane.in_flight = None;
         lane.trouble = None;
@@ -241,10 +241,5 @@ impl Scheduler {
             }
         }
         self.wishes.park(ParkWish { order_id, state, events, attempts, reason });
-    }
-
-    /// The number that an event has in a parked lane.
-    pub(super) fn parked_sequence(&self, sequence: Sequence) -> Sequence {
-        self.snapshot_at.unwrap_or(sequence)
     }
 }

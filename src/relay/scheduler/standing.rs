@@ -17,6 +17,8 @@ pub struct Standing {
     pub prefix: Sequence,
     /// Settled events after the prefix.
     pub settled_ahead: u64,
+    /// Orders of a snapshot that are not settled.
+    pub snapshot_left: u64,
     /// Events handed out and not answered.
     pub in_flight: u64,
     /// Parked lanes.
@@ -60,8 +62,9 @@ impl Scheduler {
         let window = &self.live.window;
         Standing {
             state: self.state(),
-            prefix: self.snapshot_at.unwrap_or_else(|| self.prefix()),
-            settled_ahead: if self.snapshot_at.is_some() { 0 } else { (window.settled() + self.settled.len()) as u64 },
+            prefix: self.snapshot.map_or_else(|| self.prefix(), |snapshot| snapshot.at),
+            settled_ahead: if self.snapshot.is_some() { 0 } else { (window.settled() + self.settled.len()) as u64 },
+            snapshot_left: self.snapshot_left(),
             in_flight: self.in_flight.len() as u64,
             parked_lanes: self.parked_lanes,
             parked_events: self.parked_events,
@@ -93,7 +96,7 @@ impl Scheduler {
     #[must_use]
     pub fn event(&self, sequence: Sequence) -> EventStanding {
         let pending = EventStanding { state: EventState::Pending, attempts: 0, reason: None };
-        if self.snapshot_at.is_some() {
+        if self.snapshot.is_some() {
             return pending;
         }
         if sequence <= self.prefix() || self.settled.contains(&sequence) {
@@ -122,7 +125,7 @@ impl Scheduler {
         Some(LaneStanding {
             attempts: parked.map(|event| event.attempts).or(streamed).unwrap_or(0),
             retry_at: lane.retry_at(),
-            in_flight: flight.map(|flight| flight.sequence),
+            in_flight: flight.map(|flight| self.shown_sequence(flight.stream, flight.sequence)),
             reason: lane.trouble.as_ref().and_then(|trouble| trouble.reason.clone()),
         })
     }

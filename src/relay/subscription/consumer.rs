@@ -8,7 +8,8 @@ use mio::Token;
 use super::Subscription;
 use super::connection::{Connection, Incoming, Lingering};
 use super::protocol::{self, AttachRefusal, Attached, ClosingKind, Notification};
-use crate::contracts::AttachRequest;
+use crate::contracts::{AttachRequest, PublishedEvent};
+use crate::domain::OrderEvent;
 use crate::relay::scheduler::{DeliveryNote, Scheduler, StreamId, UnknownTag};
 
 /// Lines that are taken in one turn, so that everything else has its turn, too.
@@ -129,7 +130,9 @@ impl Subscription {
                 continue;
             }
             let parked = || self.parked.get(&delivery.order_id)?.iter().find(|it| it.sequence == delivery.sequence);
-            if let Some(event) = self.content.kept(delivery.sequence).or_else(parked) {
+            // How long ago an order was changed says nothing of its snapshot.
+            let raised = |event: &&Arc<PublishedEvent>| !matches!(event.entry.event, OrderEvent::Snapshot(_));
+            if let Some(event) = self.content.kept(delivery.sequence).or_else(parked).filter(raised) {
                 self.monitor.note_acknowledged(event.entry.event.occurred_at(), 1, now);
             }
         }

@@ -4,7 +4,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::content::Content;
 use crate::contracts::{Decision, DecisionKind, FeedError, PublishedEvent, Sequence};
 use crate::domain::{OrderId, Timestamp};
 use crate::relay::cloud_event;
@@ -26,7 +25,7 @@ pub(super) type ParkedEvents = HashMap<OrderId, VecDeque<Arc<PublishedEvent>>>;
 pub(super) fn ask(
     deciding: &mut Deciding,
     scheduler: &mut Scheduler,
-    content: &Content,
+    content: impl Fn(Sequence) -> Result<Arc<PublishedEvent>, FeedError>,
     others: &mut Vec<Decision>,
     at: Timestamp,
     now: Duration,
@@ -40,14 +39,18 @@ pub(super) fn ask(
     let is_due = scheduler.wishes_due_at().is_some_and(|due_at| due_at <= now);
     while is_due && decisions.len() < BATCH_MAX && bytes < BATCH_BYTES_MAX {
         let Some(wish) = scheduler.take_wish() else { break };
-        let (kind, reason) = kind_of(wish, content, &mut bytes)?;
+        let (kind, reason) = kind_of(wish, &content, &mut bytes)?;
         decisions.push(deciding.decide(kind, reason, at));
     }
     deciding.offer(decisions, now);
     Ok(())
 }
 
-fn kind_of(wish: Wish, content: &Content, bytes: &mut usize) -> Result<(DecisionKind, Arc<str>), FeedError> {
+fn kind_of(
+    wish: Wish,
+    content: impl Fn(Sequence) -> Result<Arc<PublishedEvent>, FeedError>,
+    bytes: &mut usize,
+) -> Result<(DecisionKind, Arc<str>), FeedError> {
     match wish {
         Wish::Delivered(order_id, sequence) => {
             Ok((DecisionKind::Delivered { events: vec![(order_id, sequence)] }, Arc::from("")))
@@ -56,7 +59,7 @@ fn kind_of(wish: Wish, content: &Content, bytes: &mut usize) -> Result<(Decision
         Wish::Park(ParkWish { order_id, state, events, attempts, reason }) => {
             let mut parked = Vec::with_capacity(events.len());
             for sequence in events {
-                let event = content.get(sequence)?;
+                let event = content(sequence)?;
                 *bytes += cloud_event::size_of(&event);
                 parked.push(event);
             }

@@ -21,6 +21,7 @@ mod protocol;
 mod replays;
 mod saving;
 mod settings;
+mod snapshot;
 #[cfg(test)]
 mod subscription_test;
 #[cfg(test)]
@@ -37,11 +38,12 @@ pub use protocol::{AttachRefusal, ClosingKind, Notification};
 pub use settings::{SubscriptionPorts, SubscriptionSettings};
 
 use super::deciding::Deciding;
-use super::scheduler::{Scheduler, Stored, StoredLane};
+use super::scheduler::{Scheduler, Snapshot, Stored, StoredLane};
+use super::snapshot::SnapshotFeed;
 use super::{Backoff, Control, Heartbeat, Step, WorkerError};
 use crate::contracts::{
-    AttachInbox, Clock, Decision, DecisionInbox, EventHistory, Progress, ReplayProgress, ReplayState, Sequence,
-    SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkType, SinkView,
+    AttachInbox, Clock, Decision, DecisionInbox, EventHistory, Progress, ProgressKind, ReplayProgress, ReplayState,
+    Sequence, SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkType, SinkView,
 };
 use crate::domain::Timestamp;
 use connection::Lingering;
@@ -50,6 +52,7 @@ use content::Content;
 use decisions::{ParkedEvents, bytes_of};
 use replays::Replay;
 use saving::Saving;
+use snapshot::SnapshotRows;
 use turn::Next;
 use view::Shared;
 
@@ -63,6 +66,8 @@ pub struct Subscription {
     clock: Arc<dyn Clock>,
     shared: Arc<Shared>,
     content: Content,
+    /// The snapshot that comes before the live events, while it is handed out.
+    snapshot: Option<SnapshotRows>,
     /// Why the feed cannot be read, and when it is tried again.
     unreadable: Option<(String, Duration)>,
     parked: ParkedEvents,
@@ -107,7 +112,9 @@ impl Subscription {
             Box::new(move || control.wake())
         };
         let now = ports.clock.monotonic();
-        let base = progress.position();
+        let (base, rows_read) = (progress.position(), progress.details().rows);
+        let history = Arc::clone(&ports.history);
+        let snapshot = SnapshotFeed::of(record, base, rows_read, ports.rows, history, waker(&control).into());
         let scheduler = Scheduler::new(settings.limits.clone(), stored(record, progress.as_ref()), now);
         let status = SinkStatus::new(settings.name.to_string(), SinkType::Subscription, scheduler.standing().prefix);
         let limits = &settings.limits;
@@ -116,6 +123,7 @@ impl Subscription {
         saving.begin(scheduler.settled_count());
         let content_bytes_max = limits.in_flight_bytes_max.saturating_mul(4);
         let mut subscription = Self {
+            snapshot: snapshot.map(SnapshotRows::new),
             replays: Vec::new(),
             history: Arc::clone(&ports.history),
             replay_progress: ports.replays,
@@ -264,6 +272,13 @@ impl Subscription {
 /// What the scheduler goes on from.
 fn stored(record: &SinkRecord, progress: &dyn Progress) -> Stored {
     let (position, details) = (progress.position().sequence, progress.details());
+    let snapshot = record.running_snapshot().map(|start| Snapshot { at: position, rows: start.orders });
+    let prefix = snapshot.map_or(position, |_| Sequence(details.rows));
+    // A crash may have come after the end of a snapshot, and before the cursor said so: then nothing after it is settled.
+    let is_over = details.kind == ProgressKind::Snapshot && snapshot.is_none();
+    let ahead = details.window.settled().filter(|_| !is_over).map(|at| prefix.plus(at));
+    // What was skipped of a snapshot carries its position in place of a row.
+    let skipped = record.skipped_events.iter().copied().filter(|_| snapshot.is_none());
     let lanes = record.lanes.iter().map(|(order_id, lane)| StoredLane {
         order_id: *order_id,
         state: lane.state,
@@ -271,14 +286,13 @@ fn stored(record: &SinkRecord, progress: &dyn Progress) -> Stored {
         reason: Arc::clone(&lane.reason),
         events: lane.events.iter().map(|event| (event.sequence, bytes_of(event))).collect(),
     });
-    let ahead = details.window.settled().map(|at| position.plus(at));
     Stored {
-        prefix: position,
-        settled: ahead.chain(record.skipped_events.iter().copied()).collect(),
+        prefix,
+        settled: ahead.chain(skipped).collect(),
         skips: record.skipped.clone(),
         lanes: lanes.collect(),
         paused: record.paused,
         halted: record.halted,
-        snapshot_at: None,
+        snapshot,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::contracts::{
-    FeedPosition, Progress, ProgressDetails, ProgressError, ProgressKind, WINDOW_EVENTS_MAX, WindowBits,
+    FeedPosition, Progress, ProgressDetails, ProgressError, ProgressKind, Sequence, WINDOW_EVENTS_MAX, WindowBits,
 };
 use crate::relay::Backoff;
 use crate::relay::scheduler::Scheduler;
@@ -45,6 +45,11 @@ impl Saving {
         if self.unsaved > 0 {
             self.due_at = self.due_at.or_else(|| Some(now.saturating_add(self.delay_max)));
         }
+    }
+
+    /// The cursor says something else from here on: it is saved at this time, if not before.
+    pub(super) fn save_by(&mut self, at: Duration) {
+        self.due_at = Some(self.due_at.map_or(at, |due_at| due_at.min(at)));
     }
 
     /// What was settled at the start is in the cursor.
@@ -95,15 +100,30 @@ impl Saving {
     }
 }
 
-/// What a cursor says of the scheduler's live events, whose feed goes on after `base`.
-pub(super) fn live_details(scheduler: &Scheduler, base: FeedPosition) -> ProgressDetails {
+/// What a cursor says of the scheduler's live events, whose feed goes on after the event `base`.
+pub(super) fn live_details(scheduler: &Scheduler, base: Sequence) -> ProgressDetails {
+    ProgressDetails { kind: ProgressKind::Live, window: window_after(base, scheduler), ..ProgressDetails::default() }
+}
+
+/// What a cursor says of the rows of a snapshot.
+pub(super) fn snapshot_details(scheduler: &Scheduler) -> ProgressDetails {
+    let rows = scheduler.prefix();
+    ProgressDetails {
+        kind: ProgressKind::Snapshot,
+        rows: rows.0,
+        window: window_after(rows, scheduler),
+        ..ProgressDetails::default()
+    }
+}
+
+fn window_after(base: Sequence, scheduler: &Scheduler) -> WindowBits {
     let mut window = WindowBits::default();
-    for _ in 0..scheduler.prefix().since(base.sequence) {
+    for _ in 0..scheduler.prefix().since(base) {
         window.push(true);
     }
     scheduler.settled_bits().for_each(|settled| window.push(settled));
     // Events that were settled before the start and were not read again yet.
-    let mut unread: Vec<_> = scheduler.settled_unread().map(|sequence| sequence.since(base.sequence)).collect();
+    let mut unread: Vec<_> = scheduler.settled_unread().map(|sequence| sequence.since(base)).collect();
     unread.sort_unstable();
     for at in unread {
         while (window.len() as u64) < at.saturating_sub(1) && window.len() < WINDOW_EVENTS_MAX {
@@ -113,5 +133,5 @@ pub(super) fn live_details(scheduler: &Scheduler, base: FeedPosition) -> Progres
             window.push(true);
         }
     }
-    ProgressDetails { kind: ProgressKind::Live, window, ..ProgressDetails::default() }
+    window
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contracts::{Clock, DecisionBatch, EventHistory, ReplayProgress};
+use crate::contracts::{Clock, DecisionBatch, EventHistory, OrderRows, ReplayProgress};
 use crate::relay::scheduler::Limits;
 use crossbeam_channel::Sender;
 
@@ -36,6 +36,8 @@ pub struct SubscriptionSettings {
 pub struct SubscriptionPorts {
     /// Reads the outbox.
     pub history: Arc<dyn EventHistory>,
+    /// Shows the orders, for a snapshot.
+    pub rows: Arc<dyn OrderRows>,
     /// Where decisions become plans.
     pub decide: Sender<DecisionBatch>,
     /// Both clocks.

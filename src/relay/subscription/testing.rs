@@ -20,7 +20,7 @@ use crate::contracts::{
 };
 use crate::domain::{OrderEvent, OrderId, OrderPlaced, Timestamp};
 use crate::relay::scheduler::Limits;
-use crate::relay::testing::{MemoryStorage, STORE_ID, event, position};
+use crate::relay::testing::{MemoryStorage, NoRows, STORE_ID, event, position};
 use crate::repo::{CursorFile, JournalPosition, ReplayCursors};
 
 /// Events whose orders the test chooses: event `n` belongs to order `orders[n - 1]`.
@@ -176,7 +176,7 @@ pub(super) fn new_record() -> SinkRecord {
         start: SinkStartPoint {
             sink_type: SinkType::Subscription,
             after: Sequence::ZERO,
-            snapshot: false,
+            snapshot: None,
             source: Arc::from("/orderd"),
         },
         paused: false,
@@ -227,6 +227,7 @@ impl Bench {
         };
         let ports = SubscriptionPorts {
             history: Arc::new(events.clone()),
+            rows: Arc::new(NoRows),
             decide,
             clock: Arc::new(SteadyClock(Instant::now())),
             replays: Arc::new(ReplayCursors {

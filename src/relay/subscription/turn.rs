@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::consumer::Consumer;
 use super::decisions;
 use super::protocol::{self, ClosingKind};
-use super::saving::{Saved, live_details};
+use super::saving::{Saved, live_details, snapshot_details};
+use super::snapshot::streamed;
 use super::{Subscription, WorkerError};
-use crate::contracts::{Decision, DecisionKind, DecisionNews, FeedError, PublishedEvent, Sequence, SinkState};
+use crate::contracts::{Ahead, Decision, DecisionKind, DecisionNews, FeedError, PublishedEvent, Sequence, SinkState};
 use crate::domain::Timestamp;
 use crate::relay::cloud_event;
 use crate::relay::scheduler::{HandOut, StreamId};
@@ -26,7 +27,7 @@ pub(super) enum Next {
 
 /// How reading came to its end for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Read {
+pub(super) enum Read {
     /// Nothing more is durable.
     End,
     /// The scheduler wants no more at present.
@@ -101,6 +102,7 @@ impl Subscription {
             DecisionKind::RangeSkipped { .. } => self.unreadable = None,
             DecisionKind::ReplayStarted(spec) => self.start_replay(spec, now),
             DecisionKind::ReplayEnded { replay_id, .. } => self.end_replay(*replay_id),
+            DecisionKind::SnapshotEnded => self.end_snapshot(now),
             DecisionKind::Registered(_)
             | DecisionKind::Forgotten
             | DecisionKind::Parked { .. }
@@ -110,7 +112,6 @@ impl Subscription {
             | DecisionKind::Paused
             | DecisionKind::Resumed
             | DecisionKind::Halted
-            | DecisionKind::SnapshotEnded
             | DecisionKind::Restored { .. } => {}
         }
     }
@@ -120,7 +121,8 @@ impl Subscription {
         if self.unreadable.as_ref().is_some_and(|(_, retry_at)| now < *retry_at) || self.drain_until.is_some() {
             return Read::End;
         }
-        match self.try_read() {
+        let read = if self.snapshot.is_some() { self.read_snapshot() } else { self.try_read() };
+        match read {
             Ok(read) => {
                 self.unreadable = None;
                 read
@@ -190,7 +192,7 @@ impl Subscription {
                 let event = lane.and_then(|lane| lane.iter().find(|event| event.sequence == out.sequence));
                 event.cloned().ok_or_else(|| FeedError::Damaged(format!("parked event {} is not kept", out.sequence)))
             }
-            StreamId::Live => self.content.get(out.sequence),
+            StreamId::Live => streamed(self.snapshot.as_ref(), &self.content, out.sequence),
             StreamId::Replay(replay_id) => self.replayed(replay_id, out.sequence),
         }
     }
@@ -218,9 +220,11 @@ impl Subscription {
 
     /// Asks for decisions, and saves the cursor, if it is time.
     fn settle(&mut self, now: Duration) -> Result<(), WorkerError> {
+        self.settle_snapshot();
         let mut scheduler = self.shared.scheduler();
         let at = self.clock.now();
-        let asked = decisions::ask(&mut self.deciding, &mut scheduler, &self.content, &mut self.others, at, now);
+        let content = |sequence| streamed(self.snapshot.as_ref(), &self.content, sequence);
+        let asked = decisions::ask(&mut self.deciding, &mut scheduler, content, &mut self.others, at, now);
         let failures = scheduler.take_failures();
         let (prefix, settled_count) = (scheduler.prefix(), scheduler.settled_count());
         drop(scheduler);
@@ -229,7 +233,9 @@ impl Subscription {
         }
         failures.iter().for_each(|failure| self.monitor.note_failure(failure.outcome));
         self.shared.note(failures);
-        self.content.release(prefix);
+        if self.snapshot.is_none() {
+            self.content.release(prefix);
+        }
         self.saving.note(settled_count, now);
         if self.saving.is_due(now) {
             self.save(now)?;
@@ -245,7 +251,10 @@ impl Subscription {
         if self.saving.due_at().is_none() {
             return Ok(());
         }
-        let details = live_details(&scheduler, base);
+        let details = match self.snapshot {
+            Some(_) => snapshot_details(&scheduler),
+            None => live_details(&scheduler, base.sequence),
+        };
         drop(scheduler);
         let began = self.clock.monotonic();
         let saved = self.saving.save(base, details, settled_count, now)?;
@@ -283,13 +292,14 @@ impl Subscription {
             status.last_error = unreadable.or_else(|| standing.last_error.map(|error| error.to_string()));
         });
         self.monitor.note_lanes(|state| standing.parked_lanes.of(state));
-        self.monitor.note_progress(self.clock.now(), self.content.durable_sequence(), standing.settled_ahead);
+        let ahead = Ahead { settled: standing.settled_ahead, snapshot_left: standing.snapshot_left };
+        self.monitor.note_progress(self.clock.now(), self.content.durable_sequence(), ahead);
     }
 
     /// When `first` happened, if it waits unread because nobody is attached or the sink is paused. What cannot be read
     /// has no time here; who reads it to hand it out tells why.
     fn unread_since(&mut self, first: Sequence, state: SinkState) -> Option<Timestamp> {
-        let waits = self.consumer.is_none() || state == SinkState::Paused;
+        let waits = self.consumer.is_none() || state == SinkState::Paused || self.snapshot.is_some();
         if !waits || first != self.content.next() || first > self.content.durable_sequence() {
             return None;
         }

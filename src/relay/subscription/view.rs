@@ -67,6 +67,10 @@ impl SinkView for Shared {
         self.scheduler().standing().prefix
     }
 
+    fn snapshot_left(&self) -> u64 {
+        self.scheduler().snapshot_left()
+    }
+
     fn events(&self, events: &[Sequence]) -> Vec<EventView> {
         let scheduler = self.scheduler();
         let view = |sequence: &Sequence| {

@@ -29,10 +29,9 @@ pub use write::{WrittenCheckpoint, write_checkpoint};
 
 use super::dedup_table::DedupEntry;
 use super::delivery_state::LaneName;
-use super::order_row::OrderRow;
 use super::store::Store;
 use super::stored::{StoredOrder, StoredSink};
-use crate::contracts::{Fingerprint, Lsn, ParkedLane, Sequence};
+use crate::contracts::{Fingerprint, Lsn, OrderRow, ParkedLane, Sequence};
 use crate::domain::CommandId;
 use crate::journal::ChainEnd;
 

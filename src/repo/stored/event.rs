@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::order::cents;
-use super::{OutOfRange, StoredStatus, timestamp};
+use super::{OutOfRange, StoredOrder, StoredStatus, timestamp};
 use crate::contracts::{OutboxEntry, PublishedEvent, Sequence};
 use crate::domain::{
     CancelReason, CustomerId, EventContext, EventId, OrderCancelled, OrderCompleted, OrderEvent, OrderId, OrderPlaced,
@@ -26,7 +26,13 @@ pub(in crate::repo) struct StoredEntry<'a> {
 enum StoredEvent<'a> {
     Placed(Common),
     Completed(Common),
-    Cancelled { common: Common, cancelled_from: StoredStatus, reason: Option<&'a str> },
+    Cancelled {
+        common: Common,
+        cancelled_from: StoredStatus,
+        reason: Option<&'a str>,
+    },
+    /// Of parked lanes alone.
+    Snapshot(StoredOrder),
 }
 
 /// What every event says; `at` is when it happened.
@@ -60,7 +66,7 @@ pub(in crate::repo) fn stored_bytes(event: &PublishedEvent) -> u64 {
     const FIXED: usize = 96;
     let reason = match &event.entry.event {
         OrderEvent::Cancelled(cancelled) => cancelled.reason.as_ref().map_or(0, |reason| reason.as_str().len()),
-        OrderEvent::Placed(_) | OrderEvent::Completed(_) => 0,
+        OrderEvent::Placed(_) | OrderEvent::Completed(_) | OrderEvent::Snapshot(_) => 0,
     };
     let context = event.entry.context.as_ref().map_or(0, |context| {
         let EventContext { metadata, traceparent, tracestate } = &**context;
@@ -120,6 +126,7 @@ impl<'a> From<&'a OrderEvent> for StoredEvent<'a> {
                 cancelled_from: cancelled.cancelled_from.into(),
                 reason: cancelled.reason.as_ref().map(CancelReason::as_str),
             },
+            OrderEvent::Snapshot(order) => Self::Snapshot(order.into()),
         }
     }
 }
@@ -149,6 +156,7 @@ impl TryFrom<StoredEvent<'_>> for OrderEvent {
                     OrderCancelled { order_id, customer_id, total_amount, cancelled_at, cancelled_from: from, reason };
                 Self::Cancelled(cancelled)
             }
+            StoredEvent::Snapshot(order) => Self::Snapshot(order.try_into()?),
         })
     }
 }

@@ -18,8 +18,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{OutOfRange, StoredDecision, StoredEntry, StoredOrder, StoredUpdate};
-use crate::contracts::{Decision, Fingerprint, Lsn, Mutation, Plan, ProcessedCommand, Sequence};
-use crate::domain::{CommandId, OrderId};
+use crate::contracts::{Decision, Fingerprint, Lsn, Mutation, OutboxEntry, Plan, ProcessedCommand, Sequence};
+use crate::domain::{CommandId, OrderEvent, OrderId};
 
 const BODY_VERSION: u8 = 1;
 
@@ -134,13 +134,22 @@ impl TryFrom<StoredMutation<'_>> for Mutation {
         Ok(match stored {
             StoredMutation::InsertOrder(order) => Self::InsertOrder(order.try_into()?),
             StoredMutation::UpdateOrder(update) => Self::UpdateOrder(update.try_into()?),
-            StoredMutation::InsertOutbox(entry) => Self::InsertOutbox(entry.try_into()?),
+            StoredMutation::InsertOutbox(entry) => Self::InsertOutbox(raised(entry)?),
             StoredMutation::InsertCommand { command_id, fingerprint } => Self::InsertCommand(ProcessedCommand {
                 command_id: CommandId::new(command_id),
                 fingerprint: Fingerprint(fingerprint),
             }),
             StoredMutation::Decide(decision) => Self::Decide(Decision::try_from(decision)?.into()),
         })
+    }
+}
+
+/// An entry of the outbox, which no snapshot is.
+fn raised(stored: StoredEntry<'_>) -> Result<OutboxEntry, OutOfRange> {
+    let entry = OutboxEntry::try_from(stored)?;
+    match entry.event {
+        OrderEvent::Placed(_) | OrderEvent::Completed(_) | OrderEvent::Cancelled(_) => Ok(entry),
+        OrderEvent::Snapshot(_) => Err(OutOfRange("type of an outbox entry")),
     }
 }
 

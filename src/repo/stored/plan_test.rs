@@ -3,8 +3,9 @@ use std::sync::Arc;
 use super::*;
 use crate::contracts::{
     DecisionKind, EventType, LaneState, OutboxEntry, PublishedEvent, ReplaySpec, SinkStartPoint, SinkType,
+    SnapshotStart,
 };
-use crate::domain::{CancelReason, Cents, CustomerId, EventContext, Order, Timestamp};
+use crate::domain::{CancelReason, Cents, CustomerId, EventContext, EventId, Order, OrderEvent, Timestamp};
 use crate::repo::OrderTable;
 
 const CONTEXT: PlanContext<'_> =
@@ -40,6 +41,14 @@ fn order_plans() -> [Plan; 3] {
     plans
 }
 
+fn snapshot() -> PublishedEvent {
+    let mut order = Order::place(OrderId::new(Uuid::from_u128(0x11)), CustomerId::new(Uuid::nil()), Cents::MAX, at(5));
+    order.complete(at(6)).unwrap();
+    let (id, event) = (EventId::of_snapshot(order.state().order_id, 1, 4), OrderEvent::Snapshot(*order.state()));
+    let entry = OutboxEntry { id, order_version: 2, event, context: None };
+    PublishedEvent { sequence: Sequence(4), entry, source: "/orderd".into(), epoch: 1 }
+}
+
 /// A decision of every kind.
 fn decision_plans() -> Vec<Plan> {
     let order_id = OrderId::new(Uuid::from_u128(0x11));
@@ -49,7 +58,7 @@ fn decision_plans() -> Vec<Plan> {
     let start = SinkStartPoint {
         sink_type: SinkType::Subscription,
         after: Sequence(4),
-        snapshot: true,
+        snapshot: Some(SnapshotStart { orders: 3, epoch: 2, lsn: Lsn(6) }),
         source: "/orderd".into(),
     };
     let spec = ReplaySpec {
@@ -75,6 +84,7 @@ fn decision_plans() -> Vec<Plan> {
         DecisionKind::ReplayEnded { replay_id, cancelled: true, delivered: 2, failed: 1 },
         DecisionKind::SnapshotEnded,
         DecisionKind::Restored { epoch: 2 },
+        DecisionKind::Parked { order_id, state: LaneState::Held, attempts: 1, events: vec![Arc::new(snapshot())] },
     ];
     let decision =
         |kind| Decision { sink: "mail".into(), at: at(1_795_000_000_000_000), uid: 1000, reason: "why".into(), kind };
@@ -99,6 +109,13 @@ fn a_plan_reads_back_as_stored() {
         body.push(0);
         assert!(PlanRecord::decode(&body).is_err());
     }
+}
+
+#[test]
+fn a_snapshot_in_the_outbox_is_damage() {
+    let mut body = Vec::new();
+    encode_mutations(&[Mutation::InsertOutbox(snapshot().entry)], CONTEXT, &mut body);
+    assert!(matches!(PlanRecord::decode(&body), Err(PlanRecordError::Damaged(_))));
 }
 
 #[test]

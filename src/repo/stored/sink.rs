@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::OutOfRange;
 use crate::contracts::{
-    EventType, ReplayRecord, ReplaySpec, ReplayState, Sequence, SinkRecord, SinkStartPoint, SinkType,
+    EventType, Lsn, ReplayRecord, ReplaySpec, ReplayState, Sequence, SinkRecord, SinkStartPoint, SinkType,
+    SnapshotStart,
 };
 use crate::domain::OrderId;
 
@@ -31,8 +32,15 @@ pub(in crate::repo) struct StoredSink<'a> {
 pub(super) struct StoredStart<'a> {
     sink_type: StoredSinkType,
     after: u64,
-    snapshot: bool,
+    snapshot: Option<StoredSnapshotStart>,
     source: &'a str,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct StoredSnapshotStart {
+    orders: u64,
+    epoch: u32,
+    lsn: u64,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -81,7 +89,12 @@ impl<'a> From<&'a SinkStartPoint> for StoredStart<'a> {
             SinkType::Stdout => StoredSinkType::Stdout,
             SinkType::Subscription => StoredSinkType::Subscription,
         };
-        Self { sink_type, after: start.after.0, snapshot: start.snapshot, source: &start.source }
+        let snapshot = start.snapshot.map(|start| StoredSnapshotStart {
+            orders: start.orders,
+            epoch: start.epoch,
+            lsn: start.lsn.0,
+        });
+        Self { sink_type, after: start.after.0, snapshot, source: &start.source }
     }
 }
 
@@ -93,7 +106,12 @@ impl From<StoredStart<'_>> for SinkStartPoint {
             StoredSinkType::Subscription => SinkType::Subscription,
         };
         let source = Arc::from(stored.source);
-        Self { sink_type, after: Sequence(stored.after), snapshot: stored.snapshot, source }
+        let snapshot = stored.snapshot.map(|start| SnapshotStart {
+            orders: start.orders,
+            epoch: start.epoch,
+            lsn: Lsn(start.lsn),
+        });
+        Self { sink_type, after: Sequence(stored.after), snapshot, source }
     }
 }
 
