@@ -7,8 +7,8 @@ use super::AppError;
 use super::core::{SinkOptions, uuid_of};
 use crate::config::SinkStart;
 use crate::contracts::{
-    Clock, CommitError, Decision, DecisionKind, EventHistory as _, FeedError, FeedPosition, PlanStore as _, Progress as _,
-    ProgressDetails, ProgressKind, Sequence, SinkRecord, SinkStartPoint, SnapshotStart,
+    Clock, CommitError, Decision, DecisionKind, EventHistory as _, FeedError, FeedPosition, PlanStore as _,
+    Progress as _, ProgressDetails, ProgressKind, Sequence, SinkRecord, SinkStartPoint, SnapshotStart,
 };
 use crate::journal::{CURSORS_DIR, JournalHandle};
 use crate::repo::{CursorFile, DurableSequence, JournalHistory, JournalOutbox, RecoveredStore, Store, cursor, lsn_of};

@@ -118,6 +118,12 @@ marks! {
     SinkTookPart,
     /// a sink was added to a store that had events
     SinkAdded,
+    /// a start had orders of a snapshot to deliver
+    Snapshot,
+    /// a start went on in the midst of a snapshot
+    SnapshotResumed,
+    /// an order had changed while its snapshot waited
+    SnapshotOfThePast,
     /// events were relayed while a batch was being synced
     RelayedWhileSyncing,
     /// a worker ended because its cursor could not be synced

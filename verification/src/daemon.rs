@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
 use orderd::app::{AppError, Core, Relay as CoreRelay, RelayWorker};
-use orderd::contracts::{Clock, FeedPosition, PlanStore, SinkState};
-use orderd::executor::Executor;
+use orderd::contracts::{Clock, CommitError, Decision, DecisionBatch, FeedPosition, PlanStore, SinkRecord, SinkState};
+use orderd::executor::{Executor, Task};
 use orderd::journal::JournalHandle;
 use orderd::relay::{Step, Worker, WorkerError};
 use orderd::repo::{Maintenance, OpenReport, Store};
@@ -72,6 +73,28 @@ pub struct Daemon {
     pub report: OpenReport,
     /// Where each cursor stood.
     pub positions: Vec<FeedPosition>,
+    /// Of each sink that was being handed a snapshot, how far that was.
+    pub snapshots: Vec<Option<SnapshotAt>>,
+    tasks: Receiver<Task<Store>>,
+    decisions: Receiver<DecisionBatch>,
+}
+
+/// How far a snapshot was at a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotAt {
+    /// Its rows that the cursor said are acknowledged.
+    pub rows: u64,
+    /// The other ones.
+    pub left: u64,
+}
+
+/// What was done for the workers.
+#[derive(Debug, Default)]
+pub struct Attended {
+    /// How many looks at the store they got.
+    pub tasks: usize,
+    /// What they had decided, and is durable.
+    pub decided: Vec<Decision>,
 }
 
 impl Daemon {
@@ -82,6 +105,13 @@ impl Daemon {
     pub fn start(around: &Environment) -> Result<Self, StartError> {
         let mut host = SimHost::new(around);
         let core = Core::open(&mut host, &around.core_options())?;
+        let store = core.executor.store();
+        let snapshot_at = |relay: &CoreRelay| {
+            let (sink, left) = (&relay.handle.sink, relay.handle.sink.view.snapshot_left());
+            let start = store.sink(&sink.name).and_then(SinkRecord::running_snapshot)?;
+            Some(SnapshotAt { rows: start.orders.saturating_sub(left), left })
+        };
+        let snapshots: Vec<_> = core.relays.iter().map(snapshot_at).collect();
         let workers: Vec<Worker> = core.relays.into_iter().filter_map(lines).collect();
         let positions: Vec<_> = workers.iter().map(Worker::position).collect();
         for (sink, position) in around.sinks.iter().zip(&positions) {
@@ -100,7 +130,30 @@ impl Daemon {
             files: core.journal,
             report: core.report,
             positions,
+            snapshots,
+            tasks: core.tasks,
+            decisions: core.decisions,
         })
+    }
+
+    /// Lets workers look at the store, and makes durable what they have decided, as the executor's thread does.
+    ///
+    /// # Errors
+    /// It is not known what is stored: the process must end.
+    pub fn attend(&mut self) -> Result<Attended, CommitError> {
+        let mut attended = Attended::default();
+        while let Ok(task) = self.tasks.try_recv() {
+            task(self.executor.store());
+            attended.tasks += 1;
+        }
+        while let Ok(batch) = self.decisions.try_recv() {
+            let before = self.executor.store().durable_lsn();
+            self.executor.run_with_decisions(&[], vec![batch.clone()])?;
+            if self.executor.store().durable_lsn() > before {
+                attended.decided.extend(batch.decisions);
+            }
+        }
+        Ok(attended)
     }
 
     /// From now on workers step now and then while somebody waits for a sync.

@@ -53,8 +53,8 @@ pub const STORE_ID: [u8; 16] = [0x5A; 16];
 pub struct SinkSetup {
     /// Its name.
     pub name: String,
-    /// Whether a new cursor begins at the oldest event, or behind the newest.
-    pub from_beginning: bool,
+    /// Where it begins when it is first seen.
+    pub start: SinkStart,
     /// Who gets its events.
     pub consumer: SharedConsumer,
     /// What it does.
@@ -130,7 +130,7 @@ impl Environment {
         };
         let sink = |(number, sink): (usize, &SinkSetup)| SinkOptions {
             worker: self.worker_settings(&sink.name, number as u64),
-            start: if sink.from_beginning { SinkStart::Beginning } else { SinkStart::Now },
+            start: sink.start,
             limits: limits(self.run_seed ^ number as u64),
             consumer_uids: Vec::new(),
             delivered_tags_max: 1000,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use orderd::contracts::{
-    Answer, ChangeRequest, Command, Decision, Fingerprint, Lsn, OutboxEntry, Outcome, PublishedEvent, Refusal, Request,
-    Sequence,
+    Answer, ChangeRequest, Command, Decision, DecisionKind, Fingerprint, Lsn, OutboxEntry, Outcome, PublishedEvent,
+    Refusal, Request, Sequence,
 };
 use orderd::domain::{
     CancelReason, CommandId, EventId, OrderCancelled, OrderCompleted, OrderEvent, OrderId, OrderPlaced, OrderState,
@@ -84,6 +84,42 @@ impl Model {
     #[must_use]
     pub fn order(&self, order_id: OrderId) -> Option<&OrderState> {
         self.rows.get(&order_id).map(|row| &self.orders[*row])
+    }
+
+    /// The orders as they were after the event `sequence`, in the order of their placing.
+    #[must_use]
+    pub fn orders_as_of(&self, sequence: u64) -> Vec<OrderState> {
+        let mut rows: HashMap<OrderId, usize> = HashMap::new();
+        let mut orders = Vec::new();
+        for plan in self.plans.iter().take(usize::try_from(sequence).unwrap_or(usize::MAX)) {
+            match rows.get(&plan.after.order_id) {
+                Some(row) => orders[*row] = plan.after,
+                None => {
+                    rows.insert(plan.after.order_id, orders.len());
+                    orders.push(plan.after);
+                }
+            }
+        }
+        orders
+    }
+
+    /// An order as of the event `sequence`, as a sink gets it that starts with a snapshot.
+    #[must_use]
+    pub fn snapshot_line(&self, order: &OrderState, sequence: u64) -> Vec<u8> {
+        let id = EventId::of_snapshot(order.order_id, 1, sequence);
+        let entry =
+            OutboxEntry { id, order_version: order.version, event: OrderEvent::Snapshot(*order), context: None };
+        let sequence = Sequence(sequence);
+        let mut line = Vec::new();
+        let rendered = cloud_event::render(
+            &PublishedEvent { sequence, entry, source: Arc::clone(&self.source), epoch: 1 },
+            &mut line,
+        );
+        if rendered.is_err() {
+            line.clear();
+        }
+        line.push(b'\n');
+        line
     }
 
     /// The commands that must be remembered, oldest first, with the index of their plan.
@@ -228,6 +264,17 @@ impl Model {
         }
         self.last_lsn = plan.lsn;
         self.plans.push(plan);
+    }
+
+    /// Whether a sink is being handed the snapshot that it starts with.
+    #[must_use]
+    pub fn is_in_snapshot(&self, sink: &str) -> bool {
+        let mut of_sink =
+            self.decisions.iter().map(|(_, decision)| decision).filter(|decision| *decision.sink == *sink);
+        let began = of_sink
+            .clone()
+            .any(|decision| matches!(&decision.kind, DecisionKind::Registered(start) if start.snapshot.is_some()));
+        began && !of_sink.any(|decision| decision.kind == DecisionKind::SnapshotEnded)
     }
 
     /// A decision is certain.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use orderd::config::SinkStart;
 use orderd::contracts::{Decision, DecisionKind, EventFeed, Lsn, Mutation, PlanStore, Request, Sequence};
 use orderd::domain::{OrderId, OrderState, Timestamp};
 use orderd::journal::JournalReader;
@@ -11,7 +12,7 @@ use crate::daemon::Daemon;
 use crate::disk::SimDisk;
 use crate::environment::{Options, SOURCE, SinkSetup};
 use crate::model::{Expected, Model, PlanFacts};
-use crate::sink::look;
+use crate::sink::{Consumer, look};
 
 /// A command that was sent and not answered: it happened, or it did not.
 #[derive(Debug, Clone)]
@@ -84,11 +85,15 @@ fn decision_of<'a>(stored: &'a PlanRecord<'_>) -> Option<&'a Decision> {
     stored.mutations.iter().find_map(Mutation::decision).map(|decision| &**decision)
 }
 
-/// Nothing is decided here but that sinks are registered, each once.
-fn check_decision(model: &Model, decision: &Decision) -> Result<(), String> {
+/// Nothing is decided here but that sinks are registered, each once, and that their snapshots are over, each once.
+///
+/// # Errors
+/// Something else was decided.
+pub fn check_decision(model: &Model, decision: &Decision) -> Result<(), String> {
     let is_known = model.decisions.iter().any(|(_, known)| known.sink == decision.sink);
     match decision.kind {
         DecisionKind::Registered(_) if !is_known => Ok(()),
+        DecisionKind::SnapshotEnded if model.is_in_snapshot(&decision.sink) => Ok(()),
         _ => Err(format!("PHANTOM: nobody decided {decision:?}")),
     }
 }
@@ -142,6 +147,9 @@ pub fn judge_state(model: &Model, daemon: &Daemon) -> Result<(), String> {
     let names: BTreeSet<_> = model.decisions.iter().map(|(_, decision)| &decision.sink).collect();
     if !state.delivery.sinks().map(|sink| &sink.name).eq(names.iter().copied()) {
         return Err(format!("the sinks {names:?} were registered, and the store has other ones"));
+    }
+    if let Some(sink) = state.delivery.sinks().find(|sink| sink.snapshot_running != model.is_in_snapshot(&sink.name)) {
+        return Err(format!("the snapshot of sink {} is not where it was", sink.name));
     }
     if !state.orders.rows(0, usize::MAX).map(|row| row.state).eq(model.orders.iter().copied()) {
         let (found, wanted) = (state.orders.count(), model.orders.len());
@@ -232,6 +240,7 @@ pub fn judge_sinks(model: &Model, sinks: &[SinkSetup]) -> Result<(), String> {
             let (last, plans) = (consumer.last(), model.plans.len());
             return Err(format!("PHANTOM: sink {name} saw event {last}, and there are {plans}"));
         }
+        judge_rows(model, sink, &consumer)?;
         let first = usize::try_from(consumer.base).unwrap_or(usize::MAX).min(model.plans.len());
         for (seen, plan) in consumer.seen.iter().zip(&model.plans[first..]).skip(consumer.checked) {
             if **seen != *plan.line {
@@ -239,9 +248,31 @@ pub fn judge_sinks(model: &Model, sinks: &[SinkSetup]) -> Result<(), String> {
                 return Err(format!("sink {name} saw {seen}, and the journal has {line}"));
             }
         }
-        let seen = consumer.seen.len();
+        let (seen, rows) = (consumer.seen.len(), consumer.rows.len());
         drop(consumer);
-        look(&sink.consumer).checked = seen;
+        let mut consumer = look(&sink.consumer);
+        (consumer.checked, consumer.checked_rows) = (seen, rows);
+    }
+    Ok(())
+}
+
+/// A snapshot shows the orders as of its position, each once, and all of them before the first live event.
+fn judge_rows(model: &Model, sink: &SinkSetup, consumer: &Consumer) -> Result<(), String> {
+    let is_new = consumer.rows.len() > consumer.checked_rows || (consumer.checked == 0 && !consumer.seen.is_empty());
+    if sink.start != SinkStart::Snapshot || !is_new {
+        return Ok(());
+    }
+    let (name, orders) = (&sink.name, model.orders_as_of(consumer.base));
+    for (row, order) in consumer.rows.iter().zip(&orders).skip(consumer.checked_rows) {
+        let line = model.snapshot_line(order, consumer.base);
+        if **row != *line {
+            let (seen, line) = (String::from_utf8_lossy(row), String::from_utf8_lossy(&line));
+            return Err(format!("sink {name} saw {seen}, and the order was {line}"));
+        }
+    }
+    let (rows, count) = (consumer.rows.len(), orders.len());
+    if rows > count || (rows < count && !consumer.seen.is_empty()) {
+        return Err(format!("sink {name} saw {rows} of {count} orders before the first live event"));
     }
     Ok(())
 }
@@ -252,6 +283,17 @@ pub fn judge_sinks(model: &Model, sinks: &[SinkSetup]) -> Result<(), String> {
 /// A cursor is ahead of its sink, or too far behind.
 pub fn judge_cursors(daemon: &Daemon, sinks: &[SinkSetup], options: &Options) -> Result<(), String> {
     let lag_max = options.cursor_events_max.max(1) - 1 + options.batch_events_max as u64;
+    for (sink, snapshot) in sinks.iter().zip(&daemon.snapshots) {
+        let consumer = look(&sink.consumer);
+        let (name, seen, acknowledged) = (&sink.name, consumer.rows.len() as u64, consumer.rows_acknowledged);
+        let Some(snapshot) = snapshot else { continue };
+        let rows = snapshot.rows;
+        if rows > acknowledged || rows + lag_max < seen {
+            return Err(format!(
+                "the cursor of {name} stands at row {rows}; the sink acknowledged {acknowledged} and saw {seen}"
+            ));
+        }
+    }
     for (sink, position) in sinks.iter().zip(&daemon.positions) {
         let consumer = look(&sink.consumer);
         let (name, at) = (&sink.name, position.sequence.0);

@@ -37,6 +37,12 @@ pub struct Consumer {
     pub run_acknowledged: u64,
     /// How many of `seen` were compared with the history.
     pub checked: usize,
+    /// The orders of a snapshot, at their first delivery, in order.
+    pub rows: Vec<Arc<[u8]>>,
+    /// The sink said that it has the first of them, up to this one.
+    pub rows_acknowledged: u64,
+    /// How many of `rows` were compared with the history.
+    pub checked_rows: usize,
     /// How many events came again.
     pub again: u64,
     /// How many deliveries failed.
@@ -58,7 +64,19 @@ impl Consumer {
     #[must_use]
     pub fn copy(&self) -> Self {
         let Self { base, ref seen, acknowledged, run_acknowledged, checked, .. } = *self;
-        Self { base, seen: seen.clone(), acknowledged, run_acknowledged, checked, ..Self::default() }
+        let Self { ref rows, rows_acknowledged, checked_rows, .. } = *self;
+        let (seen, rows) = (seen.clone(), rows.clone());
+        Self {
+            base,
+            seen,
+            acknowledged,
+            run_acknowledged,
+            checked,
+            rows,
+            rows_acknowledged,
+            checked_rows,
+            ..Self::default()
+        }
     }
 
     fn take(&mut self, line: &[u8]) {
@@ -66,7 +84,9 @@ impl Consumer {
             self.violations.push(format!("an event without a sequence: {}", String::from_utf8_lossy(line)));
             return;
         };
-        if number == self.last() + 1 {
+        if is_row(line) {
+            self.take_row(number, line);
+        } else if number == self.last() + 1 {
             self.seen.push(line.into());
         } else if number > self.last() {
             self.violations.push(format!("event {number} was delivered first, and {} was due", self.last() + 1));
@@ -81,6 +101,37 @@ impl Consumer {
             }
         }
     }
+}
+
+impl Consumer {
+    fn take_row(&mut self, number: u64, line: &[u8]) {
+        if number != self.base || !self.seen.is_empty() {
+            let line = String::from_utf8_lossy(line);
+            self.violations.push(format!("a snapshot at {}, after {} events: {line}", self.base, self.seen.len()));
+        }
+        match self.rows.iter().find(|row| subject_of(row) == subject_of(line)) {
+            None => self.rows.push(line.into()),
+            Some(first) if **first == *line => self.again += 1,
+            Some(first) => {
+                let (first, line) = (String::from_utf8_lossy(first), String::from_utf8_lossy(line));
+                self.violations.push(format!("a snapshot came again with other bytes: {first} / {line}"));
+            }
+        }
+    }
+}
+
+fn is_row(line: &[u8]) -> bool {
+    text_of(line, r#""type":""#, 13) == Some("OrderSnapshot")
+}
+
+fn subject_of(line: &[u8]) -> Option<&str> {
+    text_of(line, r#""subject":""#, 36)
+}
+
+fn text_of<'a>(line: &'a [u8], key: &str, len: usize) -> Option<&'a str> {
+    let line = std::str::from_utf8(line).ok()?;
+    let start = line.find(key)? + key.len();
+    line.get(start..start + len)
 }
 
 fn sequence_of(line: &[u8]) -> Option<u64> {
@@ -161,8 +212,12 @@ impl Sink for SimSink {
             return Err(self.fail());
         }
         let mut consumer = look(&self.consumer);
-        consumer.acknowledged = consumer.acknowledged.max(delivery.last.0);
-        consumer.run_acknowledged = delivery.last.0;
+        if lines.first().is_some_and(|line| is_row(line)) {
+            consumer.rows_acknowledged = consumer.rows_acknowledged.max(delivery.last.0);
+        } else {
+            consumer.acknowledged = consumer.acknowledged.max(delivery.last.0);
+            consumer.run_acknowledged = delivery.last.0;
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+use orderd::config::SinkStart;
 use orderd::contracts::{Clock, ParkedLane};
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, MaintenanceOptions, OrderRow};
 
@@ -98,7 +99,7 @@ impl Builder {
     fn new() -> Self {
         let sink = |name: &str| SinkSetup {
             name: name.to_owned(),
-            from_beginning: true,
+            start: SinkStart::Beginning,
             consumer: Default::default(),
             fault_profile: FaultProfile::default(),
         };

@@ -1,5 +1,6 @@
 //! One run from its seed to its verdict.
 
+use orderd::config::SinkStart;
 use orderd::contracts::{Command, LaneFilter, Outcome as Answered, Request, RequeueTarget};
 use orderd::domain::{Cents, CustomerId, OrderId};
 use orderd::relay::Step;
@@ -47,7 +48,7 @@ pub fn run(seed: u64, log: bool) -> Outcome {
     options.journal_bytes_max = 1 << 30;
     let sink = SinkSetup {
         name: super::operator::SINK.to_owned(),
-        from_beginning: true,
+        start: SinkStart::Beginning,
         consumer: Default::default(),
         fault_profile: Default::default(),
     };

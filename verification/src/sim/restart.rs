@@ -113,6 +113,14 @@ impl World {
             self.marks.hit_if(Mark::SinkFailed, consumer.failures > 0);
             self.marks.hit_if(Mark::SinkTookPart, consumer.parts > 0);
         }
+        for (sink, snapshot) in self.around.sinks.iter().zip(&daemon.snapshots) {
+            let Some(snapshot) = snapshot.filter(|snapshot| snapshot.left > 0) else { continue };
+            self.marks.hit(Mark::Snapshot);
+            self.marks.hit_if(Mark::SnapshotResumed, snapshot.rows > 0);
+            let as_of = self.model.orders_as_of(look(&sink.consumer).base);
+            let rows = as_of.iter().zip(&self.model.orders).skip(usize::try_from(snapshot.rows).unwrap_or(0));
+            self.marks.hit_if(Mark::SnapshotOfThePast, rows.into_iter().any(|(then, now)| then != now));
+        }
         if self.stopped {
             judge_stop(daemon, &self.around.sinks)?;
         }

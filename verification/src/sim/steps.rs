@@ -11,7 +11,7 @@ use crate::coverage::Mark;
 use crate::daemon::Daemon;
 use crate::disk::Call;
 use crate::model::Verdict;
-use crate::oracle::{Unanswered, judge_sinks};
+use crate::oracle::{Unanswered, check_decision, judge_sinks};
 use crate::sink::look;
 
 impl World {
@@ -136,13 +136,27 @@ impl World {
         }
     }
 
-    fn relay(&mut self, daemon: &Daemon) -> Result<(), Stop> {
+    fn relay(&mut self, daemon: &mut Daemon) -> Result<(), Stop> {
         let number = self.rng.index(self.around.sinks.len());
         for _ in 0..self.rng.between(1, 4) {
+            self.attend(daemon)?;
             daemon.step(number);
         }
         judge_sinks(&self.model, &self.around.sinks)?;
         Ok(())
+    }
+
+    /// Answers what workers have asked of the executor, and stores what they have decided; whether there was anything.
+    pub(super) fn attend(&mut self, daemon: &mut Daemon) -> Result<bool, Stop> {
+        let attended = daemon.attend().map_err(|error| {
+            self.failed(&error);
+            Stop::Ended
+        })?;
+        for decision in &attended.decided {
+            check_decision(&self.model, decision)?;
+            self.model.decided(decision.clone());
+        }
+        Ok(attended.tasks > 0 || !attended.decided.is_empty())
     }
 
     /// A worker that ended ends the process; it must have had a reason.

@@ -1,5 +1,7 @@
 //! One run from its seed to its verdict.
 
+use orderd::config::SinkStart;
+
 use super::swarm::Swarm;
 use crate::bugs::Bug;
 use crate::clock::{CountedIds, SimClock};
@@ -143,15 +145,21 @@ impl World {
         };
         world.capacity = world.swarm.capacity;
         world.around.disk.set_capacity(world.capacity);
-        world.add_sink(true);
+        world.add_sink(SinkStart::Beginning);
         world
     }
 
     fn live(&mut self) -> Result<(), String> {
         for _ in 0..self.swarm.crashes {
             if self.around.sinks.len() < self.swarm.fault_profile.len() && self.rng.percent(50) {
-                let from_beginning = self.rng.percent(70);
-                self.add_sink(from_beginning);
+                let start = *self.rng.pick(&[
+                    SinkStart::Beginning,
+                    SinkStart::Beginning,
+                    SinkStart::Now,
+                    SinkStart::Snapshot,
+                    SinkStart::Snapshot,
+                ]);
+                self.add_sink(start);
             }
             let mut daemon = self.restart()?;
             match self.work(&mut daemon) {
@@ -174,12 +182,12 @@ impl World {
         Ok(())
     }
 
-    fn add_sink(&mut self, from_beginning: bool) {
+    fn add_sink(&mut self, start: SinkStart) {
         let number = self.around.sinks.len();
         self.marks.hit_if(Mark::SinkAdded, !self.model.plans.is_empty());
         self.around.sinks.push(SinkSetup {
             name: format!("sink-{number}"),
-            from_beginning,
+            start,
             consumer: Default::default(),
             fault_profile: self.swarm.fault_profile[number],
         });
@@ -274,16 +282,28 @@ impl World {
         }
     }
 
+    /// Lets all workers come to rest, with what they ask of the executor answered.
+    fn drain(&mut self, daemon: &mut Daemon) -> Result<(), String> {
+        for _ in 0..10_000 {
+            daemon.drain(&self.around.clock)?;
+            if !self.attend(daemon).map_err(|stop| format!("without faults: {stop:?}"))? {
+                return Ok(());
+            }
+        }
+        Err("STUCK: the workers ask for more and more".to_owned())
+    }
+
     /// Without faults everything gets done: all commands answered, all events delivered.
     fn finish(&mut self, daemon: &mut Daemon) -> Result<(), String> {
         audit(&self.model, daemon)?;
+        self.drain(daemon)?;
         self.clients.only_again();
         let mut stuck = 0;
         while self.clients.has_unanswered() || stuck == 0 {
             let plans = self.model.plans.len();
             let full = self.marks.count(Mark::Full);
             self.batch(daemon).map_err(|stop| format!("without faults: {stop:?}"))?;
-            daemon.drain(&self.around.clock)?;
+            self.drain(daemon)?;
             if self.marks.count(Mark::Full) == full {
                 stuck = stuck.max(1);
                 continue;
@@ -296,12 +316,17 @@ impl World {
                 return Err("STUCK: nothing fails any more, and there is still no room".to_owned());
             }
         }
-        daemon.drain(&self.around.clock)?;
+        self.drain(daemon)?;
         judge_sinks(&self.model, &self.around.sinks)?;
         for sink in &self.around.sinks {
-            let (last, plans) = (look(&sink.consumer).last(), self.model.plans.len() as u64);
+            let consumer = look(&sink.consumer);
+            let (last, plans) = (consumer.last(), self.model.plans.len() as u64);
             if last != plans {
                 return Err(format!("LOST: sink {} saw events up to {last} of {plans}", sink.name));
+            }
+            let orders = self.model.orders_as_of(consumer.base).len();
+            if sink.start == SinkStart::Snapshot && consumer.rows.len() != orders {
+                return Err(format!("LOST: sink {} saw {} of {orders} orders", sink.name, consumer.rows.len()));
             }
         }
         audit(&self.model, daemon).map(drop)

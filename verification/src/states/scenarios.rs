@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use orderd::config::SinkStart;
 use orderd::repo::MaintenanceOptions;
 
 use super::script_runner::{Record, ScriptRunner};
@@ -78,7 +79,7 @@ fn options(shape: &mut Rng, tiny_segments: bool) -> Options {
 
 /// A daemon with one sink and a few plans.
 fn running(stage: &mut ScriptRunner) -> Result<(), String> {
-    stage.add_sink(true);
+    stage.add_sink(SinkStart::Beginning);
     stage.start()?;
     let plans = stage.shape.between(1, 4);
     singles(stage, plans)
@@ -89,7 +90,7 @@ fn singles(stage: &mut ScriptRunner, count: u64) -> Result<(), String> {
 }
 
 fn first_boot(stage: &mut ScriptRunner) -> Result<(), String> {
-    stage.add_sink(true);
+    stage.add_sink(SinkStart::Beginning);
     stage.record();
     stage.start()?;
     singles(stage, 2)
@@ -185,7 +186,7 @@ fn retention(stage: &mut ScriptRunner) -> Result<(), String> {
 }
 
 fn relay(stage: &mut ScriptRunner) -> Result<(), String> {
-    stage.add_sink(true);
+    stage.add_sink(SinkStart::Beginning);
     running(stage)?;
     stage.record();
     stage.relay_while_syncing()?;
@@ -206,8 +207,8 @@ fn new_sink(stage: &mut ScriptRunner) -> Result<(), String> {
     running(stage)?;
     stage.drain()?;
     stage.stop()?;
-    let from_beginning = stage.shape.percent(50);
-    stage.add_sink(from_beginning);
+    let start = if stage.shape.percent(50) { SinkStart::Beginning } else { SinkStart::Now };
+    stage.add_sink(start);
     stage.record();
     stage.start()?;
     stage.commands(2)?;

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use orderd::config::SinkStart;
 use orderd::contracts::{Clock, ConnectionId, Envelope, ParkedLane, Request, Ticket};
 use orderd::relay::Step;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow};
@@ -80,10 +81,10 @@ impl ScriptRunner {
     }
 
     /// The next start finds one sink more.
-    pub fn add_sink(&mut self, from_beginning: bool) {
+    pub fn add_sink(&mut self, start: SinkStart) {
         let name = format!("sink-{}", self.around.sinks.len());
         let fault_profile = FaultProfile::default();
-        self.around.sinks.push(SinkSetup { name, from_beginning, consumer: Default::default(), fault_profile });
+        self.around.sinks.push(SinkSetup { name, start, consumer: Default::default(), fault_profile });
     }
 
     /// Starts the daemon, and takes in what it found.
