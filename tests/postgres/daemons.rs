@@ -43,6 +43,16 @@ impl Database {
         self.server.value(&self.name, sql)
     }
 
+    /// How many of these command ids are remembered. Asked in parts, because they go on a command line.
+    pub fn remembered<'a>(&self, command_ids: impl IntoIterator<Item = &'a String>) -> usize {
+        let ids: Vec<String> = command_ids.into_iter().map(|id| format!("'{id}'")).collect();
+        let count = |part: &[String]| {
+            let sql = format!("SELECT count(*) FROM commands WHERE command_id IN ({})", part.join(","));
+            self.value(&sql).parse::<usize>().expect("a count")
+        };
+        ids.chunks(500).map(count).sum()
+    }
+
     /// Every event has a sequence and no sequence is missing; every change of an order has its event, once.
     #[track_caller]
     pub fn assert_sound(&self) {
