@@ -203,7 +203,7 @@ fn park(
     let state = state.onto(Some(lane.state));
     // What was counted of the lane's first event goes on, also where whoever decides now does not know of it.
     lane.attempts = lane.attempts.max(attempts);
-    if lane.state != LaneState::Held && (events.is_empty() || lane.state != state) {
+    if events.is_empty() || lane.state != state {
         (lane.state, lane.reason) = (state, reason);
     }
     for event in events {
