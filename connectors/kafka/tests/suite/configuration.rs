@@ -3,7 +3,7 @@
 use orderd_sink_testing::{Target as _, assert_refused, check};
 use rdkafka::types::RDKafkaRespErr;
 
-use crate::setup::Kafka;
+use crate::setup::{Kafka, apart};
 
 #[test]
 fn check_prints_the_configuration_with_its_defaults() {
@@ -41,13 +41,15 @@ fn a_wrong_key_is_named_and_a_secret_is_not_repeated() {
 
 #[test]
 fn check_connect_asks_the_brokers() {
-    let kafka = Kafka::start();
-    let keys = kafka.keys() + "timeout_ms = 2000\n";
-    let check = || check(Kafka::BINARY, &keys, &[], &["--connect"]);
-    kafka.cluster.topic_error("orders", RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART).unwrap();
-    assert_eq!(check().code, Some(78));
-    kafka.cluster.topic_error("orders", RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).unwrap();
-    check().assert_taken("the topic orders is there: 4 partitions");
-    (1..=3).for_each(|broker| kafka.cluster.broker_down(broker).unwrap());
-    assert_eq!(check().code, Some(69));
+    apart("configuration::check_connect_asks_the_brokers", || {
+        let kafka = Kafka::start();
+        let keys = kafka.keys() + "timeout_ms = 2000\n";
+        let check = || check(Kafka::BINARY, &keys, &[], &["--connect"]);
+        kafka.cluster.topic_error("orders", RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART).unwrap();
+        assert_eq!(check().code, Some(78));
+        kafka.cluster.topic_error("orders", RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).unwrap();
+        check().assert_taken("the topic orders is there: 4 partitions");
+        (1..=3).for_each(|broker| kafka.cluster.broker_down(broker).unwrap());
+        assert_eq!(check().code, Some(69));
+    });
 }

@@ -3,21 +3,23 @@
 use orderd_sink_testing::{FakeDaemon, Program, Target as _, Told, check_arrivals, event, eventually};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use crate::setup::{Kafka, PARTITIONS};
+use crate::setup::{Kafka, PARTITIONS, apart};
 
 #[test]
 fn brokers_that_are_away_at_the_start_are_unavailable_and_events_arrive_when_they_come() {
-    let daemon = FakeDaemon::start();
-    let kafka = Kafka::start();
-    (1..=3).for_each(|broker| kafka.cluster.broker_down(broker).unwrap());
-    let _connector = kafka.connector(&daemon, "timeout_ms = 1000\n");
-    daemon.publish([event(1, 1, 1), event(2, 2, 1)]);
-    let reason = daemon.wait_unavailable();
-    assert!(reason.contains("not confirmed in time"), "{reason}");
-    (1..=3).for_each(|broker| kafka.cluster.broker_up(broker).unwrap());
-    daemon.wait_delivered(2);
-    let published = [event(1, 1, 1), event(2, 2, 1)];
-    check_arrivals(&published, &kafka.stored());
+    apart("outages::brokers_that_are_away_at_the_start_are_unavailable_and_events_arrive_when_they_come", || {
+        let daemon = FakeDaemon::start();
+        let kafka = Kafka::start();
+        (1..=3).for_each(|broker| kafka.cluster.broker_down(broker).unwrap());
+        let _connector = kafka.connector(&daemon, "timeout_ms = 1000\n");
+        daemon.publish([event(1, 1, 1), event(2, 2, 1)]);
+        let reason = daemon.wait_unavailable();
+        assert!(reason.contains("not confirmed in time"), "{reason}");
+        (1..=3).for_each(|broker| kafka.cluster.broker_up(broker).unwrap());
+        daemon.wait_delivered(2);
+        let published = [event(1, 1, 1), event(2, 2, 1)];
+        check_arrivals(&published, &kafka.stored());
+    });
 }
 
 #[test]
@@ -70,27 +72,29 @@ fn an_error_in_the_order_of_a_producer_makes_a_new_one() {
 
 #[test]
 fn a_partition_whose_leader_is_away_does_not_stop_the_others() {
-    let daemon = FakeDaemon::start();
-    let kafka = Kafka::start();
-    for partition in 0..PARTITIONS {
-        kafka.cluster.partition_leader("orders", partition, Some(if partition == 0 { 1 } else { 2 })).unwrap();
-    }
-    let _connector = kafka.connector(&daemon, "timeout_ms = 2000\n");
-    daemon.publish((1..=40).map(|n| event(n, n, 1)));
-    daemon.wait_delivered(40);
-    kafka.cluster.broker_down(1).unwrap();
-    // Orders of all partitions, all the time: those of the others get through.
-    let mut published = 40;
-    let failed = eventually("an event of that partition", || {
-        if daemon.delivered().len() + 60 > published {
-            daemon.publish((published as u64 + 1..=published as u64 + 20).map(|n| event(n, n, 1)));
-            published += 20;
+    apart("outages::a_partition_whose_leader_is_away_does_not_stop_the_others", || {
+        let daemon = FakeDaemon::start();
+        let kafka = Kafka::start();
+        for partition in 0..PARTITIONS {
+            kafka.cluster.partition_leader("orders", partition, Some(if partition == 0 { 1 } else { 2 })).unwrap();
         }
-        daemon.told().into_iter().find(|told| matches!(told, Told::Failed { .. }))
+        let _connector = kafka.connector(&daemon, "timeout_ms = 2000\n");
+        daemon.publish((1..=40).map(|n| event(n, n, 1)));
+        daemon.wait_delivered(40);
+        kafka.cluster.broker_down(1).unwrap();
+        // Orders of all partitions, all the time: those of the others get through.
+        let mut published = 40;
+        let failed = eventually("an event of that partition", || {
+            if daemon.delivered().len() + 60 > published {
+                daemon.publish((published as u64 + 1..=published as u64 + 20).map(|n| event(n, n, 1)));
+                published += 20;
+            }
+            daemon.told().into_iter().find(|told| matches!(told, Told::Failed { .. }))
+        });
+        assert!(failed.reason().contains("partition"), "{failed:?}");
+        kafka.cluster.broker_up(1).unwrap();
+        daemon.wait_delivered(published);
     });
-    assert!(failed.reason().contains("partition"), "{failed:?}");
-    kafka.cluster.broker_up(1).unwrap();
-    daemon.wait_delivered(published);
 }
 
 #[test]

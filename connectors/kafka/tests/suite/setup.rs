@@ -1,5 +1,7 @@
 //! Brokers inside the test, and what only a consumer does with them.
 
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::Command;
 use std::time::Duration;
 
 use orderd_sink_testing::{Received, Target, eventually};
@@ -17,6 +19,34 @@ pub struct Kafka {
     pub cluster: MockCluster<'static, DefaultProducerContext>,
     /// The last broker that was away.
     outage: i32,
+}
+
+/// The name of the variable that says so to a test which runs in a process of its own.
+const APART: &str = "ORDERD_TEST_APART";
+const SIGABRT: i32 = 6;
+const SIGSEGV: i32 = 11;
+
+/// Runs the test of this name in a process of its own. A broker that goes away under load can crash the mock, and with it
+/// the process that it is in: then, and in no other case, the test begins anew.
+pub fn apart(test: &str, body: impl FnOnce()) {
+    if std::env::var_os(APART).is_some() {
+        return body();
+    }
+    for _ in 0..3 {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut process =
+            command.args(["--exact", test, "--nocapture"]).env(APART, "1").process_group(0).spawn().unwrap();
+        let status = process.wait().unwrap();
+        // The programs that a crash has left.
+        Command::new("kill").args(["-KILL", "--", &format!("-{}", process.id())]).output().unwrap();
+        if status.success() {
+            return;
+        }
+        let crashed = status.signal().is_some_and(|signal| [SIGABRT, SIGSEGV].contains(&signal));
+        assert!(crashed, "{test}: {status}");
+        eprintln!("{test}: the mock cluster crashed ({status}); once more");
+    }
+    panic!("{test}: the mock cluster crashed three times");
 }
 
 /// A message as a consumer gets it.
