@@ -163,7 +163,11 @@ CREATE TABLE sinks (
     skipped_events    bigint[]    NOT NULL DEFAULT '{}',  -- and single events of parked lanes
     -- How far it is: written by its relay alone.
     acked_sequence    bigint      NOT NULL,  -- everything up to here is delivered, parked or skipped
-    window_bits       bytea       NOT NULL DEFAULT '',  -- what was delivered out of order above it
+    acked_epoch       bigint      NOT NULL DEFAULT 0,  -- that event's `store_epoch`; 0 where it was not read
+    window_bits       bytea       NOT NULL DEFAULT '',  -- what was delivered out of order above it,
+    window_events     integer     NOT NULL DEFAULT 0,  -- and of how many events that speaks
+    target_mark       bytea       NOT NULL DEFAULT '',  -- how much of a file is synced, and of which
+    shown             json,  -- what the relay shows of itself
     owner             text,
     epoch             bigint      NOT NULL DEFAULT 0,  -- one more for each owner
     expires_at        timestamptz,  -- by the server's clock alone
@@ -214,6 +218,14 @@ CREATE TABLE replays (
     state          text    NOT NULL,
     delivered      bigint  NOT NULL DEFAULT 0,  -- once it has ended
     failed         bigint  NOT NULL DEFAULT 0,
+    -- How far it is: written by the sink's relay alone.
+    acked_sequence  bigint,  -- NULL: not begun
+    acked_epoch     bigint  NOT NULL DEFAULT 0,
+    window_bits     bytea   NOT NULL DEFAULT '',
+    window_events   integer NOT NULL DEFAULT 0,
+    target_mark     bytea   NOT NULL DEFAULT '',
+    taken           bigint  NOT NULL DEFAULT 0,  -- events that the sink took
+    given_up        bigint  NOT NULL DEFAULT 0,
     age            bigint  GENERATED ALWAYS AS IDENTITY,
 
     CONSTRAINT replays_pkey PRIMARY KEY (sink, replay_id),
@@ -297,7 +309,8 @@ DECLARE
     dropped  integer := 0;
 BEGIN
     LOCK TABLE sinks IN SHARE MODE;  -- no sink may be registered behind our back at what goes
-    SELECT partition_events, least(last_sequence - retained, (SELECT min(acked_sequence) FROM sinks))
+    SELECT partition_events, least(last_sequence - retained, (SELECT min(acked_sequence) FROM sinks),
+           (SELECT min(coalesce(acked_sequence, from_sequence - 1)) FROM replays WHERE state = 'running'))
       INTO size, passed FROM store;
     FOR base IN SELECT outbox_partitions() LOOP
         EXIT WHEN base + size - 1 > passed;
@@ -463,6 +476,13 @@ SELECT pg_notify('orderd_events', $1)
 SELECT add_outbox_partitions($1)
 */
 
+-- One daemon at a time; keeps the last $1 events, and whatever a sink or a replay has still to read.
+/* @drop_partitions
+SELECT drop_outbox_partitions($1)
+  FROM (SELECT pg_try_advisory_xact_lock(hashtext('orderd maintenance')) AS elected) AS keeper
+ WHERE elected
+*/
+
 -- Keeps the newest $1 (executor.command_ids_max).
 /* @forget_commands
 DELETE FROM commands WHERE age <= (SELECT age FROM commands ORDER BY age DESC OFFSET $1 LIMIT 1)
@@ -496,13 +516,21 @@ SELECT coalesce((SELECT min(first) FROM outbox_partitions() AS first), 1) AS fir
 UPDATE sinks
    SET owner = $2, epoch = epoch + 1, expires_at = clock_timestamp() + $3::bigint * interval '1 millisecond'
  WHERE sink = $1 AND (owner IS NULL OR expires_at < clock_timestamp())
-RETURNING epoch, acked_sequence, window_bits
+RETURNING epoch, acked_sequence, acked_epoch, window_bits, window_events, target_mark
 */
 
 -- No row from any statement that asks for the epoch: deposed. Stop delivering; outcomes count for nothing.
 /* @renew_sink
-UPDATE sinks SET expires_at = clock_timestamp() + $3::bigint * interval '1 millisecond' WHERE sink = $1 AND epoch = $2
-RETURNING epoch
+UPDATE sinks SET expires_at = clock_timestamp() + $3::bigint * interval '1 millisecond', shown = $4::text::json
+ WHERE sink = $1 AND epoch = $2
+RETURNING (SELECT epoch FROM store) AS store_epoch
+*/
+
+-- Who relays a sink, if anybody does, and how far it is.
+/* @look_at_sink
+SELECT CASE WHEN expires_at >= clock_timestamp() THEN owner END AS relay, acked_sequence, shown::text
+  FROM sinks
+ WHERE sink = $1
 */
 
 /* @release_sink
@@ -512,16 +540,49 @@ UPDATE sinks SET owner = NULL, expires_at = NULL WHERE sink = $1 AND epoch = $2
 -- The next $2 events. Sequences have no gaps, so a range of them is a batch whatever the planner thinks; and their
 -- order is the order of the commits, so nothing can appear below $1 later.
 /* @read_events
-SELECT sequence, lsn, store_epoch, event_id, order_id, order_version, event_type, event_source, occurred_at, data,
+SELECT sequence, lsn, store_epoch, event_id, order_id, order_version, event_type, event_source, data::text,
        traceparent, tracestate
   FROM outbox
  WHERE sequence > $1 AND sequence <= $1 + $2::bigint
  ORDER BY sequence
 */
 
+-- Which event it was that a cursor stands after: another store_epoch, and the database goes on with another history.
+/* @event_at
+SELECT store_epoch, occurred_at::text FROM outbox WHERE sequence = $1
+*/
+
 /* @move_cursor
-UPDATE sinks SET acked_sequence = $3, window_bits = $4 WHERE sink = $1 AND epoch = $2 AND acked_sequence <= $3
+UPDATE sinks
+   SET acked_sequence = $3, window_bits = $4, acked_epoch = $5, window_events = $6, target_mark = $7
+ WHERE sink = $1 AND epoch = $2 AND acked_sequence <= $3
 RETURNING acked_sequence
+*/
+
+-- Of a replay. The fence is the sink's.
+/* @find_replay_progress
+SELECT acked_sequence, acked_epoch, window_bits, window_events, target_mark, taken, given_up
+  FROM replays
+ WHERE sink = $1 AND replay_id = $2
+*/
+
+/* @move_replay
+WITH fenced AS (SELECT sink FROM sinks WHERE sink = $1 AND epoch = $2 FOR NO KEY UPDATE)
+UPDATE replays AS r
+   SET acked_sequence = $3, window_bits = $4, acked_epoch = $5, window_events = $6, target_mark = $7, taken = $9,
+       given_up = $10
+  FROM fenced
+ WHERE r.sink = fenced.sink AND r.replay_id = $8
+RETURNING r.acked_sequence
+*/
+
+-- The events of an order, for whoever asks what became of them.
+/* @order_events
+SELECT o.sequence, o.lsn, o.store_epoch, o.event_id, o.order_id, o.order_version, o.event_type, o.event_source,
+       o.data::text, o.traceparent, o.tracestate
+  FROM transitions AS t JOIN outbox AS o ON o.sequence = t.sequence
+ WHERE t.order_id = $1
+ ORDER BY o.order_version
 */
 
 -- ------------------------------------------------------------------------------------------------------------------

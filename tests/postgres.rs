@@ -4,4 +4,5 @@ mod daemons;
 mod kills;
 mod orders;
 mod outage;
+mod relays;
 mod tls;

@@ -55,6 +55,8 @@ pub struct SinkOptions {
     pub delivered_tags_max: usize,
     /// The users beside the operators who may attach to it.
     pub consumer_uids: Vec<u32>,
+    /// The daemon that relays it, where several share a store; `None` for any.
+    pub daemon: Option<String>,
 }
 
 /// An opened store with everything that works on it.

@@ -1,9 +1,13 @@
 //! The only place where concrete types of two layers meet: opening a store, starting and stopping the daemon, and
 //! looking into a store from outside.
 
+#[cfg(feature = "postgres")]
+mod candidate;
 mod clock;
 mod core;
 mod daemon;
+#[cfg(feature = "postgres")]
+mod election;
 mod error;
 mod host;
 mod inspect;
@@ -14,6 +18,8 @@ mod parts;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod registration;
+#[cfg(feature = "postgres")]
+mod relaying;
 mod relays;
 mod restored;
 mod rows;

@@ -1,6 +1,5 @@
 //! A daemon over PostgreSQL: its store, and who hears of what other daemons store.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use super::core::CoreOptions;
 use super::host::Host;
 use super::machine::Machine;
 use super::parts::{Background, Parts};
+use super::relaying::{self, Relaying};
 use crate::config::{Config, StoreType};
 use crate::contracts::DecisionBatch;
 use crate::executor::{Executor, Operations};
@@ -63,13 +63,15 @@ pub(super) fn open(
         poll: store.poll_ms,
         partition_events_ahead: store.partition_events_ahead,
     };
-    let store = open_store(&database, &postgres, host)?;
+    let mut store = open_store(&database, &postgres, host)?;
     let (decide, decisions) = bounded::<DecisionBatch>(options.sinks.len().max(1));
+    let Relaying { relays, elections, waiting, leftovers } =
+        relaying::open(config, options, host, &database, &mut store, &decide)?;
     let listener = Listener::new(database, store.look(), postgres.backoff_max);
     let mut executor = Executor::new(store, host.clock(), host.order_ids(), options.executor);
     executor.operate_with(Operations {
-        sinks: Vec::new(),
-        leftovers: BTreeMap::new(),
+        sinks: relays.iter().map(|relay| relay.handle.sink.clone()).collect(),
+        leftovers,
         render: cloud_event::render,
         pins: Arc::default(),
         on_forgotten: Box::new(|_| {}),
@@ -77,13 +79,20 @@ pub(super) fn open(
     host.bind_socket()?;
     let telemetry = ServerTelemetry { journal: Arc::default(), checkpoint: Arc::default(), log: log.metrics() };
     let background: Background<_> = Box::new(move |threads, ports| {
+        // There is room: each waits for one.
+        waiting.iter().for_each(|candidate| drop(candidate.try_send(ports.tasks.clone())));
+        let stop = ports.stop.clone();
+        threads.start("elections", move || {
+            elections.run(&stop);
+            Ok(())
+        })?;
         threads.start("listener", move || {
             listen(listener, &decide, &ports.stop);
             Ok(())
         })
     });
     let (ask, tasks) = bounded(1);
-    Ok(Parts { executor, relays: Vec::new(), decisions, ask, tasks, telemetry, background })
+    Ok(Parts { executor, relays, decisions, ask, tasks, telemetry, background })
 }
 
 /// Waits for the database as long as it takes; what it refuses ends the start.

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "postgres")]
+use crate::contracts::SinkView;
 use crate::contracts::{AttachInbox, AttachTarget, DecisionInbox, SinkHandle, SinkType};
+#[cfg(feature = "postgres")]
+use crate::relay::Seat;
 use crate::relay::{Control, Heartbeat, Subscription, Worker, WorkerError};
 
 /// One sink's worker, before it runs, and how to reach it then.
@@ -19,6 +23,9 @@ pub enum RelayWorker {
     Lines(Box<Worker>),
     /// Hands events to whichever program is attached.
     Subscription(Box<Subscription>),
+    /// Stands for the sink's relay, and runs a worker whenever it was elected.
+    #[cfg(feature = "postgres")]
+    Elected(Box<dyn FnOnce() -> Result<(), WorkerError> + Send>),
 }
 
 /// Reaches a worker.
@@ -54,6 +61,27 @@ impl Relay {
     #[must_use]
     pub fn inbox(&self) -> (Arc<str>, Arc<DecisionInbox>) {
         (Arc::clone(&self.handle.sink.name), Arc::clone(&self.handle.sink.inbox))
+    }
+
+    /// A worker that comes and goes: it is reached at its seat.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn of_seat(
+        name: &str,
+        sink_type: SinkType,
+        seat: &Seat,
+        run: Box<dyn FnOnce() -> Result<(), WorkerError> + Send>,
+    ) -> Self {
+        let sink = SinkHandle {
+            name: name.into(),
+            sink_type,
+            inbox: Arc::clone(&seat.inbox),
+            view: Arc::clone(&seat.view) as Arc<dyn SinkView>,
+            monitor: Arc::clone(&seat.monitor),
+        };
+        let attaches = (sink_type == SinkType::Subscription).then(|| Arc::clone(&seat.attaches));
+        let (control, heartbeat) = (Arc::clone(&seat.control), Arc::clone(&seat.heartbeat));
+        Self { handle: RelayHandle { sink, control, heartbeat, attaches }, worker: RelayWorker::Elected(run) }
     }
 
     /// A subscription's worker.
@@ -93,6 +121,8 @@ impl RelayWorker {
         match self {
             Self::Lines(worker) => worker.run(control),
             Self::Subscription(subscription) => subscription.run(),
+            #[cfg(feature = "postgres")]
+            Self::Elected(run) => run(),
         }
     }
 }

@@ -283,6 +283,7 @@ fn the_shipped_file_is_the_defaults_and_names_every_key() {
         start: SinkStart::Beginning,
         delivery: DeliveryConfig::default(),
         consumer_uids: Vec::new(),
+        daemon: None,
     };
     let defaults = Config { sinks: vec![sink], ..Config::parse("", Origin::File(root.join("config.toml"))).unwrap() };
     assert_eq!(config, defaults);

@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::section::{Number, Problems};
-use super::{Config, DeliveryConfig, SinkKind};
+use super::{Config, DeliveryConfig, SinkKind, StoreType};
 
 /// Segments that the journal's limit has to have room for: one in use, one ready, two behind a checkpoint.
 const SEGMENTS_MIN: u64 = 4;
@@ -57,6 +57,14 @@ pub(super) fn check(config: &Config, problems: &mut Problems<'_>, locate: impl F
         // What holds for all is told once.
         if sink.delivery != config.delivery {
             check_delivery(&format!("sinks[{index}]"), &sink.delivery, &mut at_least);
+        }
+    }
+    for (index, sink) in config.sinks.iter().enumerate() {
+        let is_here = sink.kind != SinkKind::Subscription;
+        if config.store.store_type == StoreType::Postgres && is_here && sink.daemon.is_none() {
+            let key = format!("sinks[{index}].daemon");
+            let takes = "is missing: a file or standard output is one daemon's; takes that daemon's name (daemon.name)";
+            problems.add(locate(&key), key, takes.to_owned());
         }
     }
     check_paths(config, problems, locate);

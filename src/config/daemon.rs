@@ -14,7 +14,7 @@ const EVENT_SOURCE_DEFAULT: &str = "/orderd";
 const EVENT_SOURCE_BYTES_MAX: usize = 255;
 const NAME_DEFAULT: &str = "orderd";
 const NAME_BYTES_MAX: usize = 64;
-const NAME_TAKES: &str = "a name of 1 to 64 letters, digits, '.', '-' and '_'";
+pub(super) const NAME_TAKES: &str = "a name of 1 to 64 letters, digits, '.', '-' and '_'";
 const SOCKET_MODE_DEFAULT: u32 = 0o660;
 const SHUTDOWN_MS_DEFAULT: u64 = 5000;
 /// A stop takes at most 10 seconds, and sinks and threads need some of them.
@@ -113,7 +113,7 @@ fn event_source(text: &str) -> Option<String> {
     ((1..=EVENT_SOURCE_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
 }
 
-fn name(text: &str) -> Option<String> {
+pub(super) fn name(text: &str) -> Option<String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
     ((1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
 }

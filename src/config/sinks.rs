@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
-use super::daemon::path;
+use super::daemon::{NAME_TAKES, name as daemon_name, path};
 use super::limits::DeliveryConfig;
 use super::render::{NotUtf8, Rendering};
 use super::section::{Problems, Section, Value};
@@ -28,6 +28,8 @@ pub struct SinkConfig {
     pub delivery: DeliveryConfig,
     /// Users who may attach to it beside the operators; of a subscription alone.
     pub consumer_uids: Vec<u32>,
+    /// With PostgreSQL as the store: the one daemon that relays it; `None` for any that configures it.
+    pub daemon: Option<String>,
 }
 
 /// What a sink is.
@@ -142,12 +144,13 @@ fn read_entry(
     let kind = read_kind(&mut section, index, folder, taken);
     let start = read_start(&mut section);
     let delivery = DeliveryConfig::read_keys(&mut section, delivery);
+    let daemon = section.text("daemon", NAME_TAKES, daemon_name);
     let consumer_uids = uids(&mut section, "consumer_uids");
     if !consumer_uids.is_empty() && !matches!(kind, Some(SinkKind::Subscription) | None) {
         section.problem("consumer_uids", "only a sink of type \"subscription\" has consumers; leave it out");
     }
     section.finish();
-    Some(SinkConfig { name: name?, kind: kind?, start, delivery, consumer_uids })
+    Some(SinkConfig { name: name?, kind: kind?, start, delivery, consumer_uids, daemon })
 }
 
 fn read_start(section: &mut Section<'_, '_>) -> SinkStart {
@@ -240,6 +243,9 @@ impl SinkConfig {
         match self.start {
             SinkStart::Sequence(sequence) => out.number("start_sequence", sequence),
             SinkStart::Beginning | SinkStart::Now | SinkStart::Snapshot => out.text("start", self.start.as_str()),
+        }
+        if let Some(daemon) = &self.daemon {
+            out.text("daemon", daemon);
         }
         self.delivery.render_changed(delivery, out);
         if self.kind == SinkKind::Subscription {

@@ -63,6 +63,10 @@ pub struct StoreConfig {
     pub conflict_retries_max: u64,
     /// For this many events ahead the outbox has partitions.
     pub partition_events_ahead: u64,
+    /// This many events are kept although every sink has passed them.
+    pub retain_events: u64,
+    /// How often partitions are made and dropped, and commands forgotten.
+    pub maintain_ms: Duration,
 }
 
 impl Default for StoreConfig {
@@ -83,6 +87,8 @@ impl Default for StoreConfig {
             poll_ms: Duration::from_millis(250),
             conflict_retries_max: 8,
             partition_events_ahead: 1_000_000,
+            retain_events: 1_000_000,
+            maintain_ms: Duration::from_millis(10_000),
         }
     }
 }
@@ -119,6 +125,8 @@ impl StoreConfig {
                 default.partition_events_ahead,
                 1..=1_000_000_000_000,
             ),
+            retain_events: section.number("retain_events", default.retain_events, 0..=1_000_000_000_000),
+            maintain_ms: ms(&mut section, "maintain_ms", default.maintain_ms, 100),
         };
         read.check(&mut section);
         section.finish();
@@ -163,6 +171,8 @@ impl StoreConfig {
         out.number("poll_ms", self.poll_ms);
         out.number("conflict_retries_max", self.conflict_retries_max);
         out.number("partition_events_ahead", self.partition_events_ahead);
+        out.number("retain_events", self.retain_events);
+        out.number("maintain_ms", self.maintain_ms);
         Ok(())
     }
 }

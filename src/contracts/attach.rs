@@ -32,6 +32,8 @@ pub struct AttachRequest {
 pub struct AttachInbox {
     waiting: Mutex<VecDeque<AttachRequest>>,
     attached: AtomicBool,
+    /// Why no program can attach here: the sink's worker is elsewhere.
+    elsewhere: Mutex<Option<Arc<str>>>,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -42,7 +44,7 @@ impl AttachInbox {
     /// An inbox that calls `wake` whenever a connection was put in.
     #[must_use]
     pub fn new(wake: Box<dyn Fn() + Send + Sync>) -> Self {
-        Self { waiting: Mutex::default(), attached: AtomicBool::new(false), wake }
+        Self { waiting: Mutex::default(), attached: AtomicBool::new(false), elsewhere: Mutex::default(), wake }
     }
 
     /// Hands a connection over.
@@ -64,6 +66,17 @@ impl AttachInbox {
     #[must_use]
     pub fn take(&self) -> Option<AttachRequest> {
         self.locked().pop_front()
+    }
+
+    /// Why no program can attach here, where the sink has no worker in this process: who relays it.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<Arc<str>> {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes why no program can attach here; `None` if one can.
+    pub fn set_elsewhere(&self, reason: Option<Arc<str>>) {
+        *self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = reason;
     }
 
     /// Whether a program is attached. The server may then refuse another one that does not take over, and its connection

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Decision, FeedPosition, Lsn, OutboxEntry, Sequence};
-use crate::domain::Timestamp;
+use crate::domain::{OrderId, Timestamp};
 
 /// Reads durable events forward.
 pub trait EventFeed: Send {
@@ -82,7 +82,7 @@ pub trait EventHistory: Send + Sync {
     ///
     /// # Errors
     /// See [`FeedError`].
-    fn order_events(&self, last_lsn: Lsn) -> Result<OrderEvents, FeedError>;
+    fn order_events(&self, order_id: OrderId, last_lsn: Lsn) -> Result<OrderEvents, FeedError>;
 
     /// At most `limit` delivery decisions of plans after `after`, looking at no more than `plans_max` plans, with the
     /// place to go on from.

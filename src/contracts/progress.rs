@@ -1,5 +1,7 @@
 //! How far a sink is, kept where its events are kept.
 
+use std::time::Duration;
+
 use super::{FeedError, FeedPosition, ReplaySpec, TargetMark, WindowBits};
 
 /// The saved progress of one sink's live events, of its snapshot, or of one of its replays. One worker has it at a time.
@@ -15,6 +17,12 @@ pub trait Progress: Send {
     /// # Errors
     /// See [`ProgressError`].
     fn save(&mut self, position: FeedPosition, details: ProgressDetails) -> Result<(), ProgressError>;
+
+    /// Whether the worker still has it: one that another may have taken over by now hands nothing out any more. `now` is
+    /// of the steady clock.
+    fn is_held(&self, _now: Duration) -> bool {
+        true
+    }
 
     /// Whether the store keeps much for the save before the last one. Another save of the same position ends that.
     fn keeps_too_much(&self) -> bool {

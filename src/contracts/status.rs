@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::throughput::{Sample, Throughput};
 use super::{FailureOutcome, LaneState, Lsn, Sequence, SinkType};
@@ -55,7 +55,7 @@ pub struct JournalStatus {
 }
 
 /// What a sink's worker is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SinkState {
     /// Nothing to deliver.
@@ -106,7 +106,7 @@ impl SinkState {
 }
 
 /// How a sink is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SinkStatus {
     /// Its name in the configuration.
     pub name: String,

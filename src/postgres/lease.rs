@@ -1,32 +1,196 @@
-//! Which sinks this daemon relays, as the statements that ask for an epoch see it.
+//! Which sinks this daemon relays: elected in the database, by the database's clock, and fenced by an epoch.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// The epochs of the sinks that this daemon was elected for.
+use super::order_row::{column, out_of_range, unsigned};
+use super::progress::{PostgresProgress, position_and_details};
+use super::{Connection, Database, DatabaseError};
+use crate::contracts::{Clock, Sequence};
+
+/// The sinks that this daemon was elected for.
 #[derive(Debug, Default)]
 pub struct Leases {
-    epochs: Mutex<BTreeMap<Arc<str>, i64>>,
+    held: Mutex<BTreeMap<Arc<str>, Held>>,
+}
+
+/// An election that was won.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Every write of this relay asks for it.
+    pub epoch: i64,
+    /// Until when, on this daemon's steady clock, nobody else can have been elected.
+    pub until: Duration,
+    /// The store's epoch at the election: with another one a failover has rewound the cursor.
+    pub store_epoch: i64,
 }
 
 impl Leases {
     /// The epoch of this daemon's relay; `None` if it does not relay the sink.
     #[must_use]
     pub fn epoch_of(&self, sink: &str) -> Option<i64> {
+        self.locked().get(sink).map(|held| held.epoch)
+    }
+
+    /// The election that this daemon has won; `None` if it does not relay the sink.
+    #[must_use]
+    pub fn held(&self, sink: &str) -> Option<Held> {
         self.locked().get(sink).copied()
     }
 
-    /// This daemon was elected.
-    pub fn won(&self, sink: Arc<str>, epoch: i64) {
-        self.locked().insert(sink, epoch);
+    /// The sinks that this daemon relays.
+    #[must_use]
+    pub fn sinks(&self) -> Vec<Arc<str>> {
+        self.locked().keys().map(Arc::clone).collect()
     }
 
-    /// This daemon relays the sink no longer.
-    pub fn lost(&self, sink: &str) {
-        self.locked().remove(sink);
+    /// Whether this daemon relays the sink under this epoch, and nobody else can have been elected yet.
+    #[must_use]
+    pub fn is_held(&self, sink: &str, epoch: i64, now: Duration) -> bool {
+        self.held(sink).is_some_and(|held| held.epoch == epoch && now < held.until)
     }
 
-    fn locked(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, i64>> {
-        self.epochs.lock().unwrap_or_else(PoisonError::into_inner)
+    /// This daemon was elected, or its lease prolonged.
+    pub fn won(&self, sink: Arc<str>, held: Held) {
+        self.locked().insert(sink, held);
+    }
+
+    /// This daemon relays the sink no longer under this epoch.
+    pub fn lost(&self, sink: &str, epoch: i64) {
+        let mut held = self.locked();
+        if held.get(sink).is_some_and(|held| held.epoch == epoch) {
+            held.remove(sink);
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who relays a sink, and how it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookedAt {
+    /// The daemon that relays it, if one does.
+    pub relay: Option<Arc<str>>,
+    /// How far the sink is.
+    pub acked_sequence: Sequence,
+    /// What its relay shows of it: JSON.
+    pub shown: Option<String>,
+}
+
+/// Stands for the relay of sinks, and keeps what it has won.
+pub struct SinkElection {
+    database: Database,
+    connection: Option<Connection>,
+    daemon: String,
+    lease: Duration,
+    leases: Arc<Leases>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SinkElection {
+    /// Stands in the name of `daemon`.
+    #[must_use]
+    pub fn new(database: Database, daemon: String, leases: Arc<Leases>, clock: Arc<dyn Clock>) -> Self {
+        let lease = database.options().lease;
+        Self { database, connection: None, daemon, lease, leases, clock }
+    }
+
+    /// How long a relay may be silent.
+    #[must_use]
+    pub const fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    fn ask<T>(
+        &mut self,
+        question: impl FnOnce(&mut Connection) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        let mut connection = match self.connection.take().filter(|connection| !connection.is_closed()) {
+            Some(connection) => connection,
+            None => self.database.connect("lease")?,
+        };
+        let answer = question(&mut connection);
+        if answer.as_ref().err().is_none_or(|error| !error.ends_connection()) {
+            self.connection = Some(connection);
+        }
+        answer
+    }
+
+    /// Stands for the relay of `sink`: its progress, if it was elected.
+    ///
+    /// # Errors
+    /// See [`DatabaseError`].
+    pub fn claim(&mut self, sink: &Arc<str>) -> Result<Option<PostgresProgress>, DatabaseError> {
+        // Before the question is sent: the database counts from later on.
+        let until = self.clock.monotonic().saturating_add(self.lease);
+        let (daemon, lease_ms) = (self.daemon.clone(), self.lease_ms());
+        let claimed = self.ask(|connection| {
+            let rows = connection.query("claim_sink", &[&&**sink, &daemon, &lease_ms])?;
+            let Some(row) = rows.first() else { return Ok(None) };
+            let head = connection.query("read_head", &[])?;
+            let store_epoch = column(head.first().ok_or_else(|| out_of_range("head"))?, 2)?;
+            Ok(Some((column::<i64>(row, 0)?, position_and_details(row, 1)?, store_epoch)))
+        })?;
+        let Some((epoch, (position, details), store_epoch)) = claimed else { return Ok(None) };
+        self.leases.won(Arc::clone(sink), Held { epoch, until, store_epoch });
+        let (database, leases) = (self.database.clone(), Arc::clone(&self.leases));
+        Ok(Some(PostgresProgress::of_sink(database, leases, Arc::clone(sink), (epoch, store_epoch), position, details)))
+    }
+
+    /// Prolongs the lease of a sink that this daemon relays, and shows how it is; whether it still relays it.
+    ///
+    /// # Errors
+    /// See [`DatabaseError`]; the lease then ends by itself, unless a later try succeeds.
+    pub fn renew(&mut self, sink: &Arc<str>, held: Held, shown: &str) -> Result<bool, DatabaseError> {
+        let until = self.clock.monotonic().saturating_add(self.lease);
+        let lease_ms = self.lease_ms();
+        let renewed = self.ask(|connection| {
+            let rows = connection.query("renew_sink", &[&&**sink, &held.epoch, &lease_ms, &shown])?;
+            rows.first().map(|row| column::<i64>(row, 0)).transpose()
+        })?;
+        match renewed {
+            Some(store_epoch) if store_epoch == held.store_epoch => {
+                self.leases.won(Arc::clone(sink), Held { until, ..held });
+                Ok(true)
+            }
+            Some(_) => {
+                tracing::warn!(sink = &**sink, "the database was rewound by a failover; the sink goes on from there");
+                self.release(sink, held.epoch)?;
+                Ok(false)
+            }
+            None => {
+                self.leases.lost(sink, held.epoch);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Lets a sink go, so that another daemon need not wait for the end of the lease.
+    ///
+    /// # Errors
+    /// See [`DatabaseError`]; the lease then ends by itself.
+    pub fn release(&mut self, sink: &str, epoch: i64) -> Result<(), DatabaseError> {
+        self.leases.lost(sink, epoch);
+        self.ask(|connection| connection.query("release_sink", &[&sink, &epoch]).map(drop))
+    }
+
+    /// Looks who relays a sink; `None` if there is no such sink.
+    ///
+    /// # Errors
+    /// See [`DatabaseError`].
+    pub fn look(&mut self, sink: &str) -> Result<Option<LookedAt>, DatabaseError> {
+        self.ask(|connection| {
+            let rows = connection.query("look_at_sink", &[&sink])?;
+            let Some(row) = rows.first() else { return Ok(None) };
+            let relay = column::<Option<&str>>(row, 0)?.map(Arc::from);
+            Ok(Some(LookedAt { relay, acked_sequence: Sequence(unsigned(row, 1)?), shown: column(row, 2)? }))
+        })
+    }
+
+    fn lease_ms(&self) -> i64 {
+        i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX)
     }
 }

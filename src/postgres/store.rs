@@ -50,7 +50,7 @@ pub struct PostgresStore {
     pub(super) head: Head,
     pub(super) staged: Vec<StagedDecision>,
     /// Stored decisions whose worker has still to hear of them, with its tickets.
-    awaited: BTreeMap<Lsn, Option<u64>>,
+    pub(super) awaited: BTreeMap<Lsn, Option<u64>>,
     pub(super) inboxes: BTreeMap<Arc<str>, Arc<DecisionInbox>>,
     leases: Option<Arc<Leases>>,
     durable_sequence: Arc<DurableSequence>,
@@ -60,7 +60,7 @@ pub struct PostgresStore {
     /// The database has forgotten plans that this daemon has seen.
     rewound: bool,
     /// Somebody has heard that there is something to look at.
-    look: Arc<AtomicBool>,
+    pub(super) look: Arc<AtomicBool>,
 }
 
 impl PostgresStore {
@@ -111,6 +111,12 @@ impl PostgresStore {
     #[must_use]
     pub fn look(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.look)
+    }
+
+    /// How long to wait before trying once more.
+    #[must_use]
+    pub const fn backoff(&self) -> Duration {
+        self.options.backoff_min
     }
 
     /// The number of the last durable event, for the relay.

@@ -1,6 +1,7 @@
 //! How other threads wake a worker.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -19,6 +20,8 @@ pub struct Control {
     waker: Option<Waker>,
     /// Whether it was woken and has not begun its turn.
     woken: AtomicBool,
+    /// Who is woken and stopped with it: the worker that has a seat.
+    follower: Mutex<Option<Arc<Control>>>,
 }
 
 impl Default for Control {
@@ -26,7 +29,17 @@ impl Default for Control {
         let (durable, durable_heard) = bounded(1);
         let (control, control_heard) = bounded(1);
         let [stop, reopen, woken] = [AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false)];
-        Self { durable, durable_heard, control, control_heard, stop, reopen, waker: None, woken }
+        Self {
+            durable,
+            durable_heard,
+            control,
+            control_heard,
+            stop,
+            reopen,
+            waker: None,
+            woken,
+            follower: Mutex::default(),
+        }
     }
 }
 
@@ -47,8 +60,32 @@ impl Control {
         Self { waker: Some(waker), ..Self::default() }
     }
 
+    /// From now on `follower` is woken, stopped and told to reopen with this; with `None` nobody is.
+    pub fn set_follower(&self, follower: Option<Arc<Self>>) {
+        *self.follower.lock().unwrap_or_else(PoisonError::into_inner) = follower;
+        if self.stop_requested() {
+            self.tell_follower(Self::stop);
+        }
+    }
+
+    fn tell_follower(&self, what: fn(&Self)) {
+        let follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(follower) = follower {
+            what(&follower);
+        }
+    }
+
+    /// Waits to be woken, at most for `limit`; whether it was told to stop.
+    pub fn wait_vacant(&self, limit: Duration) -> bool {
+        if !self.stop_requested() {
+            self.wait(Wait::Pause(limit));
+        }
+        self.stop_requested()
+    }
+
     /// There are new durable events.
     pub fn durable(&self) {
+        self.tell_follower(Self::durable);
         if !self.wake_poll() {
             notify(&self.durable);
         }
@@ -56,6 +93,7 @@ impl Control {
 
     /// There is something else to look at: a decision, or a connection.
     pub fn wake(&self) {
+        self.tell_follower(Self::wake);
         if !self.wake_poll() {
             notify(&self.control);
         }
@@ -80,16 +118,19 @@ impl Control {
     /// Open the target again.
     pub fn reopen(&self) {
         self.reopen.store(true, Ordering::SeqCst);
+        self.tell_follower(Self::reopen);
         self.wake();
     }
 
     /// Come to an end.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
+        self.tell_follower(Self::stop);
         self.wake();
     }
 
-    pub(super) fn stop_requested(&self) -> bool {
+    /// Whether it was told to come to an end.
+    pub fn stop_requested(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }
 

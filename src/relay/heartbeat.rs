@@ -34,7 +34,8 @@ impl Heartbeat {
         self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn set_waiting(&self, waiting: bool) {
+    /// Whether there is a reason not to beat.
+    pub fn set_waiting(&self, waiting: bool) {
         self.waiting.store(waiting, Ordering::Relaxed);
     }
 

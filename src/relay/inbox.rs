@@ -35,6 +35,10 @@ impl Orders {
         Arc::clone(inbox.get_or_insert_with(|| Arc::new(DecisionInbox::new(Box::new(move || control.wake())))))
     }
 
+    pub(super) fn set_inbox(&mut self, inbox: Arc<DecisionInbox>) {
+        self.inbox = Mutex::new(Some(inbox));
+    }
+
     fn take(&self) -> impl Iterator<Item = DecisionNews> + use<> {
         let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         let news = inbox.as_ref().map(|inbox| inbox.take()).unwrap_or_default();

@@ -25,6 +25,11 @@ pub(super) struct LinesProgress {
     delay_max: Duration,
 }
 
+/// Why a worker ends whose sink another daemon may have taken over.
+pub(super) fn deposed(sink: &str) -> ProgressError {
+    ProgressError::Deposed(format!("another daemon may relay the sink {sink} by now"))
+}
+
 impl LinesProgress {
     pub(super) fn new(saved: Box<dyn Progress>, settings: &WorkerSettings) -> Self {
         Self {
@@ -41,6 +46,11 @@ impl LinesProgress {
             events_max: settings.cursor_events_max,
             delay_max: settings.cursor_delay_max,
         }
+    }
+
+    /// Whether the sink's progress is still this worker's.
+    pub(super) fn is_held(&self, now: Duration) -> bool {
+        self.saved.is_held(now)
     }
 
     /// The same while a snapshot is handed out: `position` has rows in place of the cursor's sequence.

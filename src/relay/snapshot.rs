@@ -123,7 +123,7 @@ impl SnapshotFeed {
         if row.last_lsn <= self.start.lsn {
             return Ok(row.state);
         }
-        let raised = self.history.order_events(row.last_lsn)?.events;
+        let raised = self.history.order_events(row.state.order_id, row.last_lsn)?.events;
         let first_after = raised.iter().find(|event| event.sequence > self.position.sequence);
         let version =
             first_after.map(|event| event.entry.order_version.saturating_sub(1)).filter(|version| *version > 0);

@@ -84,7 +84,7 @@ impl EventHistory for World {
     }
 
     /// Only what happened after the position is still held.
-    fn order_events(&self, last_lsn: Lsn) -> Result<OrderEvents, FeedError> {
+    fn order_events(&self, _: OrderId, last_lsn: Lsn) -> Result<OrderEvents, FeedError> {
         let mut order = Order::rehydrate(*order(last_lsn.0 - 2000).state());
         order.complete(at(20)).unwrap();
         let event = |raised: crate::domain::RaisedEvent| PublishedEvent {

@@ -134,7 +134,7 @@ impl EventHistory for Outbox {
         Ok(None)
     }
 
-    fn order_events(&self, _: Lsn) -> Result<OrderEvents, FeedError> {
+    fn order_events(&self, _: OrderId, _: Lsn) -> Result<OrderEvents, FeedError> {
         Ok(OrderEvents::default())
     }
 

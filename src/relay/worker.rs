@@ -8,12 +8,12 @@ use super::control::{Control, Wait};
 use super::file_replays::FileReplays;
 use super::heartbeat::Heartbeat;
 use super::inbox::Orders;
-use super::progress::LinesProgress;
+use super::progress::{LinesProgress, deposed};
 use super::rate::Rate;
 use super::snapshot::SnapshotFeed;
 use super::source::Source;
 use super::worker_view::Shared;
-use super::{Backoff, WorkerPorts, WorkerSettings};
+use super::{Backoff, Seat, WorkerPorts, WorkerSettings};
 use crate::contracts::{
     Clock, DecisionInbox, FeedPosition, Progress, ProgressError, Sink, SinkError, SinkMonitor, SinkRecord, SinkState,
     SinkStatus, SinkView,
@@ -192,6 +192,15 @@ impl Worker {
         self.orders.inbox(control)
     }
 
+    /// Takes a seat: from now on it is reached there.
+    pub fn take_seat(&mut self, seat: &Seat) {
+        let status = self.monitor.read();
+        seat.monitor.update(|shown| *shown = status);
+        (self.monitor, self.heartbeat) = (Arc::clone(&seat.monitor), Arc::clone(&seat.heartbeat));
+        self.orders.set_inbox(Arc::clone(&seat.inbox));
+        seat.view.set_worker(Some(self.view()));
+    }
+
     /// Works until it is told to stop, then saves the cursor. This is all that the worker's thread does.
     ///
     /// # Errors
@@ -264,6 +273,9 @@ impl Worker {
     pub(super) fn step_live(&mut self) -> Result<Step, WorkerError> {
         self.heartbeat.beat();
         let now = self.clock.monotonic();
+        if !self.progress.is_held(now) {
+            return Err(deposed(&self.name).into());
+        }
         self.hear(now);
         if self.delivered_since.is_some_and(|since| now.saturating_sub(since) >= self.cursor_delay_max) {
             self.acknowledge(now)?;

@@ -8,7 +8,7 @@ use crate::contracts::{
     DecisionPage, EventFeed, EventHistory, FeedError, FeedPosition, Lsn, Mutation, OrderEvents, PublishedEvent,
     Sequence,
 };
-use crate::domain::Timestamp;
+use crate::domain::{OrderId, Timestamp};
 use crate::journal::{JournalHandle, JournalReader};
 
 /// Looks into the journal. Each question opens a reader of its own.
@@ -182,7 +182,7 @@ impl EventHistory for JournalHistory {
         Ok(Some(found).filter(|found| self.oldest_sequence().is_ok_and(|oldest| *found >= oldest)))
     }
 
-    fn order_events(&self, last_lsn: Lsn) -> Result<OrderEvents, FeedError> {
+    fn order_events(&self, _: OrderId, last_lsn: Lsn) -> Result<OrderEvents, FeedError> {
         let mut plans: Vec<Vec<PublishedEvent>> = Vec::new();
         let mut lsn = last_lsn;
         while lsn > Lsn::ZERO && lsn >= self.oldest_lsn() && plans.len() < CHAIN_PLANS_MAX {

@@ -62,9 +62,9 @@ fn what_has_left_the_journal_is_named() {
         Ok(_) => panic!("it opens"),
     }
     // The chain of an order that began before ends where the journal begins.
-    let late = history.order_events(bench.store.order_lsn(order_id(1950)).unwrap().unwrap()).unwrap();
+    let late = history.order_events(order_id(1950), bench.store.order_lsn(order_id(1950)).unwrap().unwrap()).unwrap();
     assert_eq!((late.events.len(), late.complete), (2, true));
-    let lost = history.order_events(bench.store.order_lsn(order_id(1)).unwrap().unwrap()).unwrap();
+    let lost = history.order_events(order_id(1), bench.store.order_lsn(order_id(1)).unwrap().unwrap()).unwrap();
     assert_eq!((lost.events.len(), lost.complete), (0, false));
 }
 

@@ -279,7 +279,7 @@ impl EventHistory for MemoryHistory {
         Ok(events.iter().rfind(|event| event.entry.event.occurred_at() <= time).map(|event| event.sequence))
     }
 
-    fn order_events(&self, last_lsn: Lsn) -> Result<OrderEvents, FeedError> {
+    fn order_events(&self, _: OrderId, last_lsn: Lsn) -> Result<OrderEvents, FeedError> {
         let plans = self.0.locked();
         let (mut lsn, mut events) = (last_lsn, Vec::new());
         while let Some(plan) = lsn.0.checked_sub(1).and_then(|index| plans.get(usize::try_from(index).ok()?)) {

@@ -198,7 +198,7 @@ fn the_past_can_be_looked_into<S: PlanStore>(mut subject: Subject<S>) {
     history.open_after(Sequence(4)).unwrap().read(10, &mut events).unwrap();
     let told: Vec<_> = events.iter().map(|event| (event.sequence.0, event.epoch)).collect();
     assert_eq!(told, [(5, 1), (6, 1), (7, 2)]);
-    let of_order = history.order_events(store.order_lsn(order_id(2)).unwrap().unwrap()).unwrap();
+    let of_order = history.order_events(order_id(2), store.order_lsn(order_id(2)).unwrap().unwrap()).unwrap();
     let sequences: Vec<_> = of_order.events.iter().map(|event| event.sequence.0).collect();
     assert_eq!((sequences, of_order.complete), (vec![2, 6], true));
     assert_eq!(history.first_at_or_after(at(3000)).unwrap(), Some(Sequence(3)));

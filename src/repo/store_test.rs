@@ -144,7 +144,11 @@ fn two_verbs_on_one_order_are_one_plan_that_survives_a_restart() {
         }
         assert_eq!(*bench.store.retrieve(order_id(1)).unwrap().state(), expected);
         assert_eq!((expected.status, expected.version), (OrderStatus::Cancelled, 3));
-        let events = bench.store.history().order_events(bench.store.order_lsn(order_id(1)).unwrap().unwrap()).unwrap();
+        let events = bench
+            .store
+            .history()
+            .order_events(order_id(1), bench.store.order_lsn(order_id(1)).unwrap().unwrap())
+            .unwrap();
         let told: Vec<_> = events.events.iter().map(|event| (event.sequence.0, event.entry.order_version)).collect();
         assert_eq!((told, events.complete), (vec![(1, 1), (2, 2), (3, 3)], true));
         let by = |at: usize| events.events[at].entry.context.as_ref().and_then(|context| context.metadata.as_deref());

@@ -149,15 +149,18 @@ fn attach(id: &str, call: AttachCall, peer: &Peer, shared: &Shared) -> Result<At
         let message = format!("there is no sink {:?}; sink.list names them", call.sink);
         return Err(RpcError::new(ErrorKind::SinkNotFound, message));
     };
-    if sink.inbox.is_none() {
+    let Some(inbox) = &sink.inbox else {
         let message =
             format!("no program attaches to the sink {}; only sinks of type subscription are for that", sink.name);
         return Err(RpcError::new(ErrorKind::SinkNotAttachable, message));
-    }
+    };
     if call.protocol != ATTACH_PROTOCOL {
         let message =
             format!("protocol must be {ATTACH_PROTOCOL}, the only one that this daemon speaks; got {}", call.protocol);
         return Err(RpcError::new(ErrorKind::ProtocolNotSupported, message));
+    }
+    if let Some(reason) = inbox.elsewhere() {
+        return Err(RpcError::new(ErrorKind::NotTheRelay, reason.to_string()));
     }
     Ok(Attaching { id: id.into(), target, call })
 }

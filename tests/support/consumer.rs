@@ -27,9 +27,15 @@ pub struct Consumer {
 impl Consumer {
     #[track_caller]
     pub fn attach(store: &Store, sink: &str) -> Consumer {
+        Consumer::try_attach(store, sink).expect("it is attached")
+    }
+
+    /// The error of a daemon that refuses.
+    #[track_caller]
+    pub fn try_attach(store: &Store, sink: &str) -> Result<Consumer, Value> {
         let mut client = Client::try_connect_within(&store.socket(), QUIET).expect("the daemon's socket answers");
-        let attached = client.result("sink.attach", json!({"sink": sink, "protocol": 1, "program": "a test"}));
-        Consumer { client, attached }
+        let attached = client.call("sink.attach", json!({"sink": sink, "protocol": 1, "program": "a test"}))?;
+        Ok(Consumer { client, attached })
     }
 
     /// The params of the next `event`; None when nothing came for a while.

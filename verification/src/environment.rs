@@ -133,6 +133,7 @@ impl Environment {
             start: sink.start,
             limits: limits(self.run_seed ^ number as u64),
             consumer_uids: Vec::new(),
+            daemon: None,
             delivered_tags_max: 1000,
         };
         CoreOptions {

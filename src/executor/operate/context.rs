@@ -81,7 +81,7 @@ impl<'a> Context<'a> {
     /// The events of an order that the journal holds, oldest first; none if there is no such order.
     pub(super) fn order_events(&self, order_id: OrderId) -> Result<Vec<PublishedEvent>, Refusal> {
         match self.store.order_lsn(order_id)? {
-            Some(last_lsn) => Ok(self.store.history().order_events(last_lsn).map_err(unreadable)?.events),
+            Some(last_lsn) => Ok(self.store.history().order_events(order_id, last_lsn).map_err(unreadable)?.events),
             None => Ok(Vec::new()),
         }
     }

@@ -34,13 +34,13 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token, Waker};
 
-pub use protocol::{AttachRefusal, ClosingKind, Notification};
+pub use protocol::{AttachRefusal, ClosingKind, Notification, refused};
 pub use settings::{SubscriptionPorts, SubscriptionSettings};
 
 use super::deciding::Deciding;
 use super::scheduler::{Scheduler, Snapshot, Stored, StoredLane};
 use super::snapshot::SnapshotFeed;
-use super::{Backoff, Control, Heartbeat, Step, WorkerError};
+use super::{Backoff, Control, Heartbeat, Seat, Step, WorkerError};
 use crate::contracts::{
     AttachInbox, Clock, Decision, DecisionInbox, EventHistory, Progress, ProgressKind, ReplayProgress, ReplayState,
     Sequence, SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkType, SinkView,
@@ -195,6 +195,16 @@ impl Subscription {
     #[must_use]
     pub fn control(&self) -> Arc<Control> {
         Arc::clone(&self.control)
+    }
+
+    /// Takes a seat: from now on it is reached there.
+    pub fn take_seat(&mut self, seat: &Seat) {
+        let status = self.monitor.read();
+        seat.monitor.update(|shown| *shown = status);
+        (self.monitor, self.heartbeat) = (Arc::clone(&seat.monitor), Arc::clone(&seat.heartbeat));
+        (self.inbox, self.attaches) = (Arc::clone(&seat.inbox), Arc::clone(&seat.attaches));
+        seat.view.set_worker(Some(self.view()));
+        seat.control.set_follower(Some(Arc::clone(&self.control)));
     }
 
     /// Works until it is told to stop, then saves the cursor. This is all that the worker's thread does.

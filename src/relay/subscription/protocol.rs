@@ -239,6 +239,8 @@ pub enum AttachRefusal {
     SinkAttached,
     /// The daemon stops.
     ShuttingDown,
+    /// Another daemon relays the sink.
+    NotTheRelay,
 }
 
 /// Appends the refusal of the request of this id.
@@ -246,6 +248,7 @@ pub fn refused(out: &mut Vec<u8>, id: &str, refusal: AttachRefusal, message: &st
     let (code, kind) = match refusal {
         AttachRefusal::SinkAttached => ("1202", "sink_attached"),
         AttachRefusal::ShuttingDown => ("1102", "shutting_down"),
+        AttachRefusal::NotTheRelay => ("1209", "not_the_relay"),
     };
     begin_answer(out, id);
     out.extend_from_slice(br#","error":{"code":"#);

@@ -39,6 +39,11 @@ impl Saving {
         Self { progress, saved_count: 0, unsaved: 0, due_at, retry_at, backoff, events_max, delay_max }
     }
 
+    /// Whether the sink's progress is still this worker's.
+    pub(super) fn is_held(&self, now: Duration) -> bool {
+        self.progress.is_held(now)
+    }
+
     /// Notes how much is settled.
     pub(super) fn note(&mut self, settled_count: u64, now: Duration) {
         self.unsaved = settled_count.saturating_sub(self.saved_count);

@@ -88,7 +88,7 @@ impl EventHistory for Events {
     fn last_at_or_before(&self, _: Timestamp) -> Result<Option<Sequence>, FeedError> {
         Ok(None)
     }
-    fn order_events(&self, _: Lsn) -> Result<OrderEvents, FeedError> {
+    fn order_events(&self, _: OrderId, _: Lsn) -> Result<OrderEvents, FeedError> {
         Ok(OrderEvents::default())
     }
     fn decisions(&self, _: Lsn, _: usize, _: usize) -> Result<DecisionPage, FeedError> {

@@ -12,6 +12,7 @@ use super::{Subscription, WorkerError};
 use crate::contracts::{Ahead, Decision, DecisionKind, DecisionNews, FeedError, PublishedEvent, Sequence, SinkState};
 use crate::domain::Timestamp;
 use crate::relay::cloud_event;
+use crate::relay::progress::deposed;
 use crate::relay::scheduler::{HandOut, StreamId};
 
 /// What comes after a turn.
@@ -44,6 +45,11 @@ impl Subscription {
     pub(super) fn turn(&mut self) -> Result<Next, WorkerError> {
         self.heartbeat.beat();
         let now = self.clock.monotonic();
+        if !self.saving.is_held(now) {
+            self.close(ClosingKind::ShuttingDown, "another daemon may relay the sink by now", now);
+            self.flush(now);
+            return Err(deposed(&self.settings.name).into());
+        }
         self.hear(now);
         let more_to_hear = self.take_outcomes(now);
         self.take_attaches(now);

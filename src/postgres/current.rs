@@ -1,0 +1,25 @@
+//! What a worker that begins rests on.
+
+use std::sync::atomic::Ordering;
+
+use super::mirror::Head;
+use super::order_row::out_of_range;
+use super::store::PostgresStore;
+use crate::contracts::SinkRecord;
+
+impl PostgresStore {
+    /// What was decided about a sink, up to the last decision that is stored; `None` if there is no such sink, or this
+    /// store has not heard of everything yet: then it looks before its next batch.
+    #[must_use]
+    pub fn current_sink(&self, name: &str) -> Option<SinkRecord> {
+        let head = self.ask(|connection| {
+            let rows = connection.query("read_head", &[])?;
+            Head::of(rows.first().ok_or_else(|| out_of_range("head"))?)
+        });
+        if head.ok()?.last_decision > self.mirror.seen() || !self.awaited.is_empty() {
+            self.look.store(true, Ordering::Release);
+            return None;
+        }
+        self.mirror.state().sink(name).cloned()
+    }
+}
