@@ -115,3 +115,22 @@ fn a_damaged_journal_is_dumped_up_to_the_damage_and_exits_65() {
     assert!(part.len() < whole.len());
     assert_eq!(part[..], whole[..part.len()], "nothing behind the damage, nothing wrong before it");
 }
+
+#[test]
+fn a_dump_from_a_plan_on_reads_nothing_before_its_segment() {
+    let store = Store::with("", "[executor]\nbatch_bytes_max = 16384\n\n[journal]\nsegment_bytes = 65536\n");
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    let order = client.place(1);
+    while store.segments().len() < 4 {
+        client.place(1);
+    }
+    client.result("order.complete", json!({"order_id": order}));
+    daemon.stop();
+    let whole = plans(&store, &[]);
+    let last = whole.last().unwrap();
+    assert_eq!((&last["order"]["order_id"], &last["order"]["status"]), (&json!(order), &json!("completed")));
+    flip_byte(&store.segments()[0], 4000);
+    orderd(&store, &["dump"]).expect(65);
+    assert_eq!(plans(&store, &["--from", &last["lsn"].to_string()])[..], whole[whole.len() - 1..]);
+}

@@ -10,16 +10,15 @@ use super::machine::open_storage;
 use super::registration::{check_cursor_of, check_snapshot};
 use crate::backup::{check as check_backup, is_backup};
 use crate::contracts::{DecisionView, Lsn, Mutation, SinkRecord, SnapshotStart, Storage, write_order};
-use crate::domain::OrderState;
 use crate::journal::{
-    IdentityError, RedoFrame, RedoRange, StoreId, inspect, list_checkpoints, oldest_lsn, open_backup, open_store,
-    per_frame, sync_up_to,
+    IdentityError, RedoFrame, RedoRange, StoreId, inspect, list_checkpoints, list_segments, oldest_lsn, open_backup,
+    open_store, per_frame, sync_up_to,
 };
 use crate::relay::cloud_event;
 use crate::repo::cursor_format::Slot;
 use crate::repo::{
-    CursorFile, OpenReport, PlanRecord, SinkPosition, StoreState, cursor, inspect_positions, inspect_store, lsn_of,
-    published, verify_checkpoint,
+    CursorFile, Inspection, PlanRecord, SinkPosition, cursor, inspect_in_shares, inspect_positions, lsn_of, published,
+    verify_checkpoint,
 };
 use crate::storage::StoreLock;
 
@@ -97,25 +96,29 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
     let storage = store.storage.as_ref();
     // Every segment that is there, also those that a start would not need.
     let oldest = oldest_lsn(storage)?;
-    let mut plans = 0_u64;
-    let mut points = Vec::new();
     // Every checkpoint.
     let checkpoints =
         list_checkpoints(storage).map_err(|error| AppError::io(format!("listing the checkpoints: {error}"), &error))?;
+    let (mut points, mut orders_about) = (Vec::new(), 0);
     for lsn in &checkpoints {
-        points.extend(verify_checkpoint(storage, store.store_id, *lsn)?);
+        let verified = verify_checkpoint(storage, store.store_id, *lsn)?;
+        points.extend(verified.points);
+        orders_about = verified.orders.max(orders_about);
     }
     points.sort_by_key(|point| point.lsn);
+    let newest = checkpoints.first().copied().unwrap_or_default();
+    orders_about = orders_about.saturating_add(journal_end(store)?.since(newest));
     // What a start would make of it: this look says up to where, also if a daemon goes on writing.
-    let (state, report) = inspect_store(storage, store.store_id, store.must_reach())?;
-    for record in state.delivery.sinks() {
+    let found = inspect_in_shares(storage, store.store_id, store.must_reach(), orders_about)?;
+    for record in found.delivery.sinks() {
         check_cursor_of(&record.name, store.cursors.iter().map(|(sink, _)| sink.as_str()))?;
         if let Some((_, slot)) = store.cursors.iter().find(|(sink, _)| **sink == *record.name) {
             check_snapshot(record, slot.position, &slot.details)?;
         }
     }
-    let last = report.journal.last_lsn;
+    let last = found.report.journal.last_lsn;
     let range = RedoRange { after: Lsn(oldest.0.saturating_sub(1)), must_reach: store.must_reach(), points };
+    let mut plans = 0_u64;
     let count = |frame: RedoFrame<'_>| {
         plans += u64::from(frame.lsn <= last);
         Ok(PlanRecord::decode(frame.body).map(drop)?)
@@ -125,17 +128,21 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
         |(sink, slot): &(String, Slot)| SinkPosition { path: cursor::path_of(sink), position: slot.position };
     let cursors: Vec<_> = store.cursors.iter().map(position).collect();
     inspect_positions(&store.storage, store.store_id, last, &cursors)?;
-    Ok(describe(store, &state, &report, oldest, plans, &checkpoints))
+    Ok(describe(store, &found, oldest, plans, &checkpoints))
 }
 
-fn describe(
-    store: &ReadOnly,
-    state: &StoreState,
-    report: &OpenReport,
-    oldest: Lsn,
-    plans: u64,
-    checkpoints: &[Lsn],
-) -> String {
+/// The last plan of the journal, by a look at its last segment alone.
+fn journal_end(store: &ReadOnly) -> Result<Lsn, AppError> {
+    let storage = store.storage.as_ref();
+    let segments =
+        list_segments(storage).map_err(|error| AppError::io(format!("listing the journal: {error}"), &error))?;
+    let after = segments.last().copied().unwrap_or_default();
+    let range = RedoRange { after, must_reach: store.must_reach(), points: Vec::new() };
+    Ok(inspect(storage, store.store_id, &range, &mut |_| Ok(()))?.last_lsn)
+}
+
+fn describe(store: &ReadOnly, found: &Inspection, oldest: Lsn, plans: u64, checkpoints: &[Lsn]) -> String {
+    let report = &found.report;
     let mut lines = vec![format!("store {} is sound", store.store_id)];
     lines.push(format!("journal: {plans} plans, LSN {oldest} to {}", report.journal.last_lsn));
     if let Some(tail) = &report.journal.torn_tail {
@@ -145,10 +152,10 @@ fn describe(
     let covered: Vec<_> = checkpoints.iter().map(ToString::to_string).collect();
     let covered = if covered.is_empty() { "none".to_owned() } else { format!("LSN {}", covered.join(", ")) };
     lines.push(format!("checkpoints: {covered}"));
-    lines.push(format!("orders: {}; last event: {}", state.orders.count(), state.last_sequence));
+    lines.push(format!("orders: {}; last event: {}", found.orders, found.last_sequence));
     for (sink, slot) in &store.cursors {
         let (sequence, lsn, rows) = (slot.position.sequence, lsn_of(&slot.position), slot.details.rows);
-        let snapshot = state.delivery.sink(sink).and_then(SinkRecord::running_snapshot);
+        let snapshot = found.delivery.sink(sink).and_then(SinkRecord::running_snapshot);
         lines.push(snapshot.map_or_else(
             || format!("sink {sink}: acknowledged event {sequence}, LSN {lsn}"),
             |SnapshotStart { orders, .. }| {
@@ -161,20 +168,20 @@ fn describe(
     lines.join("\n") + "\n"
 }
 
-/// Writes the plans from `from` on, as far as the journal still holds them, as lines of JSON.
+/// Writes the plans from `from` on, as far as the journal still holds them, as lines of JSON: each is told from itself alone,
+/// so that nothing before `from` is read but its segment, and nothing is kept in memory.
 ///
 /// # Errors
 /// Damage, or a store that cannot be read.
 pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(), AppError> {
-    // The lines go out only after the whole journal was read once and found sound.
-    let (store, state, last) = look(data_dir, |store| {
-        let (state, report) = inspect_store(store.storage.as_ref(), store.store_id, store.must_reach())?;
+    let (store, last) = look(data_dir, |store| {
+        let last = journal_end(store)?;
         // Nothing that a power cut could take back is shown.
         if StoreLock::is_held(data_dir) {
-            sync_up_to(store.storage.as_ref(), report.journal.last_lsn)?;
+            sync_up_to(store.storage.as_ref(), last)?;
         }
         let store = ReadOnly { storage: store.storage.clone(), store_id: store.store_id, cursors: Vec::new() };
-        Ok((store, state, report.journal.last_lsn))
+        Ok((store, last))
     })?;
     let oldest = oldest_lsn(store.storage.as_ref())?;
     let range = RedoRange { after: Lsn(oldest.max(from).0.saturating_sub(1)), ..RedoRange::default() };
@@ -189,7 +196,7 @@ pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(),
             return Ok(());
         }
         line.clear();
-        write_plan(frame.lsn, PlanRecord::decode(frame.body)?, &state, &mut line)?;
+        write_plan(frame.lsn, PlanRecord::decode(frame.body)?, &mut line)?;
         written = out.write_all(&line);
         reached = frame.lsn;
         Ok(())
@@ -197,20 +204,20 @@ pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(),
     let read = inspect(store.storage.as_ref(), store.store_id, &range, &mut per_frame(write));
     written.map_err(|error| AppError::io(format!("writing: {error}"), &error))?;
     match read {
-        // The daemon goes on behind what was found sound. If it deleted what was still to be read, the dump has a hole
+        // The daemon goes on after what was there at the beginning. If it deleted what was still to be read, the dump has a hole
         // at its end, and says so.
         Err(_) if reached >= last && StoreLock::is_held(data_dir) => Ok(()),
         read => Ok(read.map(drop)?),
     }
 }
 
-fn write_plan(lsn: Lsn, plan: PlanRecord<'_>, state: &StoreState, line: &mut Vec<u8>) -> Result<(), String> {
+fn write_plan(lsn: Lsn, plan: PlanRecord<'_>, line: &mut Vec<u8>) -> Result<(), String> {
     if let Some(decision) = plan.mutations.iter().find_map(Mutation::decision) {
         serde_json::to_writer(&mut *line, &DecisionView::new(lsn, decision)).map_err(|error| error.to_string())?;
         line.push(b'\n');
         return Ok(());
     }
-    let order = order_after(&plan, state).ok_or("a plan without an order")?;
+    let order = plan.order_after().ok_or("a plan without an order")?;
     line.extend_from_slice(format!("{{\"lsn\":{lsn},\"order\":").as_bytes());
     write_order(line, &order);
     line.extend_from_slice(b",\"events\":[");
@@ -223,15 +230,4 @@ fn write_plan(lsn: Lsn, plan: PlanRecord<'_>, state: &StoreState, line: &mut Vec
     }
     line.extend_from_slice(b"]}\n");
     Ok(())
-}
-
-/// The order after a plan, told from the order as it is now.
-fn order_after(plan: &PlanRecord<'_>, state: &StoreState) -> Option<OrderState> {
-    plan.mutations.iter().find_map(|mutation| match mutation {
-        Mutation::InsertOrder(order) => Some(*order),
-        Mutation::UpdateOrder(update) => {
-            state.orders.find(update.order_id).map(|(_, order)| order.state.as_of(update.version))
-        }
-        Mutation::InsertOutbox(_) | Mutation::InsertCommand(_) | Mutation::Decide(_) => None,
-    })
 }

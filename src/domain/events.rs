@@ -83,6 +83,28 @@ impl OrderEvent {
         }
     }
 
+    /// Whose order that is.
+    #[must_use]
+    pub const fn customer_id(&self) -> CustomerId {
+        match self {
+            Self::Placed(event) => event.customer_id,
+            Self::Completed(event) => event.customer_id,
+            Self::Cancelled(event) => event.customer_id,
+            Self::Snapshot(order) => order.customer_id,
+        }
+    }
+
+    /// What that order costs.
+    #[must_use]
+    pub const fn total_amount(&self) -> Cents {
+        match self {
+            Self::Placed(event) => event.total_amount,
+            Self::Completed(event) => event.total_amount,
+            Self::Cancelled(event) => event.total_amount,
+            Self::Snapshot(order) => order.total_amount,
+        }
+    }
+
     /// When it happened, which is neither when it was stored nor when it was sent; of a snapshot, the order's last change.
     #[must_use]
     pub const fn occurred_at(&self) -> Timestamp {

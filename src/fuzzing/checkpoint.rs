@@ -10,7 +10,7 @@ use crate::contracts::Lsn;
 use crate::journal::{
     CHECKPOINT_HEADER_LEN, CHECKPOINTS_DIR, ChainEnd, CheckpointReader, CheckpointWriter, checkpoint_name,
 };
-use crate::repo::{load_newest, verify_checkpoint};
+use crate::repo::{LoadOptions, Share, load_newest, verify_checkpoint};
 
 /// What reads as a checkpoint is, block for block, what would be written; one that was damaged does not read.
 pub fn checkpoint(data: &[u8]) {
@@ -63,7 +63,7 @@ fn one(path: &str, bytes: Vec<u8>) -> BTreeMap<String, Vec<u8>> {
 fn check(lsn: Lsn, path: &str, bytes: Vec<u8>) {
     let memory = Memory::with(&one(path, bytes.clone()));
     let verified = verify_checkpoint(&memory, STORE_ID, lsn).is_ok();
-    if let Ok(loaded) = load_newest(&memory, STORE_ID, 4) {
+    if let Ok(loaded) = load_newest(&memory, STORE_ID, LoadOptions { share: Share::ALL, command_ids_max: 4 }) {
         assert!(loaded.must_reach >= lsn, "a checkpoint's name is lost with its contents");
         assert!(loaded.covered == lsn || loaded.damaged.len() == 1);
         // Loading asks for more than reading: an order must not be there twice.

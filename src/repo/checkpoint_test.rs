@@ -21,7 +21,12 @@ fn checkpoints_of_many_orders_and_commands_come_back_whole() {
         }
         let state = state_of(executor.store().state());
         super::write_checkpoint(&storage, STORE_ID, &mut source(executor.store())).unwrap();
-        let loaded = super::load_newest(&storage, STORE_ID, 12).unwrap();
+        let loaded = super::load_newest(
+            &storage,
+            STORE_ID,
+            super::LoadOptions { share: super::Share::ALL, command_ids_max: 12 },
+        )
+        .unwrap();
         assert_eq!((loaded.covered, loaded.required), (Lsn(orders), Lsn(orders)));
         assert!(state_of(&loaded.state) == state, "{orders}");
         let commands = |state: &super::StoreState| state.commands.copy(0, 100).0.len();

@@ -78,7 +78,7 @@ impl House {
         }
     }
 
-    fn checkpoint(&mut self) {
+    pub(super) fn checkpoint(&mut self) {
         self.keeper.checkpoint(&mut source(self.executor.store())).unwrap();
     }
 

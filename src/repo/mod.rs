@@ -10,6 +10,9 @@ mod delivery_state;
 mod history;
 #[cfg(test)]
 mod history_test;
+mod inspect;
+#[cfg(test)]
+mod inspect_test;
 mod journal_position;
 #[cfg(test)]
 mod maintenance_test;
@@ -26,6 +29,7 @@ mod outbox_test;
 mod plan_store_test;
 mod replay_cursors;
 mod retention;
+mod share;
 mod sink_record;
 mod state;
 mod stop_checkpoint;
@@ -38,22 +42,23 @@ mod stored;
 
 pub use crate::contracts::OrderRow;
 pub use checkpoint::{
-    CheckpointBegin, CheckpointSource, LoadedState, SinksCopy, WrittenCheckpoint, delete_checkpoints_but, load_newest,
-    verify_checkpoint, write_checkpoint,
+    CheckpointBegin, CheckpointSource, LoadOptions, LoadedState, SinksCopy, VerifiedCheckpoint, WrittenCheckpoint,
+    delete_checkpoints_but, load_newest, verify_checkpoint, write_checkpoint,
 };
 pub use cursor::{CursorError, CursorFile, SavedPosition};
 pub use dedup_table::{DedupEntry, DedupTable};
 pub use delivery_state::{DeliveryState, FIRST_EPOCH, LaneName, UndoDecision};
 pub use history::JournalHistory;
+pub use inspect::{Inspection, inspect_in_shares, inspect_store};
 pub use journal_position::{JournalPosition, lsn_of};
 pub use open::{
-    OpenError, OpenReport, RecoveredStore, SinkPosition, StoreOptions, inspect_positions, inspect_store, open_store,
-    recover_store,
+    OpenError, OpenReport, RecoveredStore, SinkPosition, StoreOptions, inspect_positions, open_store, recover_store,
 };
 pub use order_repo::{OrderTable, update_mut};
 pub use outbox::{DurableSequence, JournalOutbox, outbox_muts, published};
 pub use replay_cursors::ReplayCursors;
 pub use retention::{Maintenance, MaintenanceOptions};
+pub use share::Share;
 pub use state::StoreState;
 pub use store::Store;
-pub use stored::{PlanRecord, PlanRecordError, decode_decision, encode_decision};
+pub use stored::{OrderTimes, PlanRecord, PlanRecordError, decode_decision, encode_decision};

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::checkpoint::{LoadedState, load_newest};
+use super::checkpoint::{LoadOptions, LoadedState, load_newest};
 use super::state::StoreState;
 use super::store::Store;
-use super::{DurableSequence, JournalOutbox, PlanRecord, PlanRecordError, lsn_of};
+use super::{DurableSequence, JournalOutbox, PlanRecord, PlanRecordError, Share, lsn_of};
 use crate::contracts::{Clock, FeedError, FeedPosition, Lsn, Storage};
 use crate::journal::{
-    CheckpointError, JournalHandle, JournalOptions, Recovered, Recovery, RecoveryError, Redo, RedoError, RedoFrame,
-    RedoProblem, RedoRange, StoreId, inspect, inspect_files, oldest_lsn, recover,
+    CheckpointError, JournalHandle, JournalOptions, Recovered, Recovery, RecoveryError, RedoError, RedoFrame,
+    RedoProblem, RedoRange, StoreId, inspect_files, oldest_lsn, recover,
 };
 
 /// What a store needs to know from the configuration.
@@ -76,7 +76,8 @@ pub fn recover_store(
     options: &StoreOptions,
     sinks: &[SinkPosition],
 ) -> Result<RecoveredStore, OpenError> {
-    let loaded = load(storage.as_ref(), store_id, options.command_ids_max)?;
+    let all = LoadOptions { share: Share::ALL, command_ids_max: options.command_ids_max };
+    let loaded = load(storage.as_ref(), store_id, all)?;
     let range = RedoRange {
         after: loaded.covered,
         must_reach: must_reach_by(sinks).max(loaded.must_reach),
@@ -85,7 +86,7 @@ pub fn recover_store(
     let (mut state, already_maybe) = (loaded.state, loaded.required);
     let mut redo = |frames: &[RedoFrame<'_>]| {
         options.redone_plans.fetch_add(frames.len() as u64, Ordering::Relaxed);
-        redo_together(&mut state, frames, already_maybe)
+        redo_together(&mut state, frames, already_maybe, Share::ALL)
     };
     let journal = recover(storage, store_id, &range, &mut redo)?;
     // A cursor may be from another history. What lies between it and the checkpoint is not read here: a start costs the
@@ -139,16 +140,21 @@ pub fn open_store(
 
 /// The state to begin with. Where no checkpoint reads, the journal must have everything; where it has not any more, the
 /// damage to be named is the newest checkpoint's.
-fn load(storage: &dyn Storage, store_id: StoreId, command_ids_max: usize) -> Result<LoadedState, OpenError> {
-    let mut loaded = load_newest(storage, store_id, command_ids_max)?;
+pub(super) fn load(storage: &dyn Storage, store_id: StoreId, options: LoadOptions) -> Result<LoadedState, OpenError> {
+    let mut loaded = load_newest(storage, store_id, options)?;
     if loaded.covered == Lsn::ZERO && !loaded.damaged.is_empty() && oldest_lsn(storage)? > Lsn::ZERO.next() {
         return Err(loaded.damaged.swap_remove(0).into());
     }
     Ok(loaded)
 }
 
-/// Applies plans in their order, after the orders that they change were fetched together.
-fn redo_together(state: &mut StoreState, frames: &[RedoFrame<'_>], already_maybe: Lsn) -> Result<(), RedoError> {
+/// Applies plans in their order, those of the share, after the orders that they change were fetched together.
+pub(super) fn redo_together(
+    state: &mut StoreState,
+    frames: &[RedoFrame<'_>],
+    already_maybe: Lsn,
+    share: Share,
+) -> Result<(), RedoError> {
     let mut plans = Vec::with_capacity(frames.len());
     let mut unfit = Ok(());
     for (frame, replayed) in frames.iter().enumerate() {
@@ -164,7 +170,8 @@ fn redo_together(state: &mut StoreState, frames: &[RedoFrame<'_>], already_maybe
     let order_ids: Vec<_> = plans.iter().filter_map(PlanRecord::order_id).collect();
     state.orders.fetch(&order_ids);
     for (frame, (replayed, plan)) in frames.iter().zip(&plans).enumerate() {
-        let redone = state.redo(replayed.lsn, plan, already_maybe);
+        let is_ours = plan.order_id().map_or(share.holds_decisions(), |order_id| share.holds(order_id));
+        let redone = if is_ours { state.redo(replayed.lsn, plan, already_maybe) } else { state.pass_over(plan) };
         redone.map_err(|problem| RedoError { frame, problem: problem.into() })?;
     }
     unfit
@@ -211,23 +218,4 @@ fn check_position(files: &JournalHandle, sink: &SinkPosition, below_checkpoint: 
             Err(RecoveryError::Io { operation: "reading the plan that is named by", path: sink.path.clone(), source })
         }
     }
-}
-
-/// Rebuilds the state and changes nothing, also while a daemon writes the store.
-///
-/// # Errors
-/// As [`open_store`].
-pub fn inspect_store(
-    storage: &dyn Storage,
-    store_id: StoreId,
-    must_reach: Lsn,
-) -> Result<(StoreState, OpenReport), OpenError> {
-    let loaded = load(storage, store_id, 0)?;
-    let range =
-        RedoRange { after: loaded.covered, must_reach: must_reach.max(loaded.must_reach), points: loaded.points };
-    let (mut state, already_maybe) = (loaded.state, loaded.required);
-    let redo: &mut Redo<'_> = &mut |frames| redo_together(&mut state, frames, already_maybe);
-    let recovered = inspect(storage, store_id, &range, redo)?;
-    let report = OpenReport { journal: recovered, checkpoint_lsn: loaded.covered, damaged_checkpoints: loaded.damaged };
-    Ok((state, report))
 }

@@ -2,6 +2,7 @@
 
 use super::delivery_state::UndoDecision;
 use super::order_repo::{InsertError, Undo};
+use super::stored::OrderTimes;
 use super::{DedupEntry, DedupTable, DeliveryState, OrderTable, PlanRecord};
 use crate::contracts::{Lsn, Mutation, OrderRow, OrderUpdate, Plan, RememberedCommand, Sequence};
 use crate::domain::{CommandId, OrderState};
@@ -107,10 +108,7 @@ impl StoreState {
     pub fn redo(&mut self, lsn: Lsn, stored: &PlanRecord<'_>, already_maybe: Lsn) -> Result<(), String> {
         let lenient = lsn <= already_maybe;
         let mut touched = None;
-        let first = stored.first_sequence;
-        if first != self.last_sequence.next() {
-            return Err(format!("its events begin with {first}, but {} was due", self.last_sequence.next()));
-        }
+        self.check_first(stored.first_sequence)?;
         for mutation in &stored.mutations {
             match mutation {
                 Mutation::InsertOrder(state) => {
@@ -131,6 +129,10 @@ impl StoreState {
                         Ok(_) => return Err(chain_problem(stored, before.last_lsn)),
                         Err(_) if lenient && is_effect(update, &before, lsn) => {}
                         Err(problem) => return Err(problem),
+                    }
+                    let then = before.state.as_of(update.from_version);
+                    if stored.before != Some(OrderTimes::from(&then)) {
+                        return Err(format!("order {} had other times than it says", update.order_id));
                     }
                     touched = Some((row, update.version));
                 }
@@ -153,6 +155,23 @@ impl StoreState {
             }
         }
         Ok(())
+    }
+
+    /// Passes over a plan that was read back and whose changes belong to another share of the orders.
+    ///
+    /// # Errors
+    /// Its events do not follow those before it.
+    pub fn pass_over(&mut self, stored: &PlanRecord<'_>) -> Result<(), String> {
+        self.check_first(stored.first_sequence)?;
+        self.last_sequence = Sequence(self.last_sequence.0.saturating_add(stored.events_count()));
+        Ok(())
+    }
+
+    fn check_first(&self, first: Sequence) -> Result<(), String> {
+        if first == self.last_sequence.next() {
+            return Ok(());
+        }
+        Err(format!("its events begin with {first}, but {} was due", self.last_sequence.next()))
     }
 }
 

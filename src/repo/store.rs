@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::history::JournalHistory;
 use super::state::{StoreState, UndoStep};
-use super::stored::{PlanContext, encode};
+use super::stored::{OrderTimes, PlanContext, encode};
 use super::{DurableSequence, order_repo, outbox_muts};
 use crate::contracts::{
     CommitError, Committed, Decision, DecisionInbox, DecisionKind, DecisionNews, EventHistory, JournalStatus, Lsn,
@@ -103,6 +103,7 @@ impl Store {
             source: &self.source,
             epoch: self.state.delivery.epoch(),
             previous_lsn: previous.map_or(Lsn::ZERO, |(_, row)| row.last_lsn),
+            before: previous.map(|(_, row)| OrderTimes::from(&row.state)),
         };
         encode(plan, context, &mut self.body);
     }

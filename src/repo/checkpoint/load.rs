@@ -8,7 +8,7 @@ use crate::journal::{
     CHECKPOINTS_DIR, ChainPoint, CheckpointError, CheckpointReader, StoreId, TEMPORARY_SUFFIX, list_checkpoints,
     parse_checkpoint_name,
 };
-use crate::repo::{DedupTable, DeliveryState, OrderTable, StoreState};
+use crate::repo::{DedupTable, DeliveryState, OrderTable, Share, StoreState};
 
 /// A state that was read from a checkpoint, or the empty one where there is none.
 #[derive(Debug)]
@@ -56,6 +56,15 @@ pub fn delete_unfinished(storage: &dyn Storage) -> io::Result<()> {
     Ok(())
 }
 
+/// What is taken from a checkpoint.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadOptions {
+    /// Of the orders.
+    pub share: Share,
+    /// How many command ids.
+    pub command_ids_max: usize,
+}
+
 /// Loads the newest checkpoint that reads; an unreadable one is passed over, and kept. Where none reads, the journal
 /// must reach back to its first plan, or recovery refuses: unreadable is never empty.
 ///
@@ -64,41 +73,59 @@ pub fn delete_unfinished(storage: &dyn Storage) -> io::Result<()> {
 pub fn load_newest(
     storage: &dyn Storage,
     store_id: StoreId,
-    command_ids_max: usize,
+    options: LoadOptions,
 ) -> Result<LoadedState, CheckpointError> {
     let directory = |source| CheckpointError::Io { path: CHECKPOINTS_DIR.to_owned(), source };
     let checkpoints = list_checkpoints(storage).map_err(directory)?;
     let must_reach = checkpoints.first().copied().unwrap_or_default();
     let mut damaged = Vec::new();
     for covered in checkpoints {
-        match load(storage, store_id, covered, command_ids_max) {
-            Ok((state, required, points)) => {
-                let must_reach = must_reach.max(required);
-                return Ok(LoadedState { state, covered, required, points, must_reach, damaged });
+        match load_one(storage, store_id, covered, options) {
+            Ok(loaded) => {
+                return Ok(LoadedState { must_reach: must_reach.max(loaded.must_reach), damaged, ..loaded });
             }
             Err(error @ CheckpointError::Damaged { .. }) => damaged.push(error),
             Err(error) => return Err(error),
         }
     }
-    let state = StoreState::new(command_ids_max);
-    let (covered, required, points) = (Lsn::ZERO, Lsn::ZERO, Vec::new());
-    Ok(LoadedState { state, covered, required, points, must_reach, damaged })
+    Ok(LoadedState { must_reach, damaged, ..LoadedState::empty(options.command_ids_max) })
 }
 
-/// The state in one checkpoint, its required LSN, and where the journal must agree with it.
-fn load(
+impl LoadedState {
+    /// The state of a store without a checkpoint.
+    #[must_use]
+    pub fn empty(command_ids_max: usize) -> Self {
+        Self {
+            state: StoreState::new(command_ids_max),
+            covered: Lsn::ZERO,
+            required: Lsn::ZERO,
+            points: Vec::new(),
+            must_reach: Lsn::ZERO,
+            damaged: Vec::new(),
+        }
+    }
+}
+
+/// Loads one checkpoint, or a share of it.
+///
+/// # Errors
+/// It cannot be read, or is not what was written.
+pub fn load_one(
     storage: &dyn Storage,
     store_id: StoreId,
     covered: Lsn,
-    command_ids_max: usize,
-) -> Result<(StoreState, Lsn, Vec<ChainPoint>), CheckpointError> {
+    options: LoadOptions,
+) -> Result<LoadedState, CheckpointError> {
+    let LoadOptions { share, command_ids_max } = options;
     let (mut orders, mut commands) = (OrderTable::loader(), DedupTable::new(command_ids_max));
     let mut delivery = DeliveryState::default();
     let reader = CheckpointReader::open(storage, store_id, covered)?;
     reader.read_ahead();
     let mut take = |record: Record| {
         match record {
+            Record::Order(order) if !share.holds(order.state.order_id) => {}
             Record::Order(order) => orders.push(order).map_err(|error| error.to_string())?,
+            Record::Sink(_) | Record::Lane(_) if !share.holds_decisions() => {}
             Record::Command(command) => {
                 if commands.find(command.command_id).is_some() {
                     return Err(format!("command {} is there twice", command.command_id));
@@ -119,5 +146,6 @@ fn load(
     delivery.set_epoch(meta.epoch);
     let last_sequence = Sequence(meta.last_sequence);
     let state = StoreState { orders, commands, delivery, last_sequence };
-    Ok((state, reader.required.lsn, reader.points()))
+    let (required, points) = (reader.required.lsn, reader.points());
+    Ok(LoadedState { state, covered, required, points, must_reach: required, damaged: Vec::new() })
 }

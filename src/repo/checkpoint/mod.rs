@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub(super) use load::delete_unfinished;
-pub use load::{LoadedState, delete_checkpoints_but, load_newest};
-pub use read::verify_checkpoint;
+pub use load::{LoadOptions, LoadedState, delete_checkpoints_but, load_newest, load_one};
+pub use read::{VerifiedCheckpoint, verify_checkpoint};
 pub(super) use write::write_earlier_checkpoint;
 pub use write::{WrittenCheckpoint, write_checkpoint};
 

@@ -13,7 +13,16 @@ use crate::repo::meaning::MeaningCheck;
 use crate::repo::stored::{StoredLane, StoredSink};
 use crate::repo::{DedupEntry, LaneName, OrderRow};
 
-/// Reads a whole checkpoint, every record of it, and says where the journal must agree with it.
+/// A checkpoint that reads.
+#[derive(Debug)]
+pub struct VerifiedCheckpoint {
+    /// Where the journal must agree with it.
+    pub points: Vec<ChainPoint>,
+    /// How many orders it holds.
+    pub orders: u64,
+}
+
+/// Reads a whole checkpoint, every record of it, and keeps none.
 ///
 /// # Errors
 /// It cannot be read, or is not what was written.
@@ -21,9 +30,9 @@ pub fn verify_checkpoint(
     storage: &dyn Storage,
     store_id: StoreId,
     lsn: Lsn,
-) -> Result<Vec<ChainPoint>, CheckpointError> {
+) -> Result<VerifiedCheckpoint, CheckpointError> {
     let read = read_checkpoint(CheckpointReader::open(storage, store_id, lsn)?, &mut |_| Ok(()))?;
-    Ok(read.reader.points())
+    Ok(VerifiedCheckpoint { points: read.reader.points(), orders: read.meta.orders })
 }
 
 /// What a checkpoint holds.

@@ -16,6 +16,7 @@ pub(super) use decision::StoredDecision;
 pub use decision::{decode_decision, encode_decision};
 pub(super) use event::{StoredEntry, StoredPublished, stored_bytes};
 pub(super) use lane::StoredLane;
+pub use order::OrderTimes;
 pub(super) use order::{StoredOrder, StoredStatus, StoredUpdate, timestamp};
 pub(super) use plan::{PlanContext, encode};
 pub use plan::{PlanRecord, PlanRecordError};

@@ -20,6 +20,28 @@ pub(in crate::repo) struct StoredOrder {
     cancelled_at: Option<i64>,
 }
 
+/// When an order was placed and completed, as of before a plan that changes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderTimes {
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// When it was completed, if it was.
+    pub completed_at: Option<Timestamp>,
+}
+
+impl From<&OrderState> for OrderTimes {
+    fn from(order: &OrderState) -> Self {
+        Self { placed_at: order.placed_at, completed_at: order.completed_at }
+    }
+}
+
+/// The same as it is stored.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct StoredTimes {
+    placed_at: i64,
+    completed_at: Option<i64>,
+}
+
 /// An order's status.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(in crate::repo) enum StoredStatus {
@@ -122,6 +144,21 @@ impl TryFrom<StoredUpdate> for OrderUpdate {
             completed_at: stored.completed_at.map(timestamp).transpose()?,
             cancelled_at: stored.cancelled_at.map(timestamp).transpose()?,
         })
+    }
+}
+
+impl From<OrderTimes> for StoredTimes {
+    fn from(times: OrderTimes) -> Self {
+        Self { placed_at: times.placed_at.micros(), completed_at: times.completed_at.map(Timestamp::micros) }
+    }
+}
+
+impl TryFrom<StoredTimes> for OrderTimes {
+    type Error = OutOfRange;
+
+    fn try_from(stored: StoredTimes) -> Result<Self, OutOfRange> {
+        let completed_at = stored.completed_at.map(timestamp).transpose()?;
+        Ok(Self { placed_at: timestamp(stored.placed_at)?, completed_at })
     }
 }
 

@@ -1,13 +1,16 @@
 //! The stored form of a plan: the body of a journal frame.
 //!
 //! ```text
-//! version u8 (1), then postcard of:
+//! version u8 (2), then postcard of:
 //!   first_sequence u64   the number of its first outbox entry; the others follow without a gap
 //!   source str           `daemon.event_source`: a redelivered event keeps the source it was first delivered with
 //!   epoch u32            the store's epoch
 //!   previous_lsn u64     the plan before this one that changed the same order; 0 for an order's first, and for decisions
+//!   before               when that order was placed and completed, before this plan; none for an order's first
 //!   mutations            a sequence of `StoredMutation`
 //! ```
+//!
+//! With `before` and its events a plan says what its order is after it: whoever reads the journal needs no other plan.
 //!
 //! A frame whose checksums are right and whose version is unknown was written by a newer orderd.
 
@@ -17,11 +20,14 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{OutOfRange, StoredDecision, StoredEntry, StoredOrder, StoredUpdate};
-use crate::contracts::{Decision, Fingerprint, Lsn, Mutation, OutboxEntry, Plan, ProcessedCommand, Sequence};
-use crate::domain::{CommandId, OrderEvent, OrderId};
+use super::order::StoredTimes;
+use super::{OrderTimes, OutOfRange, StoredDecision, StoredEntry, StoredOrder, StoredUpdate};
+use crate::contracts::{
+    Decision, Fingerprint, Lsn, Mutation, OrderUpdate, OutboxEntry, Plan, ProcessedCommand, Sequence,
+};
+use crate::domain::{CommandId, OrderEvent, OrderId, OrderState, OrderStatus};
 
-const BODY_VERSION: u8 = 1;
+const BODY_VERSION: u8 = 2;
 
 /// A plan as it is read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +40,8 @@ pub struct PlanRecord<'a> {
     pub epoch: u32,
     /// The plan before this one that changed the same order; zero for an order's first, and for decisions.
     pub previous_lsn: Lsn,
+    /// When the order that it changes was placed and completed, before it; none for an order's first, and for decisions.
+    pub before: Option<OrderTimes>,
     /// All its mutations.
     pub mutations: Vec<Mutation>,
 }
@@ -45,6 +53,7 @@ pub(in crate::repo) struct PlanContext<'a> {
     pub source: &'a str,
     pub epoch: u32,
     pub previous_lsn: Lsn,
+    pub before: Option<OrderTimes>,
 }
 
 /// Why a frame's body is not used.
@@ -64,6 +73,7 @@ struct StoredPlan<'a, M> {
     source: &'a str,
     epoch: u32,
     previous_lsn: u64,
+    before: Option<StoredTimes>,
     mutations: M,
 }
 
@@ -166,6 +176,7 @@ fn encode_mutations(mutations: &[Mutation], context: PlanContext<'_>, body: &mut
         source: context.source,
         epoch: context.epoch,
         previous_lsn: context.previous_lsn.0,
+        before: context.before.map(StoredTimes::from),
         mutations: Borrowed(mutations),
     };
     // Into a vector nothing can fail: there is always room, and none of the types refuses.
@@ -190,11 +201,13 @@ impl<'a> PlanRecord<'a> {
         if !rest.is_empty() {
             return Err(damaged(format!("{} bytes follow it", rest.len())));
         }
+        let before = stored.before.map(OrderTimes::try_from).transpose().map_err(|error| damaged(error.to_string()))?;
         Ok(Self {
             first_sequence: Sequence(stored.first_sequence),
             source: stored.source,
             epoch: stored.epoch,
             previous_lsn: Lsn(stored.previous_lsn),
+            before,
             mutations: stored.mutations.0,
         })
     }
@@ -203,6 +216,34 @@ impl<'a> PlanRecord<'a> {
     #[must_use]
     pub fn order_id(&self) -> Option<OrderId> {
         self.mutations.iter().find_map(Mutation::order_id)
+    }
+
+    /// The order after it, told from this plan alone; none if it changes none.
+    #[must_use]
+    pub fn order_after(&self) -> Option<OrderState> {
+        self.mutations.iter().find_map(|mutation| match mutation {
+            Mutation::InsertOrder(order) => Some(*order),
+            Mutation::UpdateOrder(update) => update.applied_to(&self.order_before(update)?),
+            Mutation::InsertOutbox(_) | Mutation::InsertCommand(_) | Mutation::Decide(_) => None,
+        })
+    }
+
+    /// The order that an update was made from. What never changes is in the update's event, and what is cancelled is
+    /// not changed any more.
+    fn order_before(&self, update: &OrderUpdate) -> Option<OrderState> {
+        let OrderTimes { placed_at, completed_at } = self.before?;
+        let event = &self.mutations.iter().find_map(Mutation::outbox_entry)?.event;
+        let status = if completed_at.is_some() { OrderStatus::Completed } else { OrderStatus::Placed };
+        Some(OrderState {
+            order_id: update.order_id,
+            customer_id: event.customer_id(),
+            total_amount: event.total_amount(),
+            status,
+            version: update.from_version,
+            placed_at,
+            completed_at,
+            cancelled_at: None,
+        })
     }
 
     /// How many events it holds.
@@ -214,9 +255,9 @@ impl<'a> PlanRecord<'a> {
     /// The stored form of what was read.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn encode_again(&self) -> Vec<u8> {
-        let Self { first_sequence, source, epoch, previous_lsn, .. } = *self;
+        let Self { first_sequence, source, epoch, previous_lsn, before, .. } = *self;
         let mut body = Vec::new();
-        let context = PlanContext { first_sequence, source, epoch, previous_lsn };
+        let context = PlanContext { first_sequence, source, epoch, previous_lsn, before };
         encode_mutations(&self.mutations, context, &mut body);
         body
     }

@@ -8,8 +8,13 @@ use crate::contracts::{
 use crate::domain::{CancelReason, Cents, CustomerId, EventContext, EventId, Order, OrderEvent, Timestamp};
 use crate::repo::OrderTable;
 
-const CONTEXT: PlanContext<'_> =
-    PlanContext { first_sequence: Sequence(7_000_000), source: "/orderd", epoch: 2, previous_lsn: Lsn(6_999_999) };
+const CONTEXT: PlanContext<'_> = PlanContext {
+    first_sequence: Sequence(7_000_000),
+    source: "/orderd",
+    epoch: 2,
+    previous_lsn: Lsn(6_999_999),
+    before: None,
+};
 
 fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).unwrap()
@@ -91,18 +96,30 @@ fn decision_plans() -> Vec<Plan> {
     Plan::of_decisions(kinds.map(decision))
 }
 
+/// The context in which plan `number` of `plans` is stored.
+fn context(number: usize) -> PlanContext<'static> {
+    let (placed_at, completed_at) = (at(1_795_000_000_000_000), at(1_795_000_000_000_001));
+    let before = [
+        None,
+        Some(OrderTimes { placed_at, completed_at: None }),
+        Some(OrderTimes { placed_at, completed_at: Some(completed_at) }),
+    ];
+    PlanContext { before: before.get(number).copied().flatten(), ..CONTEXT }
+}
+
 fn plans() -> Vec<Plan> {
     order_plans().into_iter().chain(decision_plans()).collect()
 }
 
 #[test]
 fn a_plan_reads_back_as_stored() {
-    for plan in plans() {
+    for (number, plan) in plans().into_iter().enumerate() {
         let mut body = vec![1, 2, 3];
-        encode(&plan, CONTEXT, &mut body);
+        encode(&plan, context(number), &mut body);
         let stored = PlanRecord::decode(&body).unwrap();
         assert_eq!((stored.first_sequence, stored.source), (CONTEXT.first_sequence, CONTEXT.source));
         assert_eq!((stored.epoch, stored.previous_lsn), (CONTEXT.epoch, CONTEXT.previous_lsn));
+        assert_eq!(stored.before, context(number).before);
         assert_eq!(stored.mutations, plan.mutations());
         assert_eq!(stored.encode_again(), body);
         assert!(PlanRecord::decode(&body[..body.len() - 1]).is_err());
@@ -119,19 +136,48 @@ fn a_snapshot_in_the_outbox_is_damage() {
 }
 
 #[test]
+fn a_plan_alone_says_what_its_order_is_after_it() {
+    let mut before: Option<OrderState> = None;
+    let mut expected: Vec<_> = vec![];
+    for plan in order_plans() {
+        let mut body = Vec::new();
+        encode(&plan, PlanContext { before: before.as_ref().map(OrderTimes::from), ..CONTEXT }, &mut body);
+        let after = PlanRecord::decode(&body).unwrap().order_after().unwrap();
+        expected.push((after.status, after.version, after.placed_at, after.completed_at, after.cancelled_at));
+        if let Some(before) = before {
+            assert_eq!((after.customer_id, after.total_amount), (before.customer_id, before.total_amount));
+            assert_eq!(after.as_of(before.version), before);
+        }
+        before = Some(after);
+    }
+    let now = 1_795_000_000_000_000;
+    assert_eq!(
+        expected,
+        [
+            (OrderStatus::Placed, 1, at(now), None, None),
+            (OrderStatus::Completed, 2, at(now), Some(at(now + 1)), None),
+            (OrderStatus::Cancelled, 3, at(now), Some(at(now + 1)), Some(at(now + 2))),
+        ]
+    );
+    let mut decision = Vec::new();
+    encode(&decision_plans()[0], CONTEXT, &mut decision);
+    assert_eq!(PlanRecord::decode(&decision).unwrap().order_after(), None);
+}
+
+#[test]
 fn a_plan_of_a_newer_version_is_told_from_damage() {
     let mut body = Vec::new();
     encode(&plans()[0], CONTEXT, &mut body);
-    body[0] = 2;
-    assert_eq!(PlanRecord::decode(&body), Err(PlanRecordError::Version(2)));
+    body[0] = 3;
+    assert_eq!(PlanRecord::decode(&body), Err(PlanRecordError::Version(3)));
     assert!(matches!(PlanRecord::decode(&[]), Err(PlanRecordError::Damaged(_))));
 }
 
 #[test]
 fn a_plan_with_its_frame_takes_at_most_256_bytes() {
-    for plan in order_plans().iter().take(2) {
+    for (number, plan) in order_plans().iter().take(2).enumerate() {
         let mut body = Vec::new();
-        encode(plan, PlanContext { first_sequence: Sequence(u64::from(u32::MAX)), ..CONTEXT }, &mut body);
+        encode(plan, PlanContext { first_sequence: Sequence(u64::from(u32::MAX)), ..context(number) }, &mut body);
         let frame = crate::journal::FRAME_HEADER_LEN + body.len().next_multiple_of(8);
         assert!(frame <= 256, "{frame} bytes");
     }
@@ -141,9 +187,10 @@ fn a_plan_with_its_frame_takes_at_most_256_bytes() {
 fn a_stored_plan_keeps_its_bytes() {
     let stored: Vec<_> = plans()
         .iter()
-        .map(|plan| {
+        .enumerate()
+        .map(|(number, plan)| {
             let mut body = Vec::new();
-            encode(plan, CONTEXT, &mut body);
+            encode(plan, context(number), &mut body);
             body.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
         })
         .collect();
