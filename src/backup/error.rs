@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::journal::{CheckpointError, IdentityError};
+use crate::journal::{CheckpointError, IdentityError, RecoveryError};
 
 /// Why there is no backup, or no store made of one.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,17 @@ impl From<IdentityError> for BackupError {
             IdentityError::Missing | IdentityError::Damaged(_) | IdentityError::Backup => Self::Damaged(message),
             IdentityError::Version(_) | IdentityError::Features(_) => Self::Newer(message),
             IdentityError::Io { operation, path, source } => Self::Io { operation, path: path.into(), source },
+        }
+    }
+}
+
+impl From<RecoveryError> for BackupError {
+    fn from(error: RecoveryError) -> Self {
+        let message = error.to_string();
+        match error {
+            RecoveryError::Damaged { .. } | RecoveryError::Journal(_) => Self::Damaged(message),
+            RecoveryError::Version { .. } => Self::Newer(message),
+            RecoveryError::Io { operation, path, source } => Self::Io { operation, path: path.into(), source },
         }
     }
 }

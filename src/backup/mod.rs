@@ -27,8 +27,8 @@ use manifest::Manifest;
 
 use crate::contracts::{Lsn, Storage};
 use crate::journal::{
-    CHECKPOINTS_DIR, CURSORS_DIR, CheckpointReader, JOURNAL_DIR, StoreId, checkpoint_name, list_checkpoints,
-    list_segments, open_store, plan_end, segment_path,
+    CHECKPOINTS_DIR, CURSORS_DIR, CheckpointReader, JOURNAL_DIR, PREPARED_PATH, StoreId, begun_without_name,
+    checkpoint_name, list_checkpoints, list_segments, open_store, plan_end, segment_path,
 };
 use crate::storage::DiskStorage;
 
@@ -92,7 +92,7 @@ fn copy_store(
             copier.copy_finished(&format!("{CHECKPOINTS_DIR}/{}", checkpoint_name(lsn)))?;
         }
     }
-    copy_journal(data_dir, storage, position.as_ref(), &mut copier)?;
+    copy_journal(data_dir, storage, store_id, position.as_ref(), &mut copier)?;
     copier.copy_renamed(layout::IDENTITY, layout::BACKUP_IDENTITY)?;
     // 5. Whether everything was held until now.
     copier.release()?;
@@ -123,12 +123,18 @@ fn is_within(
 fn copy_journal(
     data_dir: &Path,
     storage: &DiskStorage,
+    store_id: StoreId,
     position: Option<&Position>,
     copier: &mut Copier<'_>,
 ) -> Result<(), BackupError> {
     let segments = list_segments(storage).map_err(BackupError::io("listing", &data_dir.join(JOURNAL_DIR)))?;
     let Some(position) = position else {
-        return segments.into_iter().try_for_each(|base_lsn| copier.copy(&segment_path(base_lsn), None));
+        segments.iter().try_for_each(|base_lsn| copier.copy(&segment_path(*base_lsn), None))?;
+        // After a power cut the last segment may still have the name that it was made ahead with.
+        return match begun_without_name(storage, store_id, segments.last().copied())? {
+            Some(_) => copier.copy(PREPARED_PATH, None),
+            None => Ok(()),
+        };
     };
     // A full segment says that another one follows: at the very end of one, that is the next one's header.
     let needed: Vec<_> = segments.into_iter().filter(|base_lsn| *base_lsn <= position.lsn.next()).collect();

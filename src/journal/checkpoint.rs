@@ -31,8 +31,9 @@ const HEADER_LEN: usize = CHECKPOINT_HEADER_LEN;
 const SUFFIX: &str = ".ckpt";
 /// No block is longer.
 const BLOCK_BYTES_MAX: usize = 4 << 20;
-/// So much is written between two syncs: each costs the file system a commit, which the journal's syncs wait for, too.
-const UNSYNCED_BYTES_MAX: usize = 64 << 10;
+/// Bytes between two syncs. Each sync costs the file system a commit, and what is written since the last one stands in the
+/// way of the journal's own syncs: a megabyte takes a slow disk of 100 MB/s ten milliseconds.
+const UNSYNCED_BYTES_MAX: usize = 1 << 20;
 
 /// The name of the checkpoint that covers everything up to `lsn`.
 #[must_use]

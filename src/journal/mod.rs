@@ -5,6 +5,9 @@
 mod checkpoint;
 mod cut;
 mod format;
+mod prepared;
+#[cfg(test)]
+mod prepared_test;
 mod reader;
 mod recovery;
 mod rotation;
@@ -33,6 +36,7 @@ pub use checkpoint::{
 };
 pub use cut::plan_end;
 pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};
+pub use prepared::{PREPARED_PATH, SegmentPreparer, begun_without_name};
 pub use reader::{FrameRef, JournalReader};
 pub use recovery::{
     ChainPoint, Recovered, Recovery, RecoveryError, Redo, RedoError, RedoFrame, RedoProblem, RedoRange, TornTail,

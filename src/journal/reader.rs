@@ -6,7 +6,6 @@ use super::JournalHandle;
 use super::format::{
     FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader,
 };
-use super::segment::segment_path;
 use super::segment_map::{FrameMark, MarkPace};
 use crate::contracts::{FeedError, Lsn, StorageFile};
 
@@ -153,7 +152,7 @@ impl JournalReader {
     }
 
     fn open_segment(&self, base_lsn: Lsn) -> Result<OpenSegment, FeedError> {
-        let path = segment_path(base_lsn);
+        let path = self.files.index.path_of(base_lsn);
         let file = self.files.storage.open_read_only(&path)?;
         // Who is that far behind reads all of it, soon. The segment that is written now has room that is still empty.
         let index = &self.files.index;

@@ -4,6 +4,7 @@ use std::io;
 
 use super::SegmentInfo;
 use super::format::{FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
+use super::prepared::discard;
 use super::segment::{CreateError, NewSegment, create_segment, is_no_room, segment_path};
 use super::segment_map::{FrameMark, MarkPace};
 use super::writer::{ActiveSegment, DECISION_BYTES_MIN, END_BYTES, Journal, SegmentEnd};
@@ -24,9 +25,10 @@ impl Journal {
             }
             written => written?,
         }
-        file.set_len(len)?;
         // A failed sync is final whatever it says: it is never taken for a full disk.
         file.sync_data().map_err(io::Error::other)?;
+        // The room behind it reads as zeros, and may come back after a crash: so its going needs no sync.
+        file.set_len(len)?;
         self.index.put(end.base_lsn, SegmentInfo { bytes: len });
         Ok(())
     }
@@ -53,7 +55,7 @@ impl Journal {
             chain: self.chain,
         };
         let reserve = self.options.reserve_bytes();
-        match self.create(header, self.options.segment_bytes, reserve) {
+        match self.next_segment(header, reserve) {
             Ok(segment) => {
                 self.activate(segment)?;
                 self.index.set_full(false);
@@ -85,6 +87,21 @@ impl Journal {
             Err(CreateError::NotNow(_)) => Ok(()),
             Err(CreateError::Failed(operation, error)) => Err(self.poison(operation, error)),
         }
+    }
+
+    /// The segment that was made ahead, or else a new one, with room for `reserve` bytes at least.
+    fn next_segment(&self, header: SegmentHeader, reserve: u64) -> Result<NewSegment, CreateError> {
+        if let Some(prepared) = self.index.take_prepared() {
+            // Only a link tells that the segment under the prepared one's name is not to be missed. Where none is written,
+            // because the segment before has no plan, that name is not relied on.
+            let before = self.active.as_ref().map(ActiveSegment::end).or(self.behind);
+            let is_linked = before.is_some_and(|end| end.base_lsn != header.base_lsn);
+            if is_linked && prepared.capacity >= reserve.saturating_add(SEGMENT_HEADER_LEN as u64) {
+                return prepared.begin(self.storage.as_ref(), header);
+            }
+            discard(self.storage.as_ref(), prepared);
+        }
+        self.create(header, self.options.segment_bytes, reserve)
     }
 
     /// Makes a segment with room for `wanted` bytes, or for `needed` at least.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::StoreId;
+use super::prepared::{PREPARED_NAME, PREPARED_PATH, PreparedSegment, begun_without_name};
 use super::recovery::{RecoveryError, io_error};
 use super::segment::{parse_segment_name, segment_path};
 use crate::contracts::{Lsn, Storage};
@@ -38,6 +39,14 @@ pub struct SegmentMap {
     metrics: Arc<JournalMetrics>,
     /// By first LSN.
     segments: Mutex<BTreeMap<Lsn, Segment>>,
+    /// The first LSN of the segment that still has the prepared one's name; 0 for none.
+    unnamed: AtomicU64,
+    /// The segment that was made ahead.
+    prepared: Mutex<Option<PreparedSegment>>,
+    /// How large a segment is needed soon; 0 for none.
+    wants_prepared: AtomicU64,
+    /// A sync of the journal's directory failed in maintenance: no name in it is removed or used again.
+    directory_failed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -133,6 +142,60 @@ impl SegmentMap {
         self.full.store(full, Ordering::Relaxed);
     }
 
+    /// Where the segment that begins with `base_lsn` is.
+    #[must_use]
+    pub fn path_of(&self, base_lsn: Lsn) -> String {
+        if self.unnamed() == Some(base_lsn) { PREPARED_PATH.to_owned() } else { segment_path(base_lsn) }
+    }
+
+    pub(super) fn unnamed(&self) -> Option<Lsn> {
+        Some(Lsn(self.unnamed.load(Ordering::Relaxed))).filter(|base_lsn| *base_lsn > Lsn::ZERO)
+    }
+
+    pub(super) fn set_named(&self) {
+        self.unnamed.store(0, Ordering::Relaxed);
+    }
+
+    fn prepared(&self) -> MutexGuard<'_, Option<PreparedSegment>> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn put_prepared(&self, prepared: PreparedSegment) {
+        *self.prepared() = Some(prepared);
+    }
+
+    /// The segment that was made ahead, if there is one; another is made when it is wanted.
+    pub(super) fn take_prepared(&self) -> Option<PreparedSegment> {
+        let taken = self.prepared().take();
+        self.forgo_prepared();
+        taken
+    }
+
+    /// How large a segment is to be made ahead; none while there is one, or it is not needed soon.
+    pub(super) fn wants_prepared(&self) -> Option<u64> {
+        let bytes = self.wants_prepared.load(Ordering::Relaxed);
+        (bytes > 0 && self.prepared().is_none()).then_some(bytes)
+    }
+
+    pub(super) fn want_prepared(&self, bytes: u64) {
+        self.wants_prepared.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn forgo_prepared(&self) {
+        self.want_prepared(0);
+    }
+
+    /// Whether what the journal's directory says may be lost.
+    #[must_use]
+    pub fn directory_failed(&self) -> bool {
+        self.directory_failed.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a sync of the journal's directory failed.
+    pub fn set_directory_failed(&self) {
+        self.directory_failed.store(true, Ordering::Relaxed);
+    }
+
     fn segments(&self) -> MutexGuard<'_, BTreeMap<Lsn, Segment>> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,27 +239,46 @@ impl SegmentMap {
         self.segments().keys().next().copied()
     }
 
+    /// The first LSN of the newest segment.
+    fn newest(&self) -> Option<Lsn> {
+        self.segments().keys().next_back().copied()
+    }
+
     /// The segments by first LSN, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<(Lsn, SegmentInfo)> {
         self.segments().iter().map(|(base_lsn, segment)| (*base_lsn, segment.info)).collect()
     }
 
-    /// How many there are, and what they take together.
+    /// How many there are, and what they take together with the one that was made ahead.
     #[must_use]
     pub fn totals(&self) -> (usize, u64) {
+        let prepared = self.prepared().as_ref().map_or(0, |prepared| prepared.capacity);
         let segments = self.segments();
-        (segments.len(), segments.values().map(|segment| segment.info.bytes).sum())
+        let bytes: u64 = segments.values().map(|segment| segment.info.bytes).sum();
+        (segments.len(), bytes.saturating_add(prepared))
     }
 }
 
 /// The segments among `names`.
-pub(super) fn map_segments(storage: &dyn Storage, names: &[String]) -> Result<SegmentMap, RecoveryError> {
+pub(super) fn map_segments(
+    storage: &dyn Storage,
+    store_id: StoreId,
+    names: &[String],
+) -> Result<SegmentMap, RecoveryError> {
     let index = SegmentMap::default();
     for base_lsn in names.iter().filter_map(|name| parse_segment_name(name)) {
         let path = segment_path(base_lsn);
         let file = storage.open_read_only(&path).map_err(io_error("opening", &path))?;
         index.put(base_lsn, SegmentInfo { bytes: file.len().map_err(io_error("reading", &path))? });
+    }
+    if names.iter().any(|name| name == PREPARED_NAME)
+        && let Some(base_lsn) = begun_without_name(storage, store_id, index.newest())?
+    {
+        let path = PREPARED_PATH;
+        let file = storage.open_read_only(path).map_err(io_error("opening", path))?;
+        index.put(base_lsn, SegmentInfo { bytes: file.len().map_err(io_error("reading", path))? });
+        index.unnamed.store(base_lsn.0, Ordering::Relaxed);
     }
     Ok(index)
 }

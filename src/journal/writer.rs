@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::format::{ALIGNMENT, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN};
+use super::prepared::discard;
 use super::segment::{NewSegment, is_no_room};
 use super::segment_map::{FrameMark, MarkPace};
 use super::{ChainEnd, SegmentInfo, SegmentMap, StoreId};
@@ -265,6 +266,10 @@ impl Journal {
         }
         // 4. Only now may anybody hear of it: answers, readers, the relay.
         active.offset += self.batch.len() as u64;
+        let reserve = self.options.reserve_bytes();
+        if active.offset > active.segment.capacity.saturating_sub(reserve) / 2 {
+            self.index.want_prepared(self.options.segment_bytes.max(reserve.saturating_add(SEGMENT_HEADER_LEN as u64)));
+        }
         if !self.batch_marks.is_empty() {
             self.index.mark(active.segment.header.base_lsn, &self.batch_marks);
             self.batch_marks.clear();
@@ -314,6 +319,9 @@ impl Journal {
     pub fn close(&mut self) -> io::Result<()> {
         if self.poisoned || !self.batch.is_empty() {
             return Err(io::Error::other("the journal ends in an unknown state"));
+        }
+        if let Some(prepared) = self.index.take_prepared() {
+            discard(self.storage.as_ref(), prepared);
         }
         let Some(active) = self.active.take() else { return Ok(()) };
         let end = active.end();

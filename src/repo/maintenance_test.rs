@@ -29,7 +29,7 @@ pub(super) struct House {
     pub(super) clock: SteppedClock,
     pub(super) executor: Executor<Store>,
     pub(super) keeper: Maintenance,
-    plans: u64,
+    pub(super) plans: u64,
 }
 
 impl House {
@@ -291,6 +291,7 @@ fn segments_go_one_after_the_other_each_deletion_durable_before_the_next() {
     // All over again, to see the calls.
     let mut house = house_of_ten(NEVER);
     house.storage.fail(&format!("remove {}", path(3)), io::ErrorKind::Other);
+    house.keeper.preparer().turn();
     house.storage.calls();
     house.keeper.turn(&mut source(house.executor.store()));
     let calls: Vec<_> = house.storage.calls().into_iter().filter(|call| call.contains("journal")).collect();

@@ -10,7 +10,8 @@ use super::checkpoint::{
 };
 use crate::contracts::{Clock, JournalNeeds, Lsn, Sequence};
 use crate::journal::{
-    CHECKPOINTS_DIR, ChainEnd, JOURNAL_DIR, JournalHandle, JournalReader, checkpoint_name, segment_path,
+    CHECKPOINTS_DIR, ChainEnd, JOURNAL_DIR, JournalHandle, JournalReader, SegmentPreparer, checkpoint_name,
+    segment_path,
 };
 use crate::telemetry::CheckpointMetrics;
 
@@ -43,8 +44,7 @@ pub struct Maintenance {
     checkpoints: Vec<Lsn>,
     checkpoint_bytes: u64,
     metrics: Arc<CheckpointMetrics>,
-    /// A sync of the journal's directory failed: nothing may be deleted any more.
-    deletions_stopped: bool,
+    preparer: SegmentPreparer,
     /// Nothing unfinished lies about.
     cleared: bool,
     written_before: u64,
@@ -52,7 +52,7 @@ pub struct Maintenance {
     next_try: Duration,
 }
 
-/// Segments that are deleted in one turn while there is room: each costs the disk a moment that commands wait for, too.
+/// Segments that are deleted in one turn while there is room.
 const DELETIONS_MAX: usize = 8;
 /// After a failed checkpoint, the wait before the next.
 const RETRY: Duration = Duration::from_secs(5);
@@ -71,6 +71,7 @@ impl Maintenance {
         let last_tried = clock.monotonic();
         // What the next one will about cost; where it cannot be told, it is found out by writing one.
         let checkpoint_bytes = checkpoints.first().map_or(0, |lsn| checkpoint_bytes(files.storage.as_ref(), *lsn));
+        let preparer = SegmentPreparer::new(files.clone(), options.journal_bytes_max);
         Self {
             files,
             clock,
@@ -79,7 +80,7 @@ impl Maintenance {
             checkpoints,
             checkpoint_bytes,
             metrics: Arc::default(),
-            deletions_stopped: false,
+            preparer,
             cleared: false,
             written_before: 0,
             last_tried,
@@ -91,6 +92,12 @@ impl Maintenance {
     #[must_use]
     pub fn metrics(&self) -> Arc<CheckpointMetrics> {
         Arc::clone(&self.metrics)
+    }
+
+    /// Makes segments ahead, also while a checkpoint is being written.
+    #[must_use]
+    pub fn preparer(&self) -> SegmentPreparer {
+        self.preparer.clone()
     }
 
     pub(super) fn clock(&self) -> Arc<dyn Clock> {
@@ -111,6 +118,7 @@ impl Maintenance {
         if !self.cleared {
             self.clear();
         }
+        self.preparer.turn();
         if self.checkpoint_is_due()
             && let Err(error) = self.checkpoint(source)
         {
@@ -131,10 +139,10 @@ impl Maintenance {
     }
 
     fn make_room(&mut self, source: &mut dyn CheckpointSource) -> io::Result<()> {
-        let deleted = self.delete_segments()?;
+        let deleted = self.delete_segments(source)?;
         if deleted == 0 && self.is_stuck() && !self.needs.backups().any() {
             self.checkpoint_one_behind(source)?;
-            self.delete_segments()?;
+            self.delete_segments(source)?;
         }
         Ok(())
     }
@@ -249,17 +257,17 @@ impl Maintenance {
     }
 
     /// Deletes segments below the watermark, oldest first, as long as more than enough is left; gives how many.
-    fn delete_segments(&mut self) -> io::Result<usize> {
-        if self.needs.backups().any() || self.deletions_stopped {
+    fn delete_segments(&self, source: &mut dyn CheckpointSource) -> io::Result<usize> {
+        if self.needs.backups().any() || self.files.index.directory_failed() {
             return Ok(0);
         }
         let (index, storage) = (&self.files.index, &self.files.storage);
-        let (_, mut bytes) = index.totals();
         // Where room is short, what is kept only for replays goes first.
         let budget = self.options.journal_bytes_max.saturating_sub(self.options.journal_bytes_max / 4);
         let keep = if index.is_full() { 0 } else { self.options.retain_bytes.min(budget) };
         let watermark = self.watermark();
         let segments = index.list();
+        let mut bytes: u64 = segments.iter().map(|(_, info)| info.bytes).sum();
         let mut deleted = 0_usize;
         for (segment, following) in segments.iter().zip(segments.iter().skip(1)) {
             let (base_lsn, info) = *segment;
@@ -273,7 +281,7 @@ impl Maintenance {
             if let Err(error) = storage.sync_dir(JOURNAL_DIR) {
                 // The kernel may have dropped what it could not write: a later success would say nothing of it, and one
                 // more deletion could leave a hole.
-                self.deletions_stopped = true;
+                index.set_directory_failed();
                 tracing::error!(%error, "nothing more is deleted from the journal until a restart");
                 return Err(error);
             }
@@ -281,6 +289,10 @@ impl Maintenance {
             index.forget(base_lsn);
             bytes = bytes.saturating_sub(info.bytes);
             deleted += 1;
+            // Each deletion costs the file system a moment that commands wait for, too.
+            if source.throttle().is_err() {
+                break;
+            }
         }
         if deleted > 0 {
             tracing::info!(deleted, %watermark, "deleted segments that nobody needs");

@@ -18,14 +18,17 @@ mod tail_repair;
 use std::sync::Arc;
 
 pub use error::RecoveryError;
-pub(in crate::journal) use error::io_error;
+pub(in crate::journal) use error::{damaged, io_error};
 pub use read_only::{inspect_files, oldest_lsn, sync_up_to};
 pub use redo::{Redo, RedoError, RedoFrame, RedoProblem, per_frame};
 
 use self::read::{Access, read_journal};
 use self::tail_repair::TailRepair;
 use super::writer::End;
-use super::{CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, Journal, JournalHandle, JournalOptions, STORE_DIR, StoreId};
+use super::{
+    CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, Journal, JournalHandle, JournalOptions, PREPARED_PATH, STORE_DIR,
+    StoreId, segment_path,
+};
 use crate::contracts::{Clock, Lsn, Storage};
 
 /// A journal that was read back.
@@ -116,21 +119,27 @@ impl Recovery {
     /// A call to the OS failed.
     pub fn open(self, clock: Arc<dyn Clock>, options: JournalOptions) -> Result<(Journal, Recovered), RecoveryError> {
         let Self { files: JournalHandle { storage, index, store_id }, recovered, end, repair, leftovers } = self;
-        // 1. The names that were read. A daemon that was killed between a change of a directory and its sync has left
+        // 1. The name of a segment that was begun under the one that it was made ahead with.
+        if let Some(base_lsn) = index.unnamed() {
+            let path = segment_path(base_lsn);
+            storage.rename(PREPARED_PATH, &path).map_err(io_error("naming", &path))?;
+            index.set_named();
+        }
+        // 2. The names that were read. A daemon that was killed between a change of a directory and its sync has left
         //    names that a power cut may still take back; nothing may rest on them before they are durable.
         for dir in ["", STORE_DIR, JOURNAL_DIR, CHECKPOINTS_DIR, CURSORS_DIR] {
             storage.sync_dir(dir).map_err(io_error("syncing directory", dir))?;
         }
-        // 2. The end of the last segment.
+        // 3. The end of the last segment.
         if let Some(repair) = &repair {
             repair.settle(storage.as_ref(), &index)?;
         }
-        // 3. What was never finished.
+        // 4. What was never finished, or never used.
         for name in &leftovers {
             let path = format!("{JOURNAL_DIR}/{name}");
             storage.remove(&path).map_err(io_error("removing", &path))?;
         }
-        // 4. A segment of our own.
+        // 5. A segment of our own.
         let journal = Journal::start(storage, clock, index, options, store_id, end)?;
         Ok((journal, recovered))
     }

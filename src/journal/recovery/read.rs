@@ -9,6 +9,7 @@ use super::tail_repair::TailRepair;
 use super::{ChainPoint, Recovered, RecoveryError, RedoRange};
 use crate::contracts::{Lsn, Storage, StorageFile};
 use crate::journal::format::{SegmentHeader, SegmentHeaderError};
+use crate::journal::prepared::PREPARED_NAME;
 use crate::journal::scan::{Scan, Step};
 use crate::journal::segment::{TEMPORARY_SUFFIX, read_segment, segment_path};
 use crate::journal::segment_map::{FrameMark, MarkPace, map_segments};
@@ -49,9 +50,9 @@ pub(super) fn read_journal(
     redo: &mut Redo<'_>,
 ) -> Result<ReadJournal, RecoveryError> {
     let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
-    let index = map_segments(storage, &names)?;
+    let index = map_segments(storage, store_id, &names)?;
     let bases: Vec<Lsn> = index.list().into_iter().map(|(base_lsn, _)| base_lsn).collect();
-    let leftovers = names.into_iter().filter(|name| name.ends_with(TEMPORARY_SUFFIX)).collect();
+    let leftovers = names.into_iter().filter(|name| is_leftover(name, &index)).collect();
     // The segment that holds the last replayed plan is read again, although the state has it: it tells whether another
     // segment must follow.
     let holding = index.segment_holding(range.after).filter(|_| range.after > Lsn::ZERO);
@@ -76,14 +77,15 @@ pub(super) fn read_journal(
     let mut bytes = Vec::new();
     let needed = bases.iter().position(|base| *base == first).unwrap_or(0);
     let mut following = bases.iter().skip(needed.saturating_add(1)).copied();
-    let mut current = Some((first, open_segment(storage, first, access)?));
+    let open = |base_lsn: Lsn, index: &SegmentMap| open_segment(storage, &index.path_of(base_lsn), access);
+    let mut current = Some((first, open(first, &read.index)?));
     while let Some((base_lsn, file)) = current {
         let next = following.next();
-        let path = segment_path(base_lsn);
+        let path = read.index.path_of(base_lsn);
         read_whole(file.as_ref(), &path, &mut bytes)?;
         // While this segment is replayed, the system fetches the next one.
         current = match next {
-            Some(next) => Some((next, open_segment(storage, next, access)?)),
+            Some(next) => Some((next, open(next, &read.index)?)),
             None => None,
         };
         let header = check_header(&bytes, &path, store_id, base_lsn)?;
@@ -111,6 +113,11 @@ pub(super) fn read_journal(
     Ok(read)
 }
 
+/// Whether a file was never finished, or made ahead and never used.
+fn is_leftover(name: &str, index: &SegmentMap) -> bool {
+    name.ends_with(TEMPORARY_SUFFIX) || (name == PREPARED_NAME && index.unnamed().is_none())
+}
+
 fn read_whole(file: &dyn StorageFile, path: &str, bytes: &mut Vec<u8>) -> Result<(), RecoveryError> {
     if file.len().map_err(io_error("reading", path))? > SEGMENT_FILE_BYTES_MAX {
         return Err(damaged(path, 0, "the file is longer than any segment"));
@@ -134,13 +141,12 @@ impl Points<'_> {
     }
 }
 
-fn open_segment(storage: &dyn Storage, base_lsn: Lsn, access: Access) -> Result<Box<dyn StorageFile>, RecoveryError> {
-    let path = segment_path(base_lsn);
+fn open_segment(storage: &dyn Storage, path: &str, access: Access) -> Result<Box<dyn StorageFile>, RecoveryError> {
     match access {
-        Access::ReadOnly => storage.open_read_only(&path).map_err(io_error("opening", &path)),
+        Access::ReadOnly => storage.open_read_only(path).map_err(io_error("opening", path)),
         Access::Own => {
-            let file = storage.open(&path).map_err(io_error("opening", &path))?;
-            file.sync_data().map_err(io_error("syncing", &path))?;
+            let file = storage.open(path).map_err(io_error("opening", path))?;
+            file.sync_data().map_err(io_error("syncing", path))?;
             file.drop_cache();
             file.read_ahead();
             Ok(file)

@@ -14,7 +14,7 @@ use crate::journal::{JOURNAL_DIR, JournalHandle, StoreId};
 /// The segments cannot be listed.
 pub fn inspect_files(storage: &Arc<dyn Storage>, store_id: StoreId, last: Lsn) -> Result<JournalHandle, RecoveryError> {
     let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
-    let index = map_segments(storage.as_ref(), &names)?;
+    let index = map_segments(storage.as_ref(), store_id, &names)?;
     index.set_durable_lsn(last);
     Ok(JournalHandle { storage: Arc::clone(storage), index: Arc::new(index), store_id })
 }
