@@ -27,7 +27,7 @@ const SIGABRT: i32 = 6;
 const SIGSEGV: i32 = 11;
 
 /// Runs the test of this name in a process of its own. A broker that goes away under load can crash the mock, and with it
-/// the process that it is in: then, and in no other case, the test begins anew.
+/// the process that it is in: then, and in no other case, the test begins again.
 pub fn apart(test: &str, body: impl FnOnce()) {
     if std::env::var_os(APART).is_some() {
         return body();
