@@ -91,7 +91,7 @@ fn a_change_to_a_segment_that_was_made_ahead_allocates_nothing_and_syncs_no_dire
     assert_eq!(calls, [format!("write {next} 0+64"), format!("sync {next}"), format!("rename {second}")]);
     assert_eq!(
         link.iter().map(|call| call.split(' ').next().unwrap()).collect::<Vec<_>>(),
-        ["write", "sync", "set_len"]
+        ["write", "set_len", "sync"]
     );
     append(&mut journal, b"after");
     assert!(!storage.memory.files().contains_key(next));

@@ -25,10 +25,10 @@ impl Journal {
             }
             written => written?,
         }
+        // Before the sync: room that came back after a crash would count in what the journal may take.
+        file.set_len(len)?;
         // A failed sync is final whatever it says: it is never taken for a full disk.
         file.sync_data().map_err(io::Error::other)?;
-        // The room behind it reads as zeros, and may come back after a crash: so its going needs no sync.
-        file.set_len(len)?;
         self.index.put(end.base_lsn, SegmentInfo { bytes: len });
         Ok(())
     }
