@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::core::SinkOptions;
+use super::sink_options::SinkOptions;
 use crate::contracts::{
     Clock, DecisionBatch, EventHistory, OrderRows, Progress, ProgressError, ReplayProgress, RowsAnswer, Sink,
     SinkRecord,

@@ -4,27 +4,23 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use uuid::Uuid;
 
 use super::AppError;
+use super::cursors::{load_cursors, position_of, uuid_of};
 use super::host::Host;
 use super::registration::{check_sinks, register};
 use super::relays::Relay;
 use super::rows::ExecutorRows;
-use crate::config::SinkStart;
+use super::sink_options::SinkOptions;
 use crate::contracts::{
     Clock, DecisionBatch, JournalNeeds, Lsn, OrderRows, PlanStore as _, Progress as _, ReplayProgress, Sequence,
     SinkType, Storage,
 };
 use crate::executor::{Executor, ExecutorOptions, Operations, Task};
-use crate::journal::{CURSORS_DIR, IdentityError, JournalHandle, StoreId, create_store, open_store as open_store_id};
-use crate::relay::scheduler::Limits;
-use crate::relay::{
-    Subscription, SubscriptionPorts, SubscriptionSettings, Worker, WorkerPorts, WorkerSettings, cloud_event,
-};
+use crate::journal::{IdentityError, JournalHandle, StoreId, create_store, open_store as open_store_id};
+use crate::relay::{Subscription, SubscriptionPorts, SubscriptionSettings, Worker, WorkerPorts, cloud_event};
 use crate::repo::{
-    CursorFile, Maintenance, MaintenanceOptions, OpenReport, ReplayCursors, SinkPosition, Store, StoreOptions, cursor,
-    lsn_of, recover_store,
+    CursorFile, Maintenance, MaintenanceOptions, OpenReport, ReplayCursors, Store, StoreOptions, lsn_of, recover_store,
 };
 
 /// What the configuration says about the parts.
@@ -40,23 +36,6 @@ pub struct CoreOptions {
     pub sinks: Vec<SinkOptions>,
     /// The longest line that an attached program may send.
     pub line_bytes_max: usize,
-}
-
-/// One sink.
-#[derive(Debug, Clone)]
-pub struct SinkOptions {
-    /// Its worker's limits.
-    pub worker: WorkerSettings,
-    /// Where it starts if it was not seen before.
-    pub start: SinkStart,
-    /// How a subscription's events are handed out.
-    pub limits: Limits,
-    /// Events that a program may answer with one `delivered`.
-    pub delivered_tags_max: usize,
-    /// The users beside the operators who may attach to it.
-    pub consumer_uids: Vec<u32>,
-    /// The daemon that relays it, where several share a store; `None` for any.
-    pub daemon: Option<String>,
 }
 
 /// An opened store with everything that works on it.
@@ -166,33 +145,6 @@ fn open_or_create(storage: &dyn Storage, host: &mut dyn Host) -> Result<StoreId,
         }
         opened => Ok(opened?),
     }
-}
-
-/// The cursors that are there, also those of sinks that are not configured any more.
-pub(super) fn load_cursors(storage: &dyn Storage, store_id: StoreId) -> Result<Vec<(String, CursorFile)>, AppError> {
-    let mut cursors = Vec::new();
-    for sink in sinks_with_cursor(storage)? {
-        if let Some(cursor) = CursorFile::load(storage, &sink, uuid_of(store_id))? {
-            cursors.push((sink, cursor));
-        }
-    }
-    Ok(cursors)
-}
-
-/// The names of the sinks that have a cursor.
-pub(super) fn sinks_with_cursor(storage: &dyn Storage) -> Result<Vec<String>, AppError> {
-    let names =
-        storage.list(CURSORS_DIR).map_err(|error| AppError::io(format!("listing {CURSORS_DIR}: {error}"), &error))?;
-    Ok(names.iter().filter_map(|name| cursor::sink_of(name)).map(str::to_owned).collect())
-}
-
-/// The store's id as the relay knows it.
-pub(super) const fn uuid_of(store_id: StoreId) -> Uuid {
-    Uuid::from_bytes(*store_id.as_bytes())
-}
-
-pub(super) fn position_of(sink: &str, cursor: &CursorFile) -> SinkPosition {
-    SinkPosition { path: cursor::path_of(sink), position: cursor.position() }
 }
 
 /// A sink that is recorded, with a cursor, and not configured.

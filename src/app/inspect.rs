@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::AppError;
-use super::core::{sinks_with_cursor, uuid_of};
+use super::cursors::{sinks_with_cursor, uuid_of};
 use super::machine::open_storage;
 use super::registration::{check_cursor_of, check_snapshot};
 use crate::backup::{check as check_backup, is_backup};

@@ -5,6 +5,7 @@
 mod candidate;
 mod clock;
 mod core;
+mod cursors;
 mod daemon;
 #[cfg(feature = "postgres")]
 mod election;
@@ -24,11 +25,12 @@ mod relays;
 mod restored;
 mod rows;
 mod schema;
+mod sink_options;
 mod start_watch;
 mod threads;
 mod watchdog;
 
-pub use self::core::{Core, CoreOptions, SinkOptions};
+pub use self::core::{Core, CoreOptions};
 pub use daemon::serve;
 pub use error::AppError;
 pub use host::Host;
@@ -36,3 +38,4 @@ pub use inspect::{dump_store, verify_storage, verify_store};
 pub use relays::{Relay, RelayHandle, RelayWorker};
 pub use restored::{NewEpoch, begin_epoch};
 pub use schema::{apply_schema, print_schema};
+pub use sink_options::SinkOptions;

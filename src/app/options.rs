@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::core::{CoreOptions, SinkOptions};
+use super::core::CoreOptions;
+use super::sink_options::SinkOptions;
 use crate::config::{Config, RelayConfig, SinkConfig, SinkKind};
 use crate::contracts::SinkType;
 use crate::executor::ExecutorOptions;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::AppError;
-use super::core::{SinkOptions, uuid_of};
+use super::cursors::uuid_of;
+use super::sink_options::SinkOptions;
 use crate::config::SinkStart;
 use crate::contracts::{
     Clock, CommitError, Decision, DecisionKind, EventHistory as _, FeedError, FeedPosition, PlanStore as _,

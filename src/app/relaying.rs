@@ -8,11 +8,12 @@ use crossbeam_channel::{Sender, bounded};
 
 use super::AppError;
 use super::candidate::{Candidate, MakeTarget, not_the_relay};
-use super::core::{CoreOptions, SinkOptions};
+use super::core::CoreOptions;
 use super::election::{Elections, Post};
 use super::host::Host as _;
 use super::machine::Machine;
 use super::relays::Relay;
+use super::sink_options::SinkOptions;
 use crate::config::{Config, SinkKind, SinkStart};
 use crate::contracts::{
     CommitError, Decision, DecisionBatch, DecisionKind, PlanStore as _, ReplayProgress, Sequence, SinkStartPoint,

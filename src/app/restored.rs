@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::AppError;
 use super::clock::SystemClock;
-use super::core::{CoreOptions, load_cursors, position_of};
+use super::core::CoreOptions;
+use super::cursors::{load_cursors, position_of};
 use super::machine::open_storage;
 use crate::config::Config;
 use crate::contracts::{Clock, CommitError, Decision, DecisionKind, Lsn, PlanStore};

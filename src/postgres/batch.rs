@@ -21,6 +21,13 @@ pub(super) struct SeenOrder {
     pub state: Option<OrderState>,
 }
 
+impl SeenOrder {
+    /// As it was found.
+    pub(super) fn of(found: Option<OrderState>) -> Self {
+        Self { stored_version: found.as_ref().map_or(0, |state| state.version), state: found }
+    }
+}
+
 /// A batch on its way.
 #[derive(Debug, Default)]
 pub(super) struct Batch {

@@ -4,6 +4,7 @@
 //! others it blocks, and every call has a time-out.
 
 mod batch;
+mod command_row;
 mod connection;
 mod current;
 mod database;

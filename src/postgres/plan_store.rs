@@ -3,35 +3,19 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio_postgres::Row;
-use uuid::Uuid;
-
 use super::batch::{SeenOrder, StoredCommand};
+use super::command_row::remembered_command;
 use super::decisions::StagedDecision;
-use super::order_row::{column, order, out_of_range, unsigned};
+use super::order_row;
+use super::order_row::unsigned;
 use super::store::PostgresStore;
-use super::{DatabaseError, order_row};
 use crate::contracts::{
-    ChangeRequest, Command, CommitError, Committed, Decision, DecisionInbox, Envelope, EventHistory, Fingerprint,
-    JournalStatus, Lsn, Mutation, OrderNotFound, OrderRepository, Plan, PlanStore, RememberedCommand, RetrieveError,
-    Room, Sequence, SinkRecord, Staged, StoreCondition, StoreStatus, StoreUnavailable,
+    ChangeRequest, Command, CommitError, Committed, Decision, DecisionInbox, Envelope, EventHistory, JournalStatus,
+    Lsn, Mutation, OrderNotFound, OrderRepository, Plan, PlanStore, RememberedCommand, RetrieveError, Room, Sequence,
+    SinkRecord, Staged, StoreCondition, StoreStatus, StoreUnavailable,
 };
 use crate::domain::{CommandId, Order, OrderId, OrderState};
 use crate::repo::{outbox_muts, update_mut};
-
-pub(super) fn seen_order(found: Option<OrderState>) -> SeenOrder {
-    SeenOrder { stored_version: found.as_ref().map_or(0, |state| state.version), state: found }
-}
-
-/// A row of @find_commands.
-pub(super) fn remembered_command(row: &Row) -> Result<RememberedCommand, DatabaseError> {
-    let version = u32::try_from(column::<i32>(row, 2)?).map_err(|_| out_of_range("version"))?;
-    Ok(RememberedCommand {
-        fingerprint: Fingerprint(column::<Uuid>(row, 1)?),
-        order: order(row, 4)?.as_of(version),
-        lsn: Lsn(unsigned(row, 3)?),
-    })
-}
 
 fn unfit(problem: impl Into<String>) -> CommitError {
     CommitError::Failed { operation: "check of a plan", source: io::Error::other(problem.into()) }
@@ -145,7 +129,7 @@ impl PlanStore for PostgresStore {
     }
 
     fn note_new(&mut self, order_id: OrderId) {
-        self.batch.get_mut().orders.insert(order_id, seen_order(None));
+        self.batch.get_mut().orders.insert(order_id, SeenOrder::of(None));
     }
 
     fn check(&self, change: &ChangeRequest) -> Result<(), &'static str> {

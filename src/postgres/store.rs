@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::batch::{Batch, STAGED_AFTER, SeenOrder};
+use super::command_row::remembered_command;
 use super::connection::Step;
 use super::decisions::{DecisionRows, StagedDecision};
 use super::link::{Backoff, BatchOutcome, Link};
 use super::mirror::{Head, Mirror};
 use super::order_row::{bigint, column, order};
-use super::plan_store::{remembered_command, seen_order};
 use super::transaction::{Fence, Stored, store};
 use super::{Database, DatabaseError, Leases, PostgresHistory, check_version};
 use crate::contracts::{
@@ -153,7 +153,7 @@ impl PostgresStore {
             let rows = connection.query("find_orders", &[&[order_id.uuid()].as_slice()])?;
             rows.first().map(|row| order(row, 0)).transpose()
         })?;
-        let seen = seen_order(found);
+        let seen = SeenOrder::of(found);
         self.batch.borrow_mut().orders.insert(order_id, seen);
         Ok(seen)
     }
@@ -164,7 +164,7 @@ impl PostgresStore {
         for envelope in requests {
             if let Some(order_id) = envelope.request.order_id() {
                 orders.push(order_id.uuid());
-                batch.orders.insert(order_id, seen_order(None));
+                batch.orders.insert(order_id, SeenOrder::of(None));
             }
             if let Some(command_id) = envelope.request.command_id() {
                 commands.push(command_id.uuid());
@@ -185,7 +185,7 @@ impl PostgresStore {
         if !orders.is_empty() {
             for row in answers.next().unwrap_or_default() {
                 let state = order(&row, 0)?;
-                batch.orders.insert(state.order_id, seen_order(Some(state)));
+                batch.orders.insert(state.order_id, SeenOrder::of(Some(state)));
             }
         }
         if !commands.is_empty() {

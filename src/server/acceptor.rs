@@ -12,7 +12,7 @@ use super::access::Caller;
 use super::connections::Place;
 use super::listener::Listener;
 use super::rpc_error::{ErrorKind, RpcError};
-use super::status::StatusContext;
+use super::status_context::StatusContext;
 use super::throttle::Throttle;
 use crate::contracts::ConnectionId;
 

@@ -39,8 +39,10 @@ mod rpc_error;
 #[expect(clippy::module_inception, reason = "the server is the noun of this file and of this layer")]
 mod server;
 mod shared;
+mod show;
 mod signals;
 mod status;
+mod status_context;
 mod throttle;
 mod trace_context;
 

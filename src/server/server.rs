@@ -11,7 +11,7 @@ use super::admission::Admission;
 use super::event_loop::{EventLoop, WAKER};
 use super::listener::{BindError, Listener};
 use super::signals::Signals;
-use super::{ServerOptions, shared::Shared, status::StatusContext};
+use super::{ServerOptions, shared::Shared, status_context::StatusContext};
 use crate::contracts::{
     Answer, AttachTarget, Clock, RequestReceiver, RequestSender, SinkMonitor, StatusModel, request_queue,
 };

@@ -3,14 +3,13 @@
 use std::collections::VecDeque;
 
 use super::admission::{Admission, Standing};
-use super::call::{Limits, Shown};
+use super::call::Limits;
 use super::counters::Counters;
 use super::methods::Method;
-use super::metrics::MetricsReport;
 use super::response::{write_changed, write_error, write_found, write_result};
 use super::response_queue::Awaited;
 use super::rpc_error::{ErrorKind, RpcError};
-use super::status::{DaemonStatus, StatusContext};
+use super::status_context::StatusContext;
 use super::{ServerOptions, ServerTelemetry};
 use crate::contracts::{AttachTarget, ConnectionId, Envelope, OperatorRequest, Outcome, Refusal, Request, Ticket};
 
@@ -124,14 +123,6 @@ impl Shared {
             Outcome::Found(order) => write_found(out, id, order),
             Outcome::Operated(result) => write_result(out, id, result.as_ref()),
             Outcome::Refused(refusal) => write_error(out, id, &RpcError::from(refusal)),
-        }
-    }
-
-    /// Writes the answer to a request that the server answers itself.
-    pub(super) fn show(&self, out: &mut Vec<u8>, id: &str, shown: Shown) {
-        match shown {
-            Shown::Status => write_result(out, id, &DaemonStatus::of(self)),
-            Shown::Metrics => write_result(out, id, &MetricsReport::of(self)),
         }
     }
 

@@ -5,6 +5,17 @@ use std::sync::Arc;
 
 use crate::contracts::{EventFeed, EventHistory, FeedError, FeedPosition, PublishedEvent, Sequence};
 
+/// How reading came to its end for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// Nothing more is durable.
+    End,
+    /// The scheduler wants no more at present.
+    Enough,
+    /// Others have their turn.
+    More,
+}
+
 /// One event of the window.
 struct Item {
     /// The event, if there was room for it.

@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::content::Content;
-use super::turn::Read;
+use super::content::{Content, Read};
 use super::{Subscription, decisions};
 use crate::contracts::{DecisionKind, EventFeed, FeedError, PublishedEvent, Sequence};
 use crate::relay::snapshot::SnapshotFeed;

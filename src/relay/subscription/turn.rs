@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::consumer::Consumer;
+use super::content::Read;
 use super::decisions;
 use super::protocol::{self, ClosingKind};
 use super::saving::{Saved, live_details, snapshot_details};
@@ -24,17 +25,6 @@ pub(super) enum Next {
     Wait(Option<Duration>),
     /// The worker was told to stop, and is done.
     Ended,
-}
-
-/// How reading came to its end for now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Read {
-    /// Nothing more is durable.
-    End,
-    /// The scheduler wants no more at present.
-    Enough,
-    /// Others have their turn.
-    More,
 }
 
 /// Plans that are read in one turn.
