@@ -180,9 +180,10 @@ impl StoreConfig {
 /// An address without a password, in its authority, in its parameters, or in libpq's other form.
 fn url(text: &str) -> Option<String> {
     const PASSWORDS: [&str; 4] = ["password", "sslpassword", "passwd", "pass"];
-    let (address, query) = text.split_once('?').unwrap_or((text, ""));
-    let authority = address.split_once("://").map_or("", |(_, rest)| rest);
-    let in_authority = authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+    // The client takes everything before the first @ for user and password, whatever else is in it.
+    let in_authority = text.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+    let in_authority = in_authority.is_some_and(|(user, _)| user.contains(':'));
+    let (_, query) = text.split_once('?').unwrap_or((text, ""));
     let names = query.split('&').chain(text.split_whitespace()).filter_map(|part| part.split('=').next());
     let in_names = names.map(|name| name.trim().to_ascii_lowercase()).any(|name| PASSWORDS.contains(&name.as_str()));
     (!text.is_empty() && !in_authority && !in_names).then(|| text.to_owned())
