@@ -1,12 +1,12 @@
 //! The real binary as a child process that cannot outlive its test.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Client, DEADLINE, Run, Store, poll};
+use super::{Client, DEADLINE, Run, Store, eventually, poll};
 
 /// How long a daemon may take to refuse while its socket answers.
 const REFUSAL: Duration = Duration::from_secs(10);
@@ -102,10 +102,22 @@ impl Daemon {
         self.child.id()
     }
 
-    /// Sends a signal to this daemon alone.
+    /// Sends a signal to this daemon alone. One that stops it takes a moment: on return every thread has stopped.
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(pid, signal).expect("the signal is sent");
+        if signal == Signal::STOP {
+            eventually(Duration::from_secs(10), "the stop", || self.is_stopped());
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("the daemon runs");
+        threads.flatten().all(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            // The state follows the name, which ends at the last parenthesis.
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['T', 't']))
+        })
     }
 
     /// SIGKILL, and waits until the process is gone.
