@@ -68,19 +68,19 @@ impl EventHistory for World {
     }
 
     fn open_after(&self, _: Sequence) -> Result<Box<dyn EventFeed>, FeedError> {
-        unimplemented!("a snapshot reads no feed")
+        unreachable!("a snapshot reads no feed")
     }
 
     fn open_at(&self, _: FeedPosition) -> Result<Box<dyn EventFeed>, FeedError> {
-        unimplemented!("a snapshot reads no feed")
+        unreachable!("a snapshot reads no feed")
     }
 
     fn first_at_or_after(&self, _: Timestamp) -> Result<Option<Sequence>, FeedError> {
-        unimplemented!("a snapshot looks for no time")
+        unreachable!("a snapshot looks for no time")
     }
 
     fn last_at_or_before(&self, _: Timestamp) -> Result<Option<Sequence>, FeedError> {
-        unimplemented!("a snapshot looks for no time")
+        unreachable!("a snapshot looks for no time")
     }
 
     /// Only what happened after the position is still held.
@@ -97,7 +97,7 @@ impl EventHistory for World {
     }
 
     fn decisions(&self, _: Lsn, _: usize, _: usize) -> Result<DecisionPage, FeedError> {
-        unimplemented!("a snapshot looks for no decision")
+        unreachable!("a snapshot looks for no decision")
     }
 }
 
