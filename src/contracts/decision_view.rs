@@ -26,13 +26,17 @@ impl<'a> DecisionView<'a> {
 
 /// What is decided on: one order, one event, a range.
 #[derive(Default)]
-struct Subject {
-    order_id: Option<OrderId>,
-    events: Option<(Sequence, Sequence)>,
+pub struct DecisionSubject {
+    /// The order, if it is one.
+    pub order_id: Option<OrderId>,
+    /// The first and the last event.
+    pub events: Option<(Sequence, Sequence)>,
 }
 
-impl Subject {
-    fn of(kind: &DecisionKind) -> Self {
+impl DecisionSubject {
+    /// What a decision is about.
+    #[must_use]
+    pub fn of(kind: &DecisionKind) -> Self {
         match kind {
             DecisionKind::Parked { order_id, events, .. } => {
                 let first_and_last = events.first().zip(events.last());
@@ -100,7 +104,7 @@ impl Serialize for Delivery<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("kind", decision.kind.as_str())?;
         map.serialize_entry("sink", &*decision.sink)?;
-        let subject = Subject::of(&decision.kind);
+        let subject = DecisionSubject::of(&decision.kind);
         if let Some(order_id) = subject.order_id {
             map.serialize_entry("order_id", &order_id.to_string())?;
         }

@@ -34,7 +34,7 @@ pub use attach::{AttachInbox, AttachRequest, AttachTarget};
 pub use clock::{Clock, OrderIds};
 pub use command::{ChangeRequest, Command, Fingerprint, Request};
 pub use decision_queue::{DecisionBatch, DecisionInbox, DecisionNews};
-pub use decision_view::DecisionView;
+pub use decision_view::{DecisionSubject, DecisionView};
 pub use delivery::{
     Decision, DecisionKind, EventType, LaneState, ParkedLane, ReplayRecord, ReplaySpec, ReplayState, SinkRecord,
     SinkStartPoint, SinkType, SnapshotStart,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::connection::Step;
 use super::mirror::{EVENT_TYPES, LANE_STATES, REPLAY_STATES, SINK_TYPES, name_of};
 use super::order_row::{bigint, integer};
-use crate::contracts::{Decision, DecisionKind, ReplayRecord, Sequence, SinkRecord};
+use crate::contracts::{Decision, DecisionKind, DecisionSubject, ReplayRecord, Sequence, SinkRecord};
 use crate::domain::OrderId;
 use crate::repo::{DeliveryState, encode_decision};
 
@@ -305,7 +305,8 @@ impl ReplayRow {
 
 impl DecisionColumns {
     fn push(&mut self, plan: u64, decision: &Decision) {
-        let (order_id, range) = subject(&decision.kind);
+        // For people who look with SQL.
+        let DecisionSubject { order_id, events: range } = DecisionSubject::of(&decision.kind);
         self.plans.push(bigint(plan));
         let snapshot_ended = decision.kind == DecisionKind::SnapshotEnded;
         self.kinds.push(if snapshot_ended { "snapshot_ended" } else { decision.kind.as_str() });
@@ -320,32 +321,5 @@ impl DecisionColumns {
         if let DecisionKind::Restored { epoch } = &decision.kind {
             self.epoch = self.epoch.max(i64::from(*epoch));
         }
-    }
-}
-
-/// The order and the first and last event that a decision is about, for people who look with SQL.
-fn subject(kind: &DecisionKind) -> (Option<OrderId>, Option<(Sequence, Sequence)>) {
-    match kind {
-        DecisionKind::Parked { order_id, events, .. } => {
-            let sequences = || events.iter().map(|event| event.sequence);
-            (Some(*order_id), sequences().min().zip(sequences().max()))
-        }
-        DecisionKind::Requeued { order_id } => (Some(*order_id), None),
-        DecisionKind::Delivered { events } => {
-            let sequences = || events.iter().map(|(_, sequence)| *sequence);
-            let order_id = events.first().map(|(order_id, _)| *order_id).filter(|_| events.len() == 1);
-            (order_id, sequences().min().zip(sequences().max()))
-        }
-        DecisionKind::LaneSkipped { order_id, sequence } => (Some(*order_id), Some((*sequence, *sequence))),
-        DecisionKind::RangeSkipped { from, to } => (None, Some((*from, *to))),
-        DecisionKind::ReplayStarted(spec) => (spec.order_id, Some((spec.from, spec.to))),
-        DecisionKind::Registered(_)
-        | DecisionKind::Forgotten
-        | DecisionKind::Paused
-        | DecisionKind::Resumed
-        | DecisionKind::Halted
-        | DecisionKind::ReplayEnded { .. }
-        | DecisionKind::SnapshotEnded
-        | DecisionKind::Restored { .. } => (None, None),
     }
 }
