@@ -17,7 +17,7 @@ pub fn request_queue(express_max: usize, bulk_max: usize) -> (RequestSender, Req
     let (send_express, express) = bounded(express_max);
     let (send_bulk, bulk) = bounded(bulk_max);
     let sender = RequestSender { express: send_express, bulk: send_bulk };
-    (sender, RequestReceiver { express, bulk, express_before: false })
+    (sender, RequestReceiver { express, bulk, held_express: None, held_bulk: None, express_before: false })
 }
 
 /// How a request waits.
@@ -83,6 +83,9 @@ impl RequestSender {
 pub struct RequestReceiver {
     express: Receiver<Envelope>,
     bulk: Receiver<Envelope>,
+    /// What was received while waiting, ahead of everything in its channel.
+    held_express: Option<Envelope>,
+    held_bulk: Option<Envelope>,
     /// The last batch had an express request: its sender is likely to send another as soon as it is answered.
     express_before: bool,
 }
@@ -107,6 +110,7 @@ impl RequestReceiver {
         // 2. All express requests. If they alone fill the batch no bulk request may join it, because an express one
         //    that was sent before it may be left.
         let before = batch.len();
+        batch.extend(self.held_express.take());
         let ended = loop {
             if batch.len() - before >= commands_max {
                 return Taken::Some;
@@ -122,16 +126,26 @@ impl RequestReceiver {
         let beside_express = std::mem::replace(&mut self.express_before, express > 0) || express > 0;
         let limit = if beside_express { BULK_BESIDE_EXPRESS_MAX.min(commands_max) } else { commands_max };
         let room = limit.saturating_sub(express).max(limit / BULK_PART).min(commands_max - express);
-        batch.extend(self.bulk.try_iter().take(room.min(bulk_there)));
+        let held = self.held_bulk.take_if(|_| room > 0);
+        let more = room.saturating_sub(usize::from(held.is_some())).min(bulk_there);
+        batch.extend(held.into_iter().chain(self.bulk.try_iter().take(more)));
         match batch.len() - before {
             // The server lets go of both at once: nothing is added any more.
-            0 if ended && self.bulk.is_empty() => Taken::Finished,
+            0 if ended && self.bulk.is_empty() && self.held_bulk.is_none() => Taken::Finished,
             0 => Taken::Nothing,
             _ => Taken::Some,
         }
     }
 
-    /// The channels, to be waited for. What they hold is taken by [`RequestReceiver::take`] alone.
+    /// Keeps what was received from [`RequestReceiver::channels`] for the next batch. There is nothing held of its class.
+    pub fn hold(&mut self, class: RequestClass, envelope: Envelope) {
+        match class {
+            RequestClass::Express => self.held_express = Some(envelope),
+            RequestClass::Bulk => self.held_bulk = Some(envelope),
+        }
+    }
+
+    /// The channels, express and bulk, to be waited for. What is received there is to be held.
     #[must_use]
     pub const fn channels(&self) -> [&Receiver<Envelope>; 2] {
         [&self.express, &self.bulk]

@@ -75,3 +75,18 @@ fn it_is_finished_when_everything_is_taken_and_the_sender_is_gone() {
     drop(receiver);
     assert_eq!(sender.send(RequestClass::Express, envelope(1, 0)), Err(NotSent::Ended));
 }
+
+#[test]
+fn what_ended_the_wait_keeps_its_place() {
+    let (sender, mut receiver) = request_queue(10, 10);
+    sender.send(RequestClass::Bulk, envelope(1, 0)).unwrap();
+    let first = receiver.channels()[1].recv().unwrap();
+    sender.send(RequestClass::Bulk, envelope(1, 1)).unwrap();
+    sender.send(RequestClass::Express, envelope(2, 0)).unwrap();
+    receiver.hold(RequestClass::Bulk, first);
+    drop(sender);
+    let mut batch = Vec::new();
+    while receiver.take(&mut batch, 2) == Taken::Some {}
+    let order: Vec<_> = batch.iter().map(|envelope| (envelope.connection.0, envelope.ticket.0)).collect();
+    assert_eq!(order, [(2, 0), (1, 0), (1, 1)]);
+}

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, never, select};
 
 use super::Executor;
 use super::inspector::Finding;
-use crate::contracts::{Answer, CommitError, DecisionBatch, PlanStore, RequestReceiver, StatusModel, Taken};
+use crate::contracts::{
+    Answer, CommitError, DecisionBatch, Envelope, PlanStore, RequestClass, RequestReceiver, StatusModel, Taken,
+};
 
 /// Work that wants to see the store between two batches.
 pub type Task<S> = Box<dyn FnOnce(&S) + Send>;
@@ -51,23 +53,35 @@ impl<S: PlanStore> CommandLoop<S> {
     pub fn run(mut self, mut executor: Executor<S>) -> Result<S, CommitError> {
         let batch_commands_max = executor.options().batch_commands_max;
         let mut batch = Vec::with_capacity(batch_commands_max);
+        let mut decisions = Vec::new();
         let mut findings = executor.findings();
+        let mut finding = None;
         loop {
             self.heartbeat.fetch_add(1, Ordering::Relaxed);
             self.run_task(executor.store());
             batch.clear();
             let taken = self.requests.take(&mut batch, batch_commands_max);
-            let decisions = take(&mut self.decisions, Self::DECISION_BATCHES_MAX);
-            let found = take(&mut findings, 1).pop();
-            if taken != Taken::Some && decisions.is_empty() && found.is_none() {
+            while decisions.len() < Self::DECISION_BATCHES_MAX {
+                let Some(one) = take(&mut self.decisions) else { break };
+                decisions.push(one);
+            }
+            finding = finding.or_else(|| take(&mut findings));
+            if taken != Taken::Some && decisions.is_empty() && finding.is_none() {
                 if taken == Taken::Finished {
                     break;
                 }
                 let turn = if executor.has_jobs() { Self::JOB_TURN } else { Self::IDLE_TURN };
-                if self.wait(&findings, turn) == Woken::ByTime {
-                    executor.store_mut().make_room()?;
-                    executor.store_mut().mark_idle()?;
-                    self.status.publish(executor.store().status());
+                match self.wait(&findings, turn) {
+                    Woken::ByRequest(class, envelope) => self.requests.hold(class, envelope),
+                    Woken::ByDecisions(one) => decisions.push(one),
+                    Woken::ByFinding(one) => finding = Some(one),
+                    Woken::ByTask(task) => task(executor.store()),
+                    Woken::ByEnd => {}
+                    Woken::ByTime => {
+                        executor.store_mut().make_room()?;
+                        executor.store_mut().mark_idle()?;
+                        self.status.publish(executor.store().status());
+                    }
                 }
                 if !executor.has_jobs() {
                     continue;
@@ -75,12 +89,12 @@ impl<S: PlanStore> CommandLoop<S> {
             }
             let before = executor.store().durable_lsn();
             let began = Instant::now();
-            let mut answers = executor.run_with_decisions(&batch, decisions)?;
+            let mut answers = executor.run_with_decisions(&batch, std::mem::take(&mut decisions))?;
             if !batch.is_empty() {
                 self.status.metrics().commit_duration.record_duration(began.elapsed());
                 self.status.metrics().batch_commands.record(batch.len() as u64);
             }
-            if let Some(finding) = found {
+            if let Some(finding) = finding.take() {
                 answers.extend(executor.conclude(finding)?);
             }
             answers.extend(executor.turn()?);
@@ -103,51 +117,47 @@ impl<S: PlanStore> CommandLoop<S> {
 
     /// Does one thing that others want of the store, if there is one.
     fn run_task(&mut self, store: &S) {
-        match self.tasks.try_recv() {
-            Ok(task) => task(store),
-            Err(TryRecvError::Empty) => {}
-            // A channel whose other end is gone is always ready; from now on it never is.
-            Err(TryRecvError::Disconnected) => self.tasks = never(),
+        if let Some(task) = take(&mut self.tasks) {
+            task(store);
         }
     }
 
-    /// Waits until there is something to do, or for one turn.
-    fn wait(&self, findings: &Receiver<Finding>, turn: Duration) -> Woken {
-        let mut select = Select::new();
-        for channel in self.requests.channels() {
-            select.recv(channel);
-        }
-        select.recv(&self.decisions);
-        select.recv(findings);
-        select.recv(&self.tasks);
-        match select.ready_timeout(turn) {
-            Ok(_) => Woken::BySomebody,
-            Err(_) => Woken::ByTime,
+    /// Waits until there is something to do, or for one turn. What ends the wait is taken with it: only to look whether
+    /// something is there, a select would first yield the processor some times to those that the executor waits for.
+    fn wait(&self, findings: &Receiver<Finding>, turn: Duration) -> Woken<S> {
+        let [express, bulk] = self.requests.channels();
+        select! {
+            recv(express) -> one => one.map_or(Woken::ByEnd, |one| Woken::ByRequest(RequestClass::Express, one)),
+            recv(bulk) -> one => one.map_or(Woken::ByEnd, |one| Woken::ByRequest(RequestClass::Bulk, one)),
+            recv(self.decisions) -> one => one.map_or(Woken::ByEnd, Woken::ByDecisions),
+            recv(findings) -> one => one.map_or(Woken::ByEnd, Woken::ByFinding),
+            recv(self.tasks) -> one => one.map_or(Woken::ByEnd, Woken::ByTask),
+            default(turn) => Woken::ByTime,
         }
     }
 }
 
 /// Why the loop has woken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Woken {
-    BySomebody,
+enum Woken<S> {
+    ByRequest(RequestClass, Envelope),
+    ByDecisions(DecisionBatch),
+    ByFinding(Finding),
+    ByTask(Task<S>),
+    /// The other end of a channel is gone; the next look at it finds that out.
+    ByEnd,
     ByTime,
 }
 
-/// At most `most` of what is in the channel. One whose other end is gone would be ready for ever; from now on it never is.
-fn take<T>(channel: &mut Receiver<T>, most: usize) -> Vec<T> {
-    let mut taken = Vec::new();
-    while taken.len() < most {
-        match channel.try_recv() {
-            Ok(one) => taken.push(one),
-            Err(TryRecvError::Empty) => break,
-            Err(TryRecvError::Disconnected) => {
-                *channel = never();
-                break;
-            }
+/// What is in the channel, if anything. One whose other end is gone would be ready for ever; from now on it never is.
+fn take<T>(channel: &mut Receiver<T>) -> Option<T> {
+    match channel.try_recv() {
+        Ok(one) => Some(one),
+        Err(TryRecvError::Empty) => None,
+        Err(TryRecvError::Disconnected) => {
+            *channel = never();
+            None
         }
     }
-    taken
 }
 
 fn close<S: PlanStore>(executor: &mut Executor<S>) -> Result<(), CommitError> {
