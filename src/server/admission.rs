@@ -20,6 +20,11 @@ impl Standing {
     pub(super) const fn is_idle(&self) -> bool {
         self.commands == 0
     }
+
+    /// Whether it waits among those that have much in flight.
+    pub(super) fn is_bulk(&self) -> bool {
+        !self.is_idle() && self.class == RequestClass::Bulk
+    }
 }
 
 /// Admits requests to the queue. As long as it is not full whoever comes first has the room; then each connection has

@@ -160,6 +160,11 @@ impl Connection {
         }
     }
 
+    /// Whether it has much with the executor.
+    pub(super) fn is_bulk(&self) -> bool {
+        self.peer.standing.is_bulk()
+    }
+
     /// Takes no more, says why, and closes once that is sent.
     pub(super) fn refuse(&mut self, error: &RpcError) {
         self.read_state = ReadState::Shut;

@@ -36,9 +36,9 @@ pub(super) struct EventLoop {
     pub(super) shared: Shared,
     answers: Receiver<Vec<Answer>>,
     signals: Arc<Signals>,
-    /// Connections for which something has happened.
+    /// Connections for which something has happened, and which have little in flight.
     ready: VecDeque<ConnectionId>,
-    /// Connections that had their turn and have more to do.
+    /// Those that have much in flight, or that had their turn and have more to do.
     unfinished: VecDeque<ConnectionId>,
     /// Connections that got answers which are not sent.
     answered: Vec<ConnectionId>,
@@ -142,7 +142,8 @@ impl EventLoop {
         if let Some(entry) = self.connections.get_mut(id)
             && !std::mem::replace(&mut entry.queued, true)
         {
-            self.ready.push_back(id);
+            let queue = if entry.connection.is_bulk() { &mut self.unfinished } else { &mut self.ready };
+            queue.push_back(id);
         }
     }
 
@@ -185,8 +186,8 @@ impl EventLoop {
         }
     }
 
-    /// One turn for each connection for which something has happened; then turns for those that had one and have more
-    /// to do, for a while: who sends much waits for those who send little.
+    /// One turn for each connection with little in flight for which something has happened; then turns for the others, for
+    /// a while and at least one: who sends much waits for those who send little, and these for one turn at most.
     fn run_ready(&mut self, now: Instant) {
         for _ in 0..self.ready.len() {
             let Some(id) = self.ready.pop_front() else { break };
