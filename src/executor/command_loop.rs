@@ -72,12 +72,12 @@ impl<S: PlanStore> CommandLoop<S> {
                 }
                 let turn = if executor.has_jobs() { Self::JOB_TURN } else { Self::IDLE_TURN };
                 match self.wait(&findings, turn) {
-                    Woken::ByRequest(class, envelope) => self.requests.hold(class, envelope),
-                    Woken::ByDecisions(one) => decisions.push(one),
-                    Woken::ByFinding(one) => finding = Some(one),
-                    Woken::ByTask(task) => task(executor.store()),
-                    Woken::ByEnd => {}
-                    Woken::ByTime => {
+                    WokenBy::Request(class, envelope) => self.requests.hold(class, envelope),
+                    WokenBy::Decisions(one) => decisions.push(one),
+                    WokenBy::Finding(one) => finding = Some(one),
+                    WokenBy::Task(task) => task(executor.store()),
+                    WokenBy::End => {}
+                    WokenBy::Time => {
                         executor.store_mut().make_room()?;
                         executor.store_mut().mark_idle()?;
                         self.status.publish(executor.store().status());
@@ -124,28 +124,28 @@ impl<S: PlanStore> CommandLoop<S> {
 
     /// Waits until there is something to do, or for one turn. What ends the wait is taken with it: only to look whether
     /// something is there, a select would first yield the processor some times to those that the executor waits for.
-    fn wait(&self, findings: &Receiver<Finding>, turn: Duration) -> Woken<S> {
+    fn wait(&self, findings: &Receiver<Finding>, turn: Duration) -> WokenBy<S> {
         let [express, bulk] = self.requests.channels();
         select! {
-            recv(express) -> one => one.map_or(Woken::ByEnd, |one| Woken::ByRequest(RequestClass::Express, one)),
-            recv(bulk) -> one => one.map_or(Woken::ByEnd, |one| Woken::ByRequest(RequestClass::Bulk, one)),
-            recv(self.decisions) -> one => one.map_or(Woken::ByEnd, Woken::ByDecisions),
-            recv(findings) -> one => one.map_or(Woken::ByEnd, Woken::ByFinding),
-            recv(self.tasks) -> one => one.map_or(Woken::ByEnd, Woken::ByTask),
-            default(turn) => Woken::ByTime,
+            recv(express) -> one => one.map_or(WokenBy::End, |one| WokenBy::Request(RequestClass::Express, one)),
+            recv(bulk) -> one => one.map_or(WokenBy::End, |one| WokenBy::Request(RequestClass::Bulk, one)),
+            recv(self.decisions) -> one => one.map_or(WokenBy::End, WokenBy::Decisions),
+            recv(findings) -> one => one.map_or(WokenBy::End, WokenBy::Finding),
+            recv(self.tasks) -> one => one.map_or(WokenBy::End, WokenBy::Task),
+            default(turn) => WokenBy::Time,
         }
     }
 }
 
-/// Why the loop has woken.
-enum Woken<S> {
-    ByRequest(RequestClass, Envelope),
-    ByDecisions(DecisionBatch),
-    ByFinding(Finding),
-    ByTask(Task<S>),
+/// What has ended the wait.
+enum WokenBy<S> {
+    Request(RequestClass, Envelope),
+    Decisions(DecisionBatch),
+    Finding(Finding),
+    Task(Task<S>),
     /// The other end of a channel is gone; the next look at it finds that out.
-    ByEnd,
-    ByTime,
+    End,
+    Time,
 }
 
 /// What is in the channel, if anything. One whose other end is gone would be ready for ever; from now on it never is.
