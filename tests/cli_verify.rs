@@ -35,6 +35,16 @@ fn a_sound_store_is_found_sound_and_left_alone() {
 }
 
 #[test]
+fn one_plan_is_told_as_one() {
+    let store = Store::raw("[daemon]\ndata_dir = \"data\"\nsocket = \"s\"\n");
+    let mut daemon = Daemon::start(&store);
+    Client::connect(&store).place(1);
+    daemon.stop();
+    let run = orderd(&store, &["verify"]).expect(0);
+    assert!(run.stdout.contains("journal: 1 plan, LSN 1 to 1\n"), "{}", run.stdout);
+}
+
+#[test]
 fn a_store_in_use_can_be_verified() {
     let store = filled();
     let _daemon = Daemon::start(&store);

@@ -184,6 +184,34 @@ fn a_sink_that_cannot_be_is_named() {
 }
 
 #[test]
+fn one_file_is_never_two_sinks_however_its_path_is_written() {
+    let store = Store::new();
+    std::fs::create_dir(store.dir().join("folder")).unwrap();
+    std::os::unix::fs::symlink("folder", store.dir().join("link")).unwrap();
+    for (one, other) in [("a", "./a"), ("a", "folder/../a"), ("folder/a", "link/a"), ("a", "no-such-folder/../a")] {
+        let sink =
+            |name: &str, path: &str| format!("[[sinks]]\nname = \"{name}\"\ntype = \"file\"\npath = \"{path}\"\n");
+        std::fs::write(store.config(), sink("one", one) + &sink("other", other)).unwrap();
+        let run = orderd(&store, &["config", "check"]).expect(78);
+        assert!(run.stderr.contains("sinks[1].path"), "{one} and {other}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_warned_of_unless_serve_makes_it() {
+    let store = Store::new();
+    let sink = "[[sinks]]\nname = \"a\"\ntype = \"file\"\npath = ";
+    std::fs::write(store.config(), format!("[daemon]\nsocket = \"run/a.sock\"\n{sink}\"log/a.ndjson\"\n")).unwrap();
+    let run = orderd(&store, &["config", "check"]).expect(0);
+    for told in ["daemon.socket", "/run", "sinks[0].path", "/log"] {
+        assert!(run.stderr.contains(told), "{told}: {}", run.stderr);
+    }
+    std::fs::write(store.config(), format!("[daemon]\nsocket = \"data/a.sock\"\n{sink}\"data/a.ndjson\"\n")).unwrap();
+    let run = orderd(&store, &["config", "check"]).expect(0);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
 fn limits_that_contradict_each_other_are_impossible() {
     names("[relay]\nbackoff_ms_min = 500\nbackoff_ms_max = 100\n", "backoff_ms_m");
     names("[journal]\nsegment_bytes = 67108864\nbytes_max = 1048576\n", "bytes_max");

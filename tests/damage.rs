@@ -146,6 +146,42 @@ fn an_unreadable_part_is_never_taken_for_an_empty_one() {
 }
 
 #[test]
+fn a_folder_that_is_missing_or_in_a_files_place_is_damage() {
+    let store = filled(true);
+    for folder in ["journal", "checkpoints", "cursors"] {
+        let folder = store.data_dir().join("store").join(folder);
+        let away = store.path("away");
+        fs::rename(&folder, &away).unwrap();
+        is_refused(&store, &folder, "the folder is missing");
+        fs::rename(&away, &folder).unwrap();
+    }
+    for file in [store.segments().remove(1), store.data_dir().join("store/cursors/events.cursor")] {
+        let away = store.path("away");
+        fs::rename(&file, &away).unwrap();
+        fs::create_dir(&file).unwrap();
+        is_refused(&store, &file, "a folder is in the file's place");
+        fs::remove_dir(&file).unwrap();
+        fs::rename(&away, &file).unwrap();
+    }
+    let _daemon = Daemon::start(&store);
+}
+
+#[test]
+fn the_cursor_of_a_sink_that_is_not_recorded_is_removed_whatever_is_in_it() {
+    let store = filled(true);
+    let cursors = store.data_dir().join("store/cursors");
+    fs::copy(cursors.join("events.cursor"), cursors.join("copied.cursor")).unwrap();
+    fs::write(cursors.join("garbage.cursor"), "x").unwrap();
+    orderd(&store, &["verify"]).expect(0);
+    let mut daemon = Daemon::start(&store);
+    assert_eq!(files(&cursors).len(), 1, "the sink's own is left");
+    daemon.stop();
+    // Of a sink that is recorded the same bytes are damage.
+    fs::write(cursors.join("events.cursor"), "x").unwrap();
+    is_refused(&store, &cursors.join("events.cursor"), "garbage");
+}
+
+#[test]
 fn a_recorded_sink_without_its_cursor_is_refused_before_the_journals_end_is_repaired() {
     let store = filled(false);
     let cursor = store.data_dir().join("store/cursors/events.cursor");

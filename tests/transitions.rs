@@ -48,7 +48,12 @@ fn every_command_in_every_state_does_what_the_table_says() {
                 assert_eq!(sequence_after, sequence_before + 1, "one event a change");
             }
             None => {
-                assert_error(&outcome.unwrap_err(), 1003, "invalid_transition");
+                let error = outcome.unwrap_err();
+                assert_error(&error, 1003, "invalid_transition");
+                let message = error["message"].as_str().unwrap();
+                for status in ["completed", "cancelled"] {
+                    assert!(!message.contains(&format!("is {status} and cannot become {status}")), "{message}");
+                }
                 assert_eq!(after, before, "a refused command changes nothing");
                 assert_eq!(sequence_after, sequence_before, "a refused command raises nothing");
             }

@@ -83,7 +83,7 @@ impl Core {
         let store_id = open_or_create(storage.as_ref(), host)?;
         let cursors = load_cursors(storage.as_ref(), store_id)?;
         let clock = host.clock();
-        let seen: Vec<_> = cursors.iter().map(|(name, cursor)| position_of(name, cursor)).collect();
+        let seen: Vec<_> = cursors.sound.iter().map(|(name, cursor)| position_of(name, cursor)).collect();
         let recovered = recover_store(&storage, store_id, &options.store, &seen)?;
         let sinks = check_sinks(&recovered, &options.sinks, cursors)?;
         let journal = recovered.files().clone();

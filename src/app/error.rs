@@ -34,6 +34,17 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// An I/O error of a store's file. A file or folder that is gone, or the one in the place of the other, is damage: no
+    /// disk does that.
+    pub(super) fn of_store(message: String, source: &io::Error) -> Self {
+        let kinds = [io::ErrorKind::NotFound, io::ErrorKind::IsADirectory, io::ErrorKind::NotADirectory];
+        if kinds.contains(&source.kind()) {
+            Self::Damaged(format!("damaged at offset 0: {message}"))
+        } else {
+            Self::io(message, source)
+        }
+    }
+
     /// An I/O error; a missing permission is a kind of its own.
     pub(super) fn io(message: String, source: &io::Error) -> Self {
         if source.kind() == io::ErrorKind::PermissionDenied { Self::Permission(message) } else { Self::Io(message) }
@@ -58,7 +69,7 @@ impl From<IdentityError> for AppError {
             IdentityError::Missing => Self::Io(message),
             IdentityError::Damaged(_) | IdentityError::Backup => Self::Damaged(message),
             IdentityError::Version(_) | IdentityError::Features(_) => Self::Config(message),
-            IdentityError::Io { source, .. } => Self::io(message, &source),
+            IdentityError::Io { source, .. } => Self::of_store(message, &source),
         }
     }
 }
@@ -91,7 +102,7 @@ impl From<CheckpointError> for AppError {
         match error {
             CheckpointError::Damaged { .. } => Self::Damaged(message),
             CheckpointError::Version { .. } => Self::Config(message),
-            CheckpointError::Io { source, .. } => Self::io(message, &source),
+            CheckpointError::Io { source, .. } => Self::of_store(message, &source),
         }
     }
 }
@@ -102,7 +113,7 @@ impl From<RecoveryError> for AppError {
         match error {
             RecoveryError::Damaged { .. } => Self::Damaged(message),
             RecoveryError::Version { .. } => Self::Config(message),
-            RecoveryError::Io { source, .. } => Self::io(message, &source),
+            RecoveryError::Io { source, .. } => Self::of_store(message, &source),
             RecoveryError::Journal(error) => error.into(),
         }
     }
@@ -130,7 +141,7 @@ impl From<CursorError> for AppError {
         match error {
             CursorError::Damaged { .. } | CursorError::WrongStore { .. } => Self::Damaged(message),
             CursorError::OtherFormat { .. } => Self::Config(message),
-            CursorError::Io { source, .. } => Self::io(message, &source),
+            CursorError::Io { source, .. } => Self::of_store(message, &source),
         }
     }
 }

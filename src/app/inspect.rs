@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::AppError;
-use super::cursors::{sinks_with_cursor, uuid_of};
+use super::cursors::{ReadCursors, inspect_cursors};
 use super::machine::open_storage;
 use super::registration::{check_cursor_of, check_snapshot};
 use crate::backup::{check as check_backup, is_backup};
@@ -17,7 +17,7 @@ use crate::journal::{
 use crate::relay::cloud_event;
 use crate::repo::cursor_format::Slot;
 use crate::repo::{
-    CursorFile, Inspection, PlanRecord, SinkPosition, cursor, inspect_in_shares, inspect_positions, lsn_of, published,
+    Inspection, PlanRecord, SinkPosition, cursor, inspect_in_shares, inspect_positions, lsn_of, published,
     verify_checkpoint,
 };
 use crate::storage::StoreLock;
@@ -29,7 +29,7 @@ struct ReadOnly {
     storage: Arc<dyn Storage>,
     store_id: StoreId,
     /// By sink: what its cursor says.
-    cursors: Vec<(String, Slot)>,
+    cursors: ReadCursors<Slot>,
 }
 
 impl ReadOnly {
@@ -49,17 +49,12 @@ impl ReadOnly {
     }
 
     fn of(storage: Arc<dyn Storage>, store_id: StoreId) -> Result<Self, AppError> {
-        let mut cursors = Vec::new();
-        for sink in sinks_with_cursor(storage.as_ref())? {
-            if let Some(slot) = CursorFile::inspect_all(storage.as_ref(), &sink, uuid_of(store_id))? {
-                cursors.push((sink, slot));
-            }
-        }
+        let cursors = inspect_cursors(storage.as_ref(), store_id)?;
         Ok(Self { storage, store_id, cursors })
     }
 
     fn must_reach(&self) -> Lsn {
-        self.cursors.iter().map(|(_, cursor)| lsn_of(&cursor.position)).max().unwrap_or_default()
+        self.cursors.sound.iter().map(|(_, cursor)| lsn_of(&cursor.position)).max().unwrap_or_default()
     }
 }
 
@@ -97,8 +92,8 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
     // Every segment that is there, also those that a start would not need.
     let oldest = oldest_lsn(storage)?;
     // Every checkpoint.
-    let checkpoints =
-        list_checkpoints(storage).map_err(|error| AppError::io(format!("listing the checkpoints: {error}"), &error))?;
+    let checkpoints = list_checkpoints(storage)
+        .map_err(|error| AppError::of_store(format!("listing the checkpoints: {error}"), &error))?;
     let (mut points, mut orders_about) = (Vec::new(), 0);
     for lsn in &checkpoints {
         let verified = verify_checkpoint(storage, store.store_id, *lsn)?;
@@ -110,9 +105,10 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
     orders_about = orders_about.saturating_add(journal_end(store)?.since(newest));
     // What a start would make of it: this look says up to where, also if a daemon goes on writing.
     let found = inspect_in_shares(storage, store.store_id, store.must_reach(), orders_about)?;
+    store.cursors.damaged_leftovers(|sink| found.delivery.sink(sink).is_some())?;
     for record in found.delivery.sinks() {
-        check_cursor_of(&record.name, store.cursors.iter().map(|(sink, _)| sink.as_str()))?;
-        if let Some((_, slot)) = store.cursors.iter().find(|(sink, _)| **sink == *record.name) {
+        check_cursor_of(&record.name, store.cursors.sound.iter().map(|(sink, _)| sink.as_str()))?;
+        if let Some((_, slot)) = store.cursors.sound.iter().find(|(sink, _)| **sink == *record.name) {
             check_snapshot(record, slot.position, &slot.details)?;
         }
     }
@@ -126,7 +122,7 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
     inspect(storage, store.store_id, &range, &mut per_frame(count))?;
     let position =
         |(sink, slot): &(String, Slot)| SinkPosition { path: cursor::path_of(sink), position: slot.position };
-    let cursors: Vec<_> = store.cursors.iter().map(position).collect();
+    let cursors: Vec<_> = store.cursors.sound.iter().map(position).collect();
     inspect_positions(&store.storage, store.store_id, last, &cursors)?;
     Ok(describe(store, &found, oldest, plans, &checkpoints))
 }
@@ -135,7 +131,7 @@ fn verify(store: &ReadOnly) -> Result<String, AppError> {
 fn journal_end(store: &ReadOnly) -> Result<Lsn, AppError> {
     let storage = store.storage.as_ref();
     let segments =
-        list_segments(storage).map_err(|error| AppError::io(format!("listing the journal: {error}"), &error))?;
+        list_segments(storage).map_err(|error| AppError::of_store(format!("listing the journal: {error}"), &error))?;
     let after = segments.last().copied().unwrap_or_default();
     let range = RedoRange { after, must_reach: store.must_reach(), points: Vec::new() };
     Ok(inspect(storage, store.store_id, &range, &mut |_| Ok(()))?.last_lsn)
@@ -144,7 +140,8 @@ fn journal_end(store: &ReadOnly) -> Result<Lsn, AppError> {
 fn describe(store: &ReadOnly, found: &Inspection, oldest: Lsn, plans: u64, checkpoints: &[Lsn]) -> String {
     let report = &found.report;
     let mut lines = vec![format!("store {} is sound", store.store_id)];
-    lines.push(format!("journal: {plans} plans, LSN {oldest} to {}", report.journal.last_lsn));
+    let unit = if plans == 1 { "plan" } else { "plans" };
+    lines.push(format!("journal: {plans} {unit}, LSN {oldest} to {}", report.journal.last_lsn));
     if let Some(tail) = &report.journal.torn_tail {
         let (path, offset, bytes) = (&tail.path, tail.offset, tail.bytes);
         lines.push(format!("unfinished batch: {bytes} bytes of {path} from offset {offset}; never acknowledged"));
@@ -153,7 +150,7 @@ fn describe(store: &ReadOnly, found: &Inspection, oldest: Lsn, plans: u64, check
     let covered = if covered.is_empty() { "none".to_owned() } else { format!("LSN {}", covered.join(", ")) };
     lines.push(format!("checkpoints: {covered}"));
     lines.push(format!("orders: {}; last event: {}", found.orders, found.last_sequence));
-    for (sink, slot) in &store.cursors {
+    for (sink, slot) in &store.cursors.sound {
         let (sequence, lsn, rows) = (slot.position.sequence, lsn_of(&slot.position), slot.details.rows);
         let snapshot = found.delivery.sink(sink).and_then(SinkRecord::running_snapshot);
         lines.push(snapshot.map_or_else(
@@ -174,16 +171,15 @@ fn describe(store: &ReadOnly, found: &Inspection, oldest: Lsn, plans: u64, check
 /// # Errors
 /// Damage, or a store that cannot be read.
 pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(), AppError> {
-    let (store, last) = look(data_dir, |store| {
+    let ((storage, store_id), last) = look(data_dir, |store| {
         let last = journal_end(store)?;
         // Nothing that a power cut could take back is shown.
         if StoreLock::is_held(data_dir) {
             sync_up_to(store.storage.as_ref(), last)?;
         }
-        let store = ReadOnly { storage: store.storage.clone(), store_id: store.store_id, cursors: Vec::new() };
-        Ok((store, last))
+        Ok(((Arc::clone(&store.storage), store.store_id), last))
     })?;
-    let oldest = oldest_lsn(store.storage.as_ref())?;
+    let oldest = oldest_lsn(storage.as_ref())?;
     let range = RedoRange { after: Lsn(oldest.max(from).0.saturating_sub(1)), ..RedoRange::default() };
     if range.after > last {
         return Ok(());
@@ -201,7 +197,7 @@ pub fn dump_store(data_dir: &Path, from: Lsn, out: &mut dyn Write) -> Result<(),
         reached = frame.lsn;
         Ok(())
     };
-    let read = inspect(store.storage.as_ref(), store.store_id, &range, &mut per_frame(write));
+    let read = inspect(storage.as_ref(), store_id, &range, &mut per_frame(write));
     written.map_err(|error| AppError::io(format!("writing: {error}"), &error))?;
     match read {
         // The daemon goes on after what was there at the beginning. If it deleted what was still to be read, the dump has a hole

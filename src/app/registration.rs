@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::AppError;
-use super::cursors::uuid_of;
+use super::cursors::{ReadCursors, uuid_of};
 use super::sink_options::SinkOptions;
 use crate::config::SinkStart;
 use crate::contracts::{
@@ -34,9 +34,11 @@ pub(super) struct FoundSinks<'a> {
 pub(super) fn check_sinks<'a>(
     found: &RecoveredStore,
     sinks: &'a [SinkOptions],
-    cursors: Cursors,
+    cursors: ReadCursors<CursorFile>,
 ) -> Result<FoundSinks<'a>, AppError> {
     let records = &found.state().delivery;
+    let mut leftovers = cursors.damaged_leftovers(|sink| records.sink(sink).is_some())?;
+    let cursors = cursors.sound;
     for record in records.sinks() {
         check_cursor_of(&record.name, cursors.iter().map(|(name, _)| name.as_str()))?;
         check_type(record, sinks)?;
@@ -44,13 +46,14 @@ pub(super) fn check_sinks<'a>(
             check_snapshot(record, cursor.position(), cursor.details())?;
         }
     }
-    let (cursors, leftovers): (Vec<_>, Vec<_>) =
+    let (cursors, unrecorded): (Vec<_>, Vec<_>) =
         cursors.into_iter().partition(|(name, _)| records.sink(name).is_some());
+    leftovers.extend(unrecorded.into_iter().map(|(name, _)| name));
     let mut new = Vec::new();
     for sink in sinks.iter().filter(|sink| records.sink(&sink.worker.name).is_none()) {
         new.push((sink, start_position(sink, found)?));
     }
-    Ok(FoundSinks { cursors, leftovers: leftovers.into_iter().map(|(name, _)| name).collect(), new })
+    Ok(FoundSinks { cursors, leftovers, new })
 }
 
 /// Records what is new. On return each configured sink has a record and a cursor, and each cursor has a record.

@@ -32,10 +32,11 @@ pub fn begin_epoch(data_dir: &Path, config: &Config) -> Result<NewEpoch, AppErro
     let storage = open_storage(data_dir)?;
     let store_id = open_store_id(storage.as_ref())?;
     let cursors = load_cursors(storage.as_ref(), store_id)?;
-    let seen: Vec<_> = cursors.iter().map(|(name, cursor)| position_of(name, cursor)).collect();
+    let seen: Vec<_> = cursors.sound.iter().map(|(name, cursor)| position_of(name, cursor)).collect();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let options = CoreOptions::of(config);
     let (mut store, _) = open_store(&storage, Arc::clone(&clock), store_id, &options.store, &seen)?;
+    cursors.damaged_leftovers(|sink| store.sink(sink).is_some())?;
     let epoch = store.epoch().saturating_add(1);
     let restored = Decision {
         sink: Arc::from(""),

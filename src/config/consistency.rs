@@ -1,7 +1,8 @@
 //! What keys must hold between each other: each is possible alone, some are not together.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
+use super::paths::resolved;
 use super::section::{Number, Problems};
 use super::{Config, DeliveryConfig, SinkKind, StoreType};
 
@@ -87,9 +88,9 @@ fn check_delivery(section: &str, delivery: &DeliveryConfig, at_least: &mut impl 
 
 /// Nothing but the store may write into the store, and no two things may be one file.
 fn check_paths(config: &Config, problems: &mut Problems<'_>, locate: impl Fn(&str) -> Option<usize>) {
-    let data_dir = without_detours(&config.daemon.data_dir);
+    let data_dir = resolved(&config.daemon.data_dir);
     let own = |path: &Path| {
-        let path = without_detours(path);
+        let path = resolved(path);
         path == data_dir || path.starts_with(data_dir.join("store")) || path == data_dir.join("LOCK")
     };
     if own(&config.daemon.socket) {
@@ -103,26 +104,11 @@ fn check_paths(config: &Config, problems: &mut Problems<'_>, locate: impl Fn(&st
             let message = format!("takes a path outside the store; {} is the store's own", path.display());
             problems.add(locate(&key), &key, message);
         }
-        if *path == config.daemon.socket {
+        if resolved(path) == resolved(&config.daemon.socket) {
             problems.add(locate(&key), &key, "takes a path that is not the one of daemon.socket");
         }
-        if *path == config.origin.file() {
+        if resolved(path) == resolved(&config.origin.file()) {
             problems.add(locate(&key), &key, "takes a path that is not this configuration's own");
         }
     }
-}
-
-/// The path without `.` and `..`, as far as its text tells: what two paths are compared by.
-fn without_detours(path: &Path) -> PathBuf {
-    let mut straight = PathBuf::new();
-    for part in path.components() {
-        let goes_back =
-            part == Component::ParentDir && matches!(straight.components().next_back(), Some(Component::Normal(_)));
-        if goes_back {
-            straight.pop();
-        } else {
-            straight.push(part);
-        }
-    }
-    straight
 }

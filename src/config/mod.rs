@@ -8,14 +8,15 @@ mod daemon;
 mod error;
 mod find;
 mod limits;
+mod paths;
 mod render;
 mod section;
 mod sinks;
 mod store;
 mod users;
+mod warnings;
 
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
@@ -129,31 +130,6 @@ impl Config {
             delivery,
             origin,
         }
-    }
-
-    /// What is possible and yet unlikely to be meant.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<String> {
-        const WRITABLE_BY_OTHERS: u32 = 0o022;
-        let mut warnings = Vec::new();
-        if self.sinks.is_empty() {
-            warnings.push("there are no [[sinks]]: events are stored and go nowhere".to_owned());
-        }
-        match &self.origin {
-            Origin::BuiltIn(folder) => warnings.push(format!(
-                "no configuration was given or found: the built-in default holds, with its files in {}",
-                folder.display()
-            )),
-            Origin::File(file) => {
-                let mode = std::fs::metadata(file).map_or(0, |metadata| metadata.permissions().mode());
-                if mode & WRITABLE_BY_OTHERS != 0 {
-                    let mode = mode & 0o7777;
-                    warnings
-                        .push(format!("{} can be changed by others than its owner (mode {mode:04o})", file.display()));
-                }
-            }
-        }
-        warnings
     }
 }
 

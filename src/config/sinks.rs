@@ -7,6 +7,7 @@ use toml::de::DeValue;
 
 use super::daemon::{NAME_TAKES, name as daemon_name, path};
 use super::limits::DeliveryConfig;
+use super::paths::resolved;
 use super::render::{NotUtf8, Rendering};
 use super::section::{Problems, Section, Value};
 use super::users::uids;
@@ -225,7 +226,7 @@ fn read_kind(section: &mut Section<'_, '_>, index: usize, folder: &Path, taken: 
         }
         _ => {
             let path = path(section, "path", folder)?;
-            if let Some(other) = taken.paths.insert(path.clone(), index) {
+            if let Some(other) = taken.paths.insert(resolved(&path), index) {
                 section.problem("path", format!("sinks[{other}] writes this file already; takes {PATH_TAKES}"));
             }
             Some(SinkKind::File { path })

@@ -20,7 +20,7 @@ pub struct Order {
 
 /// A change that an order's status does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("order {order_id} is {from} and cannot become {to}; {allowed}", allowed = allowed_from(*from))]
+#[error("order {order_id} is {from}{outcome}; {allowed}", outcome = outcome(*from, *to), allowed = allowed_from(*from))]
 pub struct TransitionError {
     /// The order.
     pub order_id: OrderId,
@@ -28,6 +28,10 @@ pub struct TransitionError {
     pub from: OrderStatus,
     /// What it was to become.
     pub to: OrderStatus,
+}
+
+fn outcome(from: OrderStatus, to: OrderStatus) -> String {
+    if from == to { " already".to_owned() } else { format!(" and cannot become {to}") }
 }
 
 const fn allowed_from(status: OrderStatus) -> &'static str {
