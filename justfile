@@ -112,10 +112,13 @@ compare *args:
     cargo build --release
     cargo run --release -p orderd-compare -- run --write {{args}}
 
-# The measurements of orderd alone that take minutes and gigabytes: recovery, memory, endurance, checkpoints, delivery.
+# The measurements of orderd alone that take minutes and gigabytes: recovery, memory, endurance, checkpoints, delivery,
+# fairness.
 compare-long *args:
     cargo build --release
     cargo run --release -p orderd-compare -- delivery --write {{args}}
+    cargo run --release -p orderd-compare -- delivering --write {{args}}
+    cargo run --release -p orderd-compare -- fairness --write {{args}}
     cargo run --release -p orderd-compare -- memory --write {{args}}
     cargo run --release -p orderd-compare -- checkpoint-start --write {{args}}
     cargo run --release -p orderd-compare -- checkpoint-p99 --write {{args}}

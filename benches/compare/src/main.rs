@@ -62,6 +62,8 @@ enum Command {
     CheckpointP99(long::CheckpointP99Args),
     Drain(long::DrainArgs),
     Delivery(long::DeliveryArgs),
+    Delivering(long::DeliveringArgs),
+    Fairness(long::FairnessArgs),
     Connectors(long::ConnectorsArgs),
     /// Draws the page and the plots from the figures that are there
     Page,
@@ -85,6 +87,8 @@ fn main() -> Result<()> {
         Command::CheckpointP99(args) => long::checkpoint_p99(args, &shared, &mut figures)?,
         Command::Drain(args) => long::drain(args, &shared, &mut figures)?,
         Command::Connectors(args) => long::connectors(args)?,
+        Command::Delivering(args) => long::delivering(args, &shared, &mut figures)?,
+        Command::Fairness(args) => long::fairness(args, &shared, &mut figures)?,
         Command::Delivery(args) => long::delivery(args, &shared, &mut figures)?,
     }
     if cli.common.write {

@@ -108,8 +108,50 @@ pub const DELIVERY: Goal = Goal {
     unit: "ms",
 };
 
+pub const FULL_SINK: Goal = Goal {
+    key: "full-sink",
+    what: "16 connections, 64 in flight each: throughput with a file sink against without",
+    bound: AtLeast(0.8),
+    unit: "×",
+};
+pub const FULL_SINK_FLOOR: Goal = Goal {
+    key: "full-sink-floor",
+    what: "the same with a file sink against the floor",
+    bound: AtLeast(0.42),
+    unit: "×",
+};
+pub const MANY_SINK: Goal = Goal {
+    key: "many-sink",
+    what: "64 connections, 1 in flight each: throughput with a file sink against without",
+    bound: AtLeast(0.95),
+    unit: "×",
+};
+pub const LONE_SINK: Goal = Goal {
+    key: "lone-sink",
+    what: "1 connection, 1 in flight: p50 with a file sink against without",
+    bound: AtMost(1.15),
+    unit: "×",
+};
+pub const LONE_FLOOR: Goal =
+    Goal { key: "lone-floor", what: "the same without a sink against the floor", bound: AtMost(1.2), unit: "×" };
+pub const SINK_LAG: Goal =
+    Goal { key: "sink-lag", what: "the sink's lag at the end of each of these rounds", bound: AtMost(1.0), unit: "s" };
+pub const HONEST_RATE: Goal = Goal {
+    key: "honest-rate",
+    what: "one command at a time beside 16 connections with 1,024 in flight each",
+    bound: AtLeast(200.0),
+    unit: "commands/s",
+};
+pub const HONEST_P99: Goal = Goal { key: "honest-p99", what: "their p99", bound: AtMost(50.0), unit: "ms" };
+pub const FLOOD_KEPT: Goal = Goal {
+    key: "flood-kept",
+    what: "throughput of the 16 connections beside it against alone",
+    bound: AtLeast(0.9),
+    unit: "×",
+};
+
 /// All rows.
-pub const GOALS: [&Goal; 17] = [
+pub const GOALS: [&Goal; 26] = [
     &LONE_P50,
     &MANY_FLOOR,
     &FULL_FLOOR,
@@ -127,6 +169,15 @@ pub const GOALS: [&Goal; 17] = [
     &DRAIN_MEMORY,
     &BACKLOG_START,
     &DELIVERY,
+    &FULL_SINK,
+    &FULL_SINK_FLOOR,
+    &MANY_SINK,
+    &LONE_SINK,
+    &LONE_FLOOR,
+    &SINK_LAG,
+    &HONEST_RATE,
+    &HONEST_P99,
+    &FLOOD_KEPT,
 ];
 
 impl Bound {

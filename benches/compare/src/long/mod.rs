@@ -3,18 +3,22 @@
 mod checkpoint_p99;
 mod checkpoint_start;
 mod connectors;
+mod delivering;
 mod delivery;
 mod drain;
 mod endurance;
+mod fairness;
 mod memory;
 mod recovery;
 
 pub use checkpoint_p99::{CheckpointP99Args, checkpoint_p99};
 pub use checkpoint_start::{CheckpointStartArgs, checkpoint_start};
 pub use connectors::{ConnectorsArgs, connectors};
+pub use delivering::{DeliveringArgs, delivering};
 pub use delivery::{DeliveryArgs, delivery};
 pub use drain::{DrainArgs, drain};
 pub use endurance::{EnduranceArgs, endurance};
+pub use fairness::{FairnessArgs, fairness};
 pub use memory::{MemoryArgs, memory};
 pub use recovery::{RecoveryArgs, recovery};
 

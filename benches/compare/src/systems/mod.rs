@@ -77,7 +77,7 @@ fn scratch(bench: &Bench, name: &str) -> Result<tempfile::TempDir> {
 }
 
 /// The arguments of `orderd bench` for a cell.
-fn load_args(bench: &Bench, cell: Cell) -> Vec<String> {
+pub fn load_args(bench: &Bench, cell: Cell) -> Vec<String> {
     let mut args = cell_args(cell);
     args.extend(["--warmup-seconds".into(), bench.warmup.as_secs_f64().to_string()]);
     args.extend(["--seconds".into(), bench.time.as_secs_f64().to_string()]);
@@ -98,7 +98,8 @@ fn strs(args: &[String]) -> Vec<&str> {
     args.iter().map(String::as_str).collect()
 }
 
-fn measured(bench: &crate::daemon::Bench) -> Measured {
+/// What `orderd bench` found, as the tables have it.
+pub fn measured(bench: &crate::daemon::Bench) -> Measured {
     Measured {
         commands_per_second: bench.commands_per_second,
         p50_us: bench.latency_us.p50,
