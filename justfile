@@ -119,6 +119,7 @@ compare-long *args:
     cargo run --release -p orderd-compare -- delivery --write {{args}}
     cargo run --release -p orderd-compare -- delivering --write {{args}}
     cargo run --release -p orderd-compare -- fairness --write {{args}}
+    cargo run --release -p orderd-compare -- subscription --write {{args}}
     cargo run --release -p orderd-compare -- memory --write {{args}}
     cargo run --release -p orderd-compare -- checkpoint-start --write {{args}}
     cargo run --release -p orderd-compare -- checkpoint-p99 --write {{args}}

@@ -20,6 +20,8 @@ pub struct Settings {
     pub checkpoints: Checkpoints,
     pub retain_bytes: Option<u64>,
     pub sinks: Vec<FileSink>,
+    /// The name of a `subscription` sink that begins at the journal's beginning, or else with what comes now.
+    pub subscription: Option<(String, bool)>,
 }
 
 /// When checkpoints are written.
@@ -64,6 +66,13 @@ impl Settings {
         }
         if let Some(bytes) = self.retain_bytes {
             writeln!(text, "retain_bytes = {bytes}")?;
+        }
+        if let Some((name, from_beginning)) = &self.subscription {
+            let start = if *from_beginning { "beginning" } else { "now" };
+            writeln!(
+                text,
+                "[[sinks]]\nname = {name:?}\ntype = \"subscription\"\nstart = {start:?}\nin_flight_max = 4096"
+            )?;
         }
         for sink in &self.sinks {
             let start = if sink.from_beginning { "beginning" } else { "now" };
@@ -181,6 +190,11 @@ impl Daemon {
         bench(&self.binary, &self.socket, args)
     }
 
+    /// The same where refusals are expected.
+    pub fn flood(&self, args: &[&str]) -> Result<Bench> {
+        bench_with_refusals(&self.binary, &self.socket, args)
+    }
+
     /// Sends exactly this many commands as fast as it takes them.
     pub fn fill(&self, mix: &str, commands: u64) -> Result<Bench> {
         let commands = commands.to_string();
@@ -206,14 +220,19 @@ impl Daemon {
 
 /// Runs `orderd bench`; a refused command is a failure, since no figure here is about refusals.
 pub fn bench(binary: &Path, socket: &Path, args: &[&str]) -> Result<Bench> {
+    let bench = bench_with_refusals(binary, socket, args)?;
+    if !bench.refused.is_empty() {
+        bail!("commands were refused: {:?}", bench.refused);
+    }
+    Ok(bench)
+}
+
+fn bench_with_refusals(binary: &Path, socket: &Path, args: &[&str]) -> Result<Bench> {
     let mut command = Command::new(binary);
     // The stores are made for this; some were filled by somebody else before.
     command.args(["bench", "--into-existing-orders", "--socket"]).arg(socket).arg("--json").args(args);
     let printed = crate::process::run("orderd bench", &mut command)?;
     let bench: Bench = serde_json::from_str(&printed).with_context(|| format!("orderd bench printed {printed:?}"))?;
-    if !bench.refused.is_empty() {
-        bail!("commands were refused: {:?}", bench.refused);
-    }
     ensure!(
         bench.unsent == 0,
         "the server does not keep up with the rate: {} commands could not be sent",

@@ -5,6 +5,7 @@
 
 mod baseline;
 mod comparison;
+mod consumer;
 mod daemon;
 mod disk;
 mod figures;
@@ -64,6 +65,7 @@ enum Command {
     Delivery(long::DeliveryArgs),
     Delivering(long::DeliveringArgs),
     Fairness(long::FairnessArgs),
+    Subscription(long::SubscriptionArgs),
     Connectors(long::ConnectorsArgs),
     /// Draws the page and the plots from the figures that are there
     Page,
@@ -89,6 +91,7 @@ fn main() -> Result<()> {
         Command::Connectors(args) => long::connectors(args)?,
         Command::Delivering(args) => long::delivering(args, &shared, &mut figures)?,
         Command::Fairness(args) => long::fairness(args, &shared, &mut figures)?,
+        Command::Subscription(args) => long::subscription(args, &shared, &mut figures)?,
         Command::Delivery(args) => long::delivery(args, &shared, &mut figures)?,
     }
     if cli.common.write {

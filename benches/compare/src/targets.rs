@@ -150,8 +150,41 @@ pub const FLOOD_KEPT: Goal = Goal {
     unit: "×",
 };
 
+pub const HANDED_OUT: Goal = Goal {
+    key: "handed-out",
+    what: "from the answer (durable) to the event at an attached program, one command at a time, p50",
+    bound: AtMost(1.0),
+    unit: "ms",
+};
+pub const SUBSCRIPTION_DRAIN: Goal = Goal {
+    key: "subscription-drain",
+    what: "draining 10 million events to an attached program, 4,096 in flight",
+    bound: AtLeast(150_000.0),
+    unit: "events/s",
+};
+pub const POISON: Goal = Goal {
+    key: "poison",
+    what: "throughput of such a drain of a million events with a poison order against without",
+    bound: AtLeast(0.95),
+    unit: "×",
+};
+pub const SUBSCRIPTION_P99: Goal = Goal {
+    key: "subscription-p99",
+    what: "p99 of 20,000 commands/s beside such a drain, against without",
+    bound: AtMost(2.0),
+    unit: "×",
+};
+pub const PARKED_START: Goal = Goal {
+    key: "parked-start",
+    what: "start with 10,000 parked lanes and 10 million events behind, against no parked lane",
+    bound: AtMost(1.2),
+    unit: "×",
+};
+pub const PARKED_MEMORY: Goal =
+    Goal { key: "parked-memory", what: "resident memory then, against no parked lane", bound: AtMost(1.2), unit: "×" };
+
 /// All rows.
-pub const GOALS: [&Goal; 26] = [
+pub const GOALS: [&Goal; 32] = [
     &LONE_P50,
     &MANY_FLOOR,
     &FULL_FLOOR,
@@ -178,6 +211,12 @@ pub const GOALS: [&Goal; 26] = [
     &HONEST_RATE,
     &HONEST_P99,
     &FLOOD_KEPT,
+    &HANDED_OUT,
+    &SUBSCRIPTION_DRAIN,
+    &POISON,
+    &SUBSCRIPTION_P99,
+    &PARKED_START,
+    &PARKED_MEMORY,
 ];
 
 impl Bound {

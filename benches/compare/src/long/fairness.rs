@@ -23,7 +23,7 @@ const FLOOD_COMMANDS: u64 = 100_000;
 const FLOOD_MAX: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Measures it. A refused command is a failure, of either.
+/// Measures it. The flood is more than the queue takes; a refused command of the one client is a failure.
 pub fn fairness(args: &FairnessArgs, shared: &Shared, figures: &mut Figures) -> Result<()> {
     let made = Made::now(&shared.dir)?;
     let (mut rates, mut p99_ms, mut kept) = (Vec::new(), Vec::new(), Vec::new());
@@ -66,7 +66,7 @@ fn run(args: &FairnessArgs, shared: &Shared, beside: bool) -> Result<Found> {
         let honest = beside
             .then(|| std::thread::Builder::new().name("honest".to_owned()).spawn_scoped(scope, honest))
             .transpose()?;
-        let flood = daemon.bench(&["--connections", "16", "--in-flight", "1024", "--seconds", &seconds])?;
+        let flood = daemon.flood(&["--connections", "16", "--in-flight", "1024", "--seconds", &seconds])?;
         let honest =
             honest.map(|thread| thread.join().map_err(|_| anyhow!("the honest client panicked"))?).transpose()?;
         Ok(Found { flood: flood.commands_per_second, honest })

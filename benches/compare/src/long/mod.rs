@@ -10,6 +10,7 @@ mod endurance;
 mod fairness;
 mod memory;
 mod recovery;
+mod subscription;
 
 pub use checkpoint_p99::{CheckpointP99Args, checkpoint_p99};
 pub use checkpoint_start::{CheckpointStartArgs, checkpoint_start};
@@ -21,6 +22,7 @@ pub use endurance::{EnduranceArgs, endurance};
 pub use fairness::{FairnessArgs, fairness};
 pub use memory::{MemoryArgs, memory};
 pub use recovery::{RecoveryArgs, recovery};
+pub use subscription::{SubscriptionArgs, subscription};
 
 use crate::comparison::as_f64;
 use crate::daemon::{Bench, Daemon, Settings, Store};
