@@ -26,6 +26,12 @@ impl Arguments {
         value
     }
 
+    /// The seeds that `--from SEED` and `--seeds N` mean.
+    pub fn seeds(&mut self, count: u64) -> std::ops::Range<u64> {
+        let from = self.number("--from").unwrap_or(0);
+        from..from.saturating_add(self.number("--seeds").unwrap_or(count))
+    }
+
     /// The text behind `name`.
     pub fn text(&mut self, name: &str) -> Option<String> {
         let at = self.given.iter().position(|given| given == name)?;

@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod bugs;
+pub mod campaign;
 pub mod clock;
 pub mod coverage;
 pub mod daemon;
@@ -13,8 +14,6 @@ pub mod fingerprint;
 mod host;
 pub mod model;
 pub mod oracle;
-pub mod pool;
-pub mod report;
 pub mod rng;
 pub mod sim;
 pub mod sink;

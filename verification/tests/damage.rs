@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use orderd::contracts::{Progress, ProgressDetails, Storage};
 use orderd::repo::{CursorFile, cursor};
+use orderd_verification::campaign::Campaign;
 use orderd_verification::daemon::StartError;
-use orderd_verification::damage::{
-    Cases, Damaged, Found, Outcome, Part, Refusal, Store, Told, Trial, run_many, stores,
-};
+use orderd_verification::damage::{Cases, Chosen, Damaged, Found, Outcome, Part, Refusal, Store, Told, Trial, stores};
 use orderd_verification::disk::{Content, SimDisk};
 use orderd_verification::environment::STORE_ID;
-use orderd_verification::pool;
 use uuid::Uuid;
 
 /// This many bits are sixty-four kibibytes; other damage comes on top.
@@ -26,15 +24,16 @@ fn no_damage_of_the_sample_is_passed_over() {
     let of = if cfg!(debug_assertions) { 1600 } else { 16 };
     // Of bits and lengths a part; of everything else, all.
     let part = Part { number: SAMPLE, of };
-    let summary = run_many(&cases, pool::threads(), |case| part.holds(case.number) || !case.kind.is_bulk());
-    println!("{summary}");
-    if let Err(problem) = summary.verdict() {
+    let chosen = Chosen::of(&cases, |case| part.holds(case.number) || !case.kind.is_bulk());
+    let report = Campaign::of(0..cases.count()).run(&chosen);
+    println!("{report}");
+    if let Err(problem) = report.verdict() {
         panic!("{problem}");
     }
     if !cfg!(debug_assertions) {
         let usual = [Outcome::Same, Outcome::TornTail, Outcome::OlderCheckpoint, Outcome::OlderSlot];
         for outcome in usual.into_iter().chain([Outcome::Refused, Outcome::RelayRefused, Outcome::Unneeded]) {
-            assert!(summary.tally.count(outcome) > 0, "never seen: {}", outcome.text());
+            assert!(report.tally.count(outcome) > 0, "never seen: {}", outcome.text());
         }
     }
 }

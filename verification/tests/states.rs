@@ -1,8 +1,8 @@
 //! Every crash state of the scripts keeps every promise, and bugs on purpose are seen by it.
 
 use orderd_verification::bugs::Bug;
-use orderd_verification::pool;
-use orderd_verification::states::{Size, caught, run_many};
+use orderd_verification::campaign::Campaign;
+use orderd_verification::states::{Scripts, Size, caught};
 
 use crate::sized;
 
@@ -10,13 +10,13 @@ const STATES: u64 = 100_000;
 
 #[test]
 fn no_crash_state_breaks_a_promise() {
-    let summary = run_many(sized(STATES), &Size::SMALL, pool::threads());
-    println!("{summary}");
-    if let Err(problem) = summary.verdict() {
+    let report = Campaign::of(0..u64::MAX).run(&Scripts::new(sized(STATES), Size::SMALL));
+    println!("{report}");
+    if let Err(problem) = report.verdict() {
         panic!("{problem}");
     }
-    assert!(summary.counts.distinct >= sized(STATES), "{} states", summary.counts.distinct);
-    assert!(summary.counts.second > 0, "no recovery was interrupted");
+    assert!(report.tally.distinct >= sized(STATES), "{} states", report.tally.distinct);
+    assert!(report.tally.second > 0, "no recovery was interrupted");
 }
 
 #[test]

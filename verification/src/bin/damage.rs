@@ -3,52 +3,36 @@
 use std::process::ExitCode;
 
 use orderd_verification::arguments::Arguments;
-use orderd_verification::damage::{Cases, Part, run_many, stores};
-use orderd_verification::pool;
-use orderd_verification::report::conclude;
+use orderd_verification::campaign::{Campaign, conclude};
+use orderd_verification::damage::{Cases, Chosen, Part, stores};
 
-const USAGE: &str = "damage [--part N/M] [--threads N] | damage --case K";
+const USAGE: &str = "damage [--part N/M] [--threads N] [--seconds N] | damage --case K";
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::of_process(USAGE);
     let case = arguments.number("--case");
     let part = arguments.part("--part").map_or(Part::ALL, |(number, of)| Part { number, of });
-    let threads = arguments.number("--threads").and_then(|count| usize::try_from(count).ok());
-    arguments.finish();
     let cases = match stores() {
         Ok(stores) => Cases::of(stores),
-        Err(problem) => {
-            println!("{problem}");
-            return ExitCode::FAILURE;
-        }
+        Err(problem) => return conclude("", Err(problem)),
     };
-    match case {
-        Some(case) => one(&cases, case),
-        None => many(&cases, part, threads.unwrap_or_else(pool::threads)),
+    let campaign = Campaign::read(&mut arguments, 0..cases.count());
+    arguments.finish();
+    if let Some(case) = case {
+        return one(&cases, case);
     }
+    for store in &cases.stores {
+        println!("a {} store: {} bytes in {} files", store.form, store.len(), store.files.len());
+    }
+    campaign.run(&Chosen::of(&cases, |case| part.holds(case.number))).conclude()
 }
 
 fn one(cases: &Cases, number: u64) -> ExitCode {
     let Some(case) = cases.get(number) else {
-        println!("there are {} cases", cases.count());
-        return ExitCode::FAILURE;
+        return conclude("", Err(format!("there are {} cases", cases.count())));
     };
     match cases.run(&case) {
-        Ok((found, what)) => {
-            println!("case {number}: {what}: {found:?}");
-            ExitCode::SUCCESS
-        }
-        Err(problem) => {
-            println!("case {number}: {problem}");
-            ExitCode::FAILURE
-        }
+        Ok((found, what)) => conclude(&format!("case {number}: {what}: {found:?}\n"), Ok(())),
+        Err(problem) => conclude("", Err(format!("case {number}: {problem}"))),
     }
-}
-
-fn many(cases: &Cases, part: Part, threads: usize) -> ExitCode {
-    for store in &cases.stores {
-        println!("a {} store: {} bytes in {} files", store.form, store.len(), store.files.len());
-    }
-    let summary = run_many(cases, threads, |case| part.holds(case.number));
-    conclude(&summary, summary.verdict())
 }

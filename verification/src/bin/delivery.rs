@@ -3,23 +3,19 @@
 use std::process::ExitCode;
 
 use orderd_verification::arguments::Arguments;
-use orderd_verification::delivery::{run, run_many};
-use orderd_verification::pool;
-use orderd_verification::report::conclude;
+use orderd_verification::campaign::{Campaign, conclude};
+use orderd_verification::delivery::{SinkLives, run};
+
+const USAGE: &str = "delivery [--seeds N] [--from SEED] [--threads N] [--seconds N] | delivery --seed SEED";
 
 fn main() -> ExitCode {
-    let mut arguments =
-        Arguments::of_process("delivery [--seeds N] [--from SEED] [--threads N] | delivery --seed SEED");
-    let from = arguments.number("--from").unwrap_or(0);
-    let seeds = arguments.number("--seeds").unwrap_or(500);
-    let threads = arguments.number("--threads").and_then(|count| usize::try_from(count).ok());
+    let mut arguments = Arguments::of_process(USAGE);
     let seed = arguments.number("--seed");
+    let seeds = arguments.seeds(500);
+    let campaign = Campaign::read(&mut arguments, seeds);
     arguments.finish();
-    if let Some(seed) = seed {
-        let outcome = run(seed, true);
-        outcome.log.iter().filter(|line| line.starts_with("--")).for_each(|line| println!("{line}"));
-        return conclude(&format!("seed {seed}: {} events\n", outcome.events), outcome.verdict);
-    }
-    let summary = run_many(from, seeds, threads.unwrap_or_else(pool::threads));
-    conclude(&summary, summary.verdict())
+    let Some(seed) = seed else { return campaign.run(&SinkLives).conclude() };
+    let outcome = run(seed, true);
+    outcome.log.iter().filter(|line| line.starts_with("--")).for_each(|line| println!("{line}"));
+    conclude(&format!("seed {seed}: {} events\n", outcome.events), outcome.verdict)
 }

@@ -3,41 +3,20 @@
 use std::process::ExitCode;
 
 use orderd_verification::arguments::Arguments;
-use orderd_verification::pool;
-use orderd_verification::report::conclude;
-use orderd_verification::sim::{run, run_many};
+use orderd_verification::campaign::{Campaign, conclude};
+use orderd_verification::sim::{Lives, run};
 
-const USAGE: &str = "sim [--seeds N] [--from SEED] [--threads N] | sim --seed SEED [--trace]";
+const USAGE: &str = "sim [--seeds N] [--from SEED] [--threads N] [--seconds N] | sim --seed SEED [--trace]";
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::of_process(USAGE);
     let (seed, trace) = (arguments.number("--seed"), arguments.flag("--trace"));
-    let from = arguments.number("--from").unwrap_or(0);
-    let seeds = arguments.number("--seeds").unwrap_or(1000);
-    let threads = arguments.number("--threads").and_then(|count| usize::try_from(count).ok());
+    let seeds = arguments.seeds(1000);
+    let campaign = Campaign::read(&mut arguments, seeds);
     arguments.finish();
-    match seed {
-        Some(seed) => one(seed, trace),
-        None => many(from, seeds, threads.unwrap_or_else(pool::threads)),
-    }
-}
-
-fn one(seed: u64, trace: bool) -> ExitCode {
+    let Some(seed) = seed else { return campaign.run(&Lives).conclude() };
     let outcome = run(seed, trace);
-    for line in &outcome.log {
-        println!("{line}");
-    }
-    println!("seed {seed}: {} commands, {} starts, trace {:016x}", outcome.commands, outcome.starts, outcome.trace);
-    match outcome.verdict {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            println!("seed {seed}: {problem}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn many(from: u64, seeds: u64, threads: usize) -> ExitCode {
-    let summary = run_many(from, seeds, threads);
-    conclude(&summary, summary.verdict())
+    outcome.log.iter().for_each(|line| println!("{line}"));
+    let (commands, starts, trace) = (outcome.commands, outcome.starts, outcome.trace);
+    conclude(&format!("seed {seed}: {commands} commands, {starts} starts, trace {trace:016x}\n"), outcome.verdict)
 }

@@ -4,11 +4,10 @@ use std::process::ExitCode;
 
 use orderd_verification::arguments::Arguments;
 use orderd_verification::bugs::Bug;
-use orderd_verification::pool;
-use orderd_verification::report::conclude;
-use orderd_verification::states::{CaseId, Size, replay, run_many};
+use orderd_verification::campaign::{Campaign, conclude};
+use orderd_verification::states::{CaseId, Scripts, Size, replay};
 
-const USAGE: &str = "states [--states N] [--threads N] [--small] | states --scenario NAME [--variation V] \
+const USAGE: &str = "states [--states N] [--threads N] [--seconds N] [--small] | states --scenario NAME [--variation V] \
                      [--point K --state M [--second-point K --second-state M]] [--bug NAME] [--small]";
 
 fn main() -> ExitCode {
@@ -19,12 +18,12 @@ fn main() -> ExitCode {
     let mut number = |name| arguments.number(name).and_then(|number| usize::try_from(number).ok());
     let (point, state) = (number("--point"), number("--state"));
     let (second_point, second_state) = (number("--second-point"), number("--second-state"));
-    let threads = number("--threads").unwrap_or_else(pool::threads);
     let variation = arguments.number("--variation").unwrap_or(0);
     let states = arguments.number("--states").unwrap_or(100_000);
+    let campaign = Campaign::read(&mut arguments, 0..u64::MAX);
     let Some(name) = scenario else {
         arguments.finish();
-        return many(states, if small { Size::SMALL } else { Size::FULL }, threads);
+        return campaign.run(&Scripts::new(states, if small { Size::SMALL } else { Size::FULL })).conclude();
     };
     let Some(scenario) = CaseId::scenario_by_name(&name) else {
         arguments.refuse(&format!("unknown scenario {name}"));
@@ -35,23 +34,6 @@ fn main() -> ExitCode {
     arguments.finish();
     let bug = bug.and_then(|(bug, _)| bug);
     let second = second_point.map(|point| (point, second_state.unwrap_or(0)));
-    one(CaseId { scenario, variation, point, state: state.unwrap_or(0), second, small, bug })
-}
-
-fn one(address: CaseId) -> ExitCode {
-    match replay(address) {
-        Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(problem) => {
-            println!("{problem}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn many(states: u64, size: Size, threads: usize) -> ExitCode {
-    let summary = run_many(states, &size, threads);
-    conclude(&summary, summary.verdict())
+    let case = CaseId { scenario, variation, point, state: state.unwrap_or(0), second, small, bug };
+    replay(case).map_or_else(|problem| conclude("", Err(problem)), |text| conclude(&format!("{text}\n"), Ok(())))
 }

@@ -8,6 +8,6 @@ mod bug_search;
 mod disk;
 mod list;
 
-pub use bug_search::{Catch, hunt};
+pub use bug_search::{BugSearch, Catch, Caught};
 pub use disk::BuggyDisk;
 pub use list::Bug;

@@ -1,8 +1,5 @@
 //! Many cases, and what they came to together.
 
-use std::fmt;
-use std::time::{Duration, Instant};
-
 use orderd::journal::{CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR};
 
 use super::case::{Case, Kind};
@@ -11,11 +8,8 @@ use super::change::Damaged;
 use super::outcome::{Found, Outcome};
 use super::tally::Tally;
 use super::trial::Trial;
-use crate::pool;
+use crate::campaign::Battery;
 use crate::rng::Rng;
-
-/// Stop after this many failures.
-const FAILURES_MAX: usize = 20;
 
 /// One of this many parts of all cases; together they are all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,23 +31,6 @@ impl Part {
         let (row, place) = (case / self.of, case % self.of);
         (place + Rng::new(row).below(self.of)) % self.of == self.number
     }
-}
-
-/// What came of many cases.
-#[derive(Debug)]
-pub struct Summary {
-    /// The counts.
-    pub tally: Tally,
-    /// What failed: the case, and why; the first few.
-    pub failures: Vec<(u64, String)>,
-    /// How long it took.
-    pub elapsed: Duration,
-}
-
-/// The one command that tries a case again.
-#[must_use]
-pub fn replay(case: u64) -> String {
-    format!("cargo run --release -p orderd-verification --bin damage -- --case {case}")
 }
 
 impl Cases {
@@ -89,47 +66,45 @@ impl Cases {
     }
 }
 
-/// Tries the cases that are wanted; stops after a few failures.
-#[must_use]
-pub fn run_many(cases: &Cases, threads: usize, wanted: impl Fn(&Case) -> bool + Sync) -> Summary {
-    let begin = Instant::now();
-    let mut summary = Summary { tally: Tally::default(), failures: Vec::new(), elapsed: Duration::ZERO };
-    let work = |number: u64| {
-        let case = cases.get(number).filter(&wanted)?;
-        Some((case, cases.run(&case)))
-    };
-    pool::each(0..cases.count(), threads, replay, work, |done| {
-        match done {
-            None => {}
-            Some((case, Ok((found, _)))) => summary.tally.add(case.kind, cases.purpose(&case), found),
-            Some((case, Err(problem))) => summary.failures.push((case.number, problem)),
-        }
-        summary.failures.len() < FAILURES_MAX
-    });
-    summary.elapsed = begin.elapsed();
-    summary
+/// Those cases that are wanted.
+pub struct Chosen<'a, F> {
+    cases: &'a Cases,
+    wanted: F,
 }
 
-impl Summary {
-    /// Whether no promise was broken.
-    ///
-    /// # Errors
-    /// What is wrong, with the commands that show it.
-    pub fn verdict(&self) -> Result<(), String> {
-        if self.failures.is_empty() {
-            return Ok(());
-        }
-        let failures = self.failures.iter();
-        let failures: Vec<String> =
-            failures.map(|(case, problem)| format!("case {case}: {problem}\n  {}", replay(*case))).collect();
-        Err(failures.join("\n"))
+impl<'a, F: Fn(&Case) -> bool> Chosen<'a, F> {
+    /// Cases for which `wanted` holds.
+    pub const fn of(cases: &'a Cases, wanted: F) -> Self {
+        Self { cases, wanted }
     }
 }
 
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (cases, seconds) = (self.tally.cases(), self.elapsed.as_secs_f64());
-        writeln!(f, "{cases} cases in {seconds:.1} s")?;
-        write!(f, "{}", self.tally)
+impl<F: Fn(&Case) -> bool + Sync> Battery for Chosen<'_, F> {
+    type Outcome = Option<(Case, Result<(Found, String), String>)>;
+    type Tally = Tally;
+    const CASE: &'static str = "case";
+
+    fn replay(case: u64) -> String {
+        format!("cargo run --release -p orderd-verification --bin damage -- --case {case}")
+    }
+
+    fn wants(&self, number: u64) -> bool {
+        self.cases.get(number).is_some_and(|case| (self.wanted)(&case))
+    }
+
+    fn run(&self, number: u64) -> Self::Outcome {
+        let case = self.cases.get(number)?;
+        Some((case, self.cases.run(&case)))
+    }
+
+    fn count(&self, tally: &mut Tally, number: u64, done: Self::Outcome) -> Vec<String> {
+        match done {
+            None => Vec::new(),
+            Some((case, Ok((found, _)))) => {
+                tally.add(case.kind, self.cases.purpose(&case), found);
+                Vec::new()
+            }
+            Some((_, Err(problem))) => vec![Self::failure(number, &problem)],
+        }
     }
 }

@@ -15,7 +15,7 @@ mod tally;
 mod trial;
 
 pub use builder::stores;
-pub use campaign::{Part, Summary, replay, run_many};
+pub use campaign::{Chosen, Part};
 pub use case::{Case, Kind};
 pub use cases::Cases;
 pub use change::Damaged;

@@ -12,10 +12,11 @@ use orderd::executor::Executor;
 use orderd::relay::{Step, Subscription};
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow, Store};
 
-use super::operator::SINK;
 use crate::environment::Environment;
 use crate::host::SimHost;
 
+/// The one sink.
+pub const SINK: &str = "sink-0";
 /// Small limits, so that each of them is reached.
 pub const IN_FLIGHT_MAX: usize = 8;
 

@@ -10,6 +10,6 @@ mod program;
 mod seen;
 mod world;
 
-pub use campaign::{SEEDS_FOR_ALL_THINGS, Summary, run_many};
+pub use campaign::{SEEDS_FOR_ALL_THINGS, SinkLives, Tally};
 pub use seen::{Seen, Thing};
 pub use world::{Outcome, run};

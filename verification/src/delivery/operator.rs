@@ -5,11 +5,9 @@ use orderd::contracts::{
     ReplayRequest, RequeueTarget, Sequence, SkipTo,
 };
 
+use super::daemon::SINK;
 use super::seen::Thing;
 use super::world::World;
-
-/// The one sink.
-pub const SINK: &str = "sink-0";
 
 impl World {
     /// Asks for one thing, and takes in what was done.

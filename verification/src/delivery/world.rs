@@ -6,7 +6,7 @@ use orderd::domain::{Cents, CustomerId, OrderId};
 use orderd::relay::Step;
 use uuid::Uuid;
 
-use super::daemon::{Daemon, DirectSource, IN_FLIGHT_MAX};
+use super::daemon::{Daemon, DirectSource, IN_FLIGHT_MAX, SINK};
 use super::expectations::Expectations;
 use super::program::{HandedOut, Program, Said};
 use super::seen::{Seen, Thing};
@@ -47,7 +47,7 @@ pub fn run(seed: u64, log: bool) -> Outcome {
     options.cursor_events_max = rng.between(1, 10);
     options.journal_bytes_max = 1 << 30;
     let sink = SinkSetup {
-        name: super::operator::SINK.to_owned(),
+        name: SINK.to_owned(),
         start: SinkStart::Beginning,
         consumer: Default::default(),
         fault_profile: Default::default(),

@@ -6,6 +6,6 @@ mod steps;
 mod swarm;
 mod world;
 
-pub use campaign::{SEEDS_FOR_ALL_MARKS, Summary, replay, run_many};
+pub use campaign::{Lives, SEEDS_FOR_ALL_MARKS, Tally};
 pub(crate) use swarm::options;
 pub use world::{Outcome, run, run_with};

@@ -2,54 +2,52 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
 
 use super::Size;
 use super::case_id::CaseId;
 use super::explorer::{Counts, Met, walk};
 use super::scenarios::SCENARIOS;
 use crate::bugs::Bug;
-use crate::pool;
+use crate::campaign::Battery;
 
-/// After this many failures it is enough.
-const FAILURES_MAX: usize = 5;
-
-/// What came of many scripts.
-#[derive(Debug, Default)]
-pub struct Summary {
-    /// What was counted.
-    pub counts: Counts,
-    /// How long it took.
-    pub elapsed: Duration,
+/// Scripts, until `states` distinct states were met, but through every scenario once at least.
+pub struct Scripts {
+    states: u64,
+    size: Size,
+    met: Met,
 }
 
-/// Goes through scripts until `states` distinct states were met, but through every scenario once at least; stops after
-/// a few failures.
-#[must_use]
-pub fn run_many(states: u64, size: &Size, threads: usize) -> Summary {
-    let begin = Instant::now();
-    let mut summary = Summary::default();
-    let met = Met::default();
-    let once = SCENARIOS.len() as u64;
-    let work = |number: u64| {
-        let enough = || number >= once && met.states.count() >= states;
-        walk(CaseId::of_script(number, size, None), size, &met, &enough)
-    };
-    let mut taken = 0;
-    pool::each(
-        0..u64::MAX,
-        threads,
-        |number| CaseId::now(number).to_string(),
-        work,
-        |counts| {
-            summary.counts.join(counts);
-            taken += 1;
-            let more = taken < once || met.states.count() < states;
-            more && summary.counts.failures.len() < FAILURES_MAX
-        },
-    );
-    summary.elapsed = begin.elapsed();
-    summary
+impl Scripts {
+    /// None was gone through yet.
+    #[must_use]
+    pub fn new(states: u64, size: Size) -> Self {
+        Self { states, size, met: Met::default() }
+    }
+}
+
+impl Battery for Scripts {
+    type Outcome = Counts;
+    type Tally = Counts;
+    const CASE: &'static str = "script";
+
+    fn replay(number: u64) -> String {
+        CaseId::now(number).to_string()
+    }
+
+    fn run(&self, number: u64) -> Counts {
+        let script = CaseId::of_script(number, &self.size, None);
+        walk(script, &self.size, &self.met, &|| self.is_enough(number))
+    }
+
+    fn count(&self, tally: &mut Counts, _: u64, mut counts: Counts) -> Vec<String> {
+        let failures = std::mem::take(&mut counts.failures);
+        tally.join(&counts);
+        failures.iter().map(|(address, problem)| format!("{problem}\n  {address}")).collect()
+    }
+
+    fn is_enough(&self, scripts: u64) -> bool {
+        scripts >= SCENARIOS.len() as u64 && self.met.states.count() >= self.states
+    }
 }
 
 /// Looks for a deliberate bug, in this many variations of every scenario: where and how it was seen, by a script that
@@ -69,7 +67,7 @@ pub fn caught(bug: Bug, variations: u64) -> Option<(CaseId, String)> {
 }
 
 impl Counts {
-    fn join(&mut self, other: Self) {
+    fn join(&mut self, other: &Self) {
         self.scripts += other.scripts;
         self.points += other.points;
         self.enumerated += other.enumerated;
@@ -77,38 +75,18 @@ impl Counts {
         self.interrupted += other.interrupted;
         self.second += other.second;
         self.commands += other.commands;
-        self.failures.extend(other.failures);
-    }
-}
-
-impl Summary {
-    /// Whether no promise was broken.
-    ///
-    /// # Errors
-    /// What is wrong, with the command that shows it.
-    pub fn verdict(&self) -> Result<(), String> {
-        let failures: Vec<_> =
-            self.counts.failures.iter().map(|(address, problem)| format!("{problem}\n  {address}")).collect();
-        if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
-    }
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} scenarios in {:.1} s", SCENARIOS.len(), self.elapsed.as_secs_f64())?;
-        write!(f, "{}", self.counts)
     }
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scripts, points, enumerated, distinct, interrupted, second, commands, failures } = self;
-        writeln!(f, "{scripts} scripts, {points} points at which the power was cut")?;
+        let Self { points, enumerated, distinct, interrupted, second, commands, .. } = self;
+        writeln!(f, "{} scenarios, {points} points at which the power was cut", SCENARIOS.len())?;
         writeln!(f, "{enumerated} states enumerated, {distinct} of them distinct, each recovered twice and worked on")?;
         writeln!(
             f,
             "{interrupted} recoveries interrupted at every call: {second} distinct states more, each recovered"
         )?;
-        writeln!(f, "{commands} commands answered and checked; {} failures", failures.len())
+        writeln!(f, "{commands} commands answered and checked")
     }
 }

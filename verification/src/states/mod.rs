@@ -16,7 +16,7 @@ mod script_runner;
 mod size;
 mod visited;
 
-pub use campaign::{Summary, caught, run_many};
+pub use campaign::{Scripts, caught};
 pub use case_id::CaseId;
 pub use explorer::replay;
 pub use size::Size;
