@@ -20,4 +20,7 @@ pub mod server;
 pub mod storage;
 pub mod systemd;
 pub mod telemetry;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod testkit;
 pub mod usecases;

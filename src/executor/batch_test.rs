@@ -7,20 +7,12 @@ use uuid::Uuid;
 
 use super::{Executor, ExecutorOptions};
 use crate::contracts::{
-    Answer, Command, ConnectionId, DecisionBatch, DecisionInbox, DecisionNews, Envelope, OrderIds, Outcome, PlanStore,
-    Refusal, Request, StoreUnavailable, Ticket,
+    Answer, Command, ConnectionId, DecisionBatch, DecisionInbox, DecisionNews, Envelope, Outcome, PlanStore, Refusal,
+    Request, StoreUnavailable, Ticket,
 };
 use crate::domain::{Cents, CommandId, CustomerId, OrderId, Timestamp};
-use crate::journal::testing::SteppedClock;
 use crate::repo::memory_store::{Fault, MemoryStore};
-
-struct NoIds;
-
-impl OrderIds for NoIds {
-    fn next(&mut self, _: Timestamp) -> OrderId {
-        panic!("every order has its id");
-    }
-}
+use crate::testkit::{NoIds, SteppedClock};
 
 fn executor(faults: &[Fault]) -> Executor<MemoryStore> {
     let mut store = MemoryStore::new(BTreeMap::new());

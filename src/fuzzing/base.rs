@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::memory::Memory;
 use crate::contracts::{
-    ChangeRequest, Clock, Command, ConnectionId, Envelope, EventFeed, FeedPosition, Lsn, OrderIds, Outcome, PlanStore,
-    Progress, ProgressDetails, Request, Sequence, Storage, Ticket,
+    ChangeRequest, Command, ConnectionId, Envelope, EventFeed, FeedPosition, Lsn, Outcome, PlanStore, Progress,
+    ProgressDetails, Request, Sequence, Storage, Ticket,
 };
-use crate::domain::{CancelReason, Cents, CommandId, CustomerId, OrderId, OrderState, Timestamp};
+use crate::domain::{CancelReason, Cents, CommandId, CustomerId, OrderId, OrderState};
 use crate::executor::{Executor, ExecutorOptions};
 use crate::journal::{JournalHandle, JournalOptions, Redo, RedoRange, StoreId, create_store, inspect};
 
@@ -19,8 +18,8 @@ use crate::repo::{
     CursorFile, JournalOutbox, OpenError, OpenReport, SinkPosition, Store, StoreOptions, StoreState, cursor, lsn_of,
     open_store, write_checkpoint,
 };
+use crate::testkit::{Memory, NoIds, STORE_ID, SteppedClock};
 
-pub const STORE_ID: StoreId = StoreId::from_bytes([7; 16]);
 pub const SINK: &str = "events";
 const COMMAND_IDS_MAX: usize = 12;
 
@@ -36,26 +35,6 @@ pub struct Base {
     pub bodies: Vec<Vec<u8>>,
     /// What the older slot of the cursor says.
     pub cursor_lsn: Lsn,
-}
-
-struct StillClock;
-
-impl Clock for StillClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(1_795_000_000_000_000).unwrap()
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::ZERO
-    }
-}
-
-struct NoIds;
-
-impl OrderIds for NoIds {
-    fn next(&mut self, _: Timestamp) -> OrderId {
-        panic!("every order has an id of its own here")
-    }
 }
 
 pub fn uuid_of(store_id: StoreId) -> Uuid {
@@ -93,13 +72,13 @@ pub fn open(memory: &Memory, boot: u64, cursor: Option<FeedPosition>) -> Result<
     let storage: Arc<dyn Storage> = Arc::new(memory.clone());
     let sinks: Vec<_> =
         cursor.map(|position| SinkPosition { path: cursor::path_of(SINK), position }).into_iter().collect();
-    open_store(&storage, Arc::new(StillClock), STORE_ID, &options, &sinks)
+    open_store(&storage, Arc::new(SteppedClock::default()), STORE_ID, &options, &sinks)
 }
 
 pub fn executor(store: Store) -> Executor<Store> {
     let options =
         ExecutorOptions { batch_commands_max: 16, batch_bytes_max: 512, orders_max: u64::MAX, conflict_retries_max: 3 };
-    Executor::new(store, Arc::new(StillClock), Box::new(NoIds), options)
+    Executor::new(store, Arc::new(SteppedClock::default()), Box::new(NoIds), options)
 }
 
 /// Command number `number` of the one history that there is.

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::base::{STORE_ID, base};
+use super::base::base;
 use super::edits::edit;
 use super::input::Input;
-use super::memory::Memory;
 use crate::contracts::Lsn;
 use crate::journal::{
     CHECKPOINT_HEADER_LEN, CHECKPOINTS_DIR, ChainEnd, CheckpointReader, CheckpointWriter, checkpoint_name,
 };
 use crate::repo::{LoadOptions, Share, load_newest, verify_checkpoint};
+use crate::testkit::{Memory, STORE_ID};
 
 /// What reads as a checkpoint is, block for block, what would be written; one that was damaged does not read.
 pub fn checkpoint(data: &[u8]) {

@@ -22,7 +22,6 @@ mod edits;
 mod frame;
 mod input;
 mod line;
-pub(crate) mod memory;
 mod plan;
 mod segment;
 mod store;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::base::{SINK, STORE_ID, State, base, executor, open, state_of, submission, uuid_of};
+use super::base::{SINK, State, base, executor, open, state_of, submission, uuid_of};
 use super::edits::edit;
 use super::input::Input;
-use super::memory::Memory;
 use crate::contracts::{EventFeed, Lsn, Outcome, Progress};
 use crate::journal::{CHECKPOINTS_DIR, IdentityError, JournalHandle, RecoveryError, open_store};
 use crate::repo::{CursorError, CursorFile, JournalOutbox, OpenError, Store, inspect_store, lsn_of};
+use crate::testkit::{Memory, STORE_ID};
 
 /// A start of a damaged store ends in a state that the store had, and not one from before what its cursor and its
 /// checkpoints prove; or in a refusal that says what is wrong and changes nothing. It ends so every time.
@@ -100,13 +100,7 @@ fn start(memory: &Memory, boot: u64) -> Result<(Store, Lsn), Refused> {
         Ok(STORE_ID) => {}
         // Another id has to be mended, and then nothing else fits; there is no store at all only if all is gone.
         Ok(_)
-        | Err(
-            IdentityError::Missing
-            | IdentityError::Damaged(_)
-            | IdentityError::Backup
-            | IdentityError::Version(_)
-            | IdentityError::Features(_),
-        ) => {
+        | Err(IdentityError::Missing | IdentityError::Damaged(_) | IdentityError::Backup | IdentityError::Header(_)) => {
             return Err(Refused);
         }
         Err(error @ IdentityError::Io { .. }) => panic!("{error}"),

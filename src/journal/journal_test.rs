@@ -7,21 +7,9 @@ use tempfile::TempDir;
 
 use super::segment::segment_path;
 use super::*;
-use crate::contracts::{Clock, Lsn, Room, Storage};
-use crate::domain::Timestamp;
+use crate::contracts::{Lsn, Room, Storage};
 use crate::storage::DiskStorage;
-
-struct StillClock;
-
-impl Clock for StillClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(0).unwrap()
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::ZERO
-    }
-}
+use crate::testkit::SteppedClock;
 
 struct Fixture {
     dir: TempDir,
@@ -58,7 +46,7 @@ impl Fixture {
             Ok(())
         };
         let recovery = recover(&self.storage, self.id, &range, &mut redo)?;
-        let (journal, recovered) = recovery.open(Arc::new(StillClock), options)?;
+        let (journal, recovered) = recovery.open(Arc::new(SteppedClock::default()), options)?;
         Ok((journal, recovered, bodies))
     }
 

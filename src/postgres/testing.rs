@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::test_server::Server;
 use super::{Database, DatabaseOptions, PostgresOptions, PostgresStore, Secret, apply};
-use crate::journal::testing::SteppedClock;
+use crate::testkit::SteppedClock;
 
 /// A database with the schema in it.
 pub struct TestDatabase {

@@ -1,6 +1,5 @@
 //! Stand-ins for the outside, for the relay's own tests.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,8 +8,8 @@ use uuid::Uuid;
 
 use super::WorkerSettings;
 use crate::contracts::{
-    Clock, DecisionPage, Delivery, EventFeed, EventHistory, FeedError, FeedPosition, Lsn, OrderEvents, OrderRows,
-    OutboxEntry, PublishedEvent, RowsAnswer, Sequence, Sink, SinkError, SinkType, Storage, StorageFile,
+    DecisionPage, Delivery, EventFeed, EventHistory, FeedError, FeedPosition, Lsn, OrderEvents, OrderRows, OutboxEntry,
+    PublishedEvent, RowsAnswer, Sequence, Sink, SinkError, SinkType,
 };
 use crate::domain::{CancelReason, Cents, CustomerId, Order, OrderId, Timestamp};
 use crate::repo::JournalPosition;
@@ -175,26 +174,6 @@ impl EventFeed for FakeReader {
     }
 }
 
-/// A clock that stands still until it is told to go on.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct StillClock(Arc<Mutex<Duration>>);
-
-impl StillClock {
-    pub(crate) fn advance(&self, by: Duration) {
-        *self.0.lock().unwrap() += by;
-    }
-}
-
-impl Clock for StillClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(1_795_000_000_000_000).unwrap()
-    }
-
-    fn monotonic(&self) -> Duration {
-        *self.0.lock().unwrap()
-    }
-}
-
 /// A sink that keeps what it is offered and does as it is told.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FakeSink(Arc<Mutex<SinkLog>>);
@@ -253,143 +232,4 @@ impl Sink for FakeSink {
     fn reopen(&mut self) {
         self.0.lock().unwrap().reopened += 1;
     }
-}
-
-/// Files in memory. Writes count as durable at once; what may be lost before a sync is the simulation's business.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryStorage(Arc<Mutex<Files>>);
-
-#[derive(Debug, Default)]
-struct Files {
-    contents: BTreeMap<String, Arc<Mutex<Vec<u8>>>>,
-    calls: Vec<String>,
-    fail_at: Option<(usize, io::ErrorKind)>,
-}
-
-impl MemoryStorage {
-    pub(crate) fn contents(&self, path: &str) -> Option<Vec<u8>> {
-        self.0.lock().unwrap().contents.get(path).map(|contents| contents.lock().unwrap().clone())
-    }
-
-    pub(crate) fn put(&self, path: &str, contents: &[u8]) {
-        self.0.lock().unwrap().contents.insert(path.to_owned(), Arc::new(Mutex::new(contents.to_vec())));
-    }
-
-    /// What was called so far, such as `sync cursors/a.cursor`.
-    pub(crate) fn calls(&self) -> Vec<String> {
-        self.0.lock().unwrap().calls.clone()
-    }
-
-    /// The call after `calls` more ones fails, and only that.
-    pub(crate) fn fail_after(&self, calls: usize, kind: io::ErrorKind) {
-        let mut files = self.0.lock().unwrap();
-        files.fail_at = Some((files.calls.len() + calls, kind));
-    }
-
-    fn call(&self, verb: &str, path: &str) -> io::Result<()> {
-        let mut files = self.0.lock().unwrap();
-        let number = files.calls.len();
-        files.calls.push(format!("{verb} {path}"));
-        match files.fail_at {
-            Some((at, kind)) if at == number => Err(kind.into()),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn find(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
-        let contents = self.0.lock().unwrap().contents.get(path).cloned();
-        let contents = contents.ok_or(io::ErrorKind::NotFound)?;
-        Ok(Box::new(MemoryFile { storage: self.clone(), path: path.to_owned(), contents }))
-    }
-}
-
-impl Storage for MemoryStorage {
-    fn open(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
-        self.call("open", path)?;
-        self.find(path)
-    }
-
-    fn open_read_only(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
-        self.call("open_read_only", path)?;
-        self.find(path)
-    }
-
-    fn create(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
-        self.call("create", path)?;
-        self.put(path, &[]);
-        self.find(path)
-    }
-
-    fn create_dir(&self, path: &str) -> io::Result<()> {
-        self.call("create_dir", path)
-    }
-
-    fn list(&self, path: &str) -> io::Result<Vec<String>> {
-        self.call("list", path)?;
-        Ok(self.0.lock().unwrap().contents.keys().cloned().collect())
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.call("rename", to)?;
-        let mut files = self.0.lock().unwrap();
-        let contents = files.contents.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        files.contents.insert(to.to_owned(), contents);
-        Ok(())
-    }
-
-    fn remove(&self, path: &str) -> io::Result<()> {
-        self.call("remove", path)?;
-        self.0.lock().unwrap().contents.remove(path);
-        Ok(())
-    }
-
-    fn sync_dir(&self, path: &str) -> io::Result<()> {
-        self.call("sync_dir", path)
-    }
-}
-
-struct MemoryFile {
-    storage: MemoryStorage,
-    path: String,
-    contents: Arc<Mutex<Vec<u8>>>,
-}
-
-impl StorageFile for MemoryFile {
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.storage.call("read", &self.path)?;
-        let contents = self.contents.lock().unwrap();
-        let from = contents.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
-        let count = from.len().min(buf.len());
-        buf[..count].copy_from_slice(&from[..count]);
-        Ok(count)
-    }
-
-    fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
-        self.storage.call("write", &self.path)?;
-        let mut contents = self.contents.lock().unwrap();
-        let (start, len) = (usize::try_from(offset).unwrap(), contents.len());
-        contents.resize(len.max(start + buf.len()), 0);
-        contents[start..start + buf.len()].copy_from_slice(buf);
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.storage.call("sync", &self.path)
-    }
-
-    fn allocate(&self, len: u64) -> io::Result<()> {
-        self.set_len(len)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.storage.call("set_len", &self.path)?;
-        self.contents.lock().unwrap().resize(usize::try_from(len).unwrap(), 0);
-        Ok(())
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.contents.lock().unwrap().len() as u64)
-    }
-
-    fn drop_cache(&self) {}
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::contracts::Lsn;
-use crate::fuzzing::base::{STORE_ID, executor, open, source, state_of, submission};
-use crate::fuzzing::memory::Memory;
-use crate::journal::testing::Watched;
+use crate::fuzzing::base::{executor, open, source, state_of, submission};
 use crate::journal::{ChainEnd, CheckpointWriter};
+use crate::testkit::{Memory, STORE_ID, Watched};
 
 #[test]
 fn checkpoints_of_many_orders_and_commands_come_back_whole() {

@@ -1,33 +1,34 @@
 use super::*;
 use crate::contracts::WindowBits;
-use crate::relay::testing::{MemoryStorage, STORE_ID, position};
+use crate::relay::testing::{STORE_ID, position};
+use crate::testkit::Watched;
 
 const PATH: &str = "store/cursors/events.cursor";
 
-fn created(storage: &MemoryStorage) -> CursorFile {
+fn created(storage: &Watched) -> CursorFile {
     CursorFile::create(storage, "events", STORE_ID, position(4)).unwrap()
 }
 
 fn created_bytes() -> Vec<u8> {
-    let storage = MemoryStorage::default();
+    let storage = Watched::empty();
     created(&storage);
-    storage.contents(PATH).unwrap()
+    storage.memory.contents(PATH).unwrap()
 }
 
-fn loaded(storage: &MemoryStorage) -> Result<Option<FeedPosition>, CursorError> {
+fn loaded(storage: &Watched) -> Result<Option<FeedPosition>, CursorError> {
     let loaded = CursorFile::load(storage, "events", STORE_ID);
     loaded.map(|cursor| cursor.map(|cursor| cursor.position()))
 }
 
 #[test]
 fn a_sink_without_a_cursor_is_new_and_nothing_else_is() {
-    let storage = MemoryStorage::default();
+    let storage = Watched::empty();
     assert_eq!(loaded(&storage).unwrap(), None);
     let longer = [created_bytes(), vec![0]].concat();
     for contents in [vec![], vec![0; FILE_BYTES], vec![0xff; 3], longer] {
-        storage.put(PATH, &contents);
+        storage.memory.put(PATH, &contents);
         assert!(matches!(loaded(&storage), Err(CursorError::Damaged { .. })));
-        assert_eq!(storage.contents(PATH).unwrap(), contents);
+        assert_eq!(storage.memory.contents(PATH).unwrap(), contents);
     }
     storage.fail_after(0, io::ErrorKind::PermissionDenied);
     assert!(matches!(loaded(&storage), Err(CursorError::Io { operation: "open", .. })));
@@ -35,23 +36,23 @@ fn a_sink_without_a_cursor_is_new_and_nothing_else_is() {
     let inspected = |storage| CursorFile::inspect(storage, "events", STORE_ID);
     storage.fail_after(0, io::ErrorKind::PermissionDenied);
     assert!(matches!(inspected(&storage), Err(CursorError::Io { operation: "open", .. })));
-    assert_eq!(inspected(&MemoryStorage::default()).unwrap(), None);
+    assert_eq!(inspected(&Watched::empty()).unwrap(), None);
 }
 
 #[test]
 fn a_new_cursor_is_written_synced_renamed_and_its_folder_synced() {
-    let storage = MemoryStorage::default();
+    let storage = Watched::empty();
     created(&storage);
-    let temporary = format!("{PATH}.tmp");
-    let [create, write, sync] = ["create", "write", "sync"].map(|verb| format!("{verb} {temporary}"));
-    assert_eq!(storage.calls(), [create, write, sync, format!("rename {PATH}"), format!("sync_dir {FOLDER}")]);
+    let [write, sync, rename] = ["write", "sync", "rename"].map(|verb| format!("{verb} {PATH}"));
+    let create = format!("create {PATH}.tmp");
+    assert_eq!(storage.verbs(), [create, write, sync, rename, format!("sync_dir {FOLDER}")]);
     assert_eq!(loaded(&storage).unwrap(), Some(position(4)));
 }
 
 #[test]
 fn a_cursor_that_could_not_be_made_is_not_there_or_whole() {
     for calls in 0..5 {
-        let storage = MemoryStorage::default();
+        let storage = Watched::empty();
         storage.fail_after(calls, io::ErrorKind::StorageFull);
         let made = CursorFile::create(&storage, "events", STORE_ID, position(4));
         assert!(matches!(made, Err(CursorError::Io { .. })), "call {calls}");
@@ -63,34 +64,33 @@ fn a_cursor_that_could_not_be_made_is_not_there_or_whole() {
 
 #[test]
 fn what_was_saved_last_is_loaded_and_what_was_left_unsynced_is_synced_first() {
-    let storage = MemoryStorage::default();
+    let storage = Watched::empty();
     let mut cursor = created(&storage);
     for sequence in 5..30 {
         cursor.save(position(sequence), ProgressDetails::default()).unwrap();
         assert_eq!(loaded(&storage).unwrap(), Some(position(sequence)));
         assert_eq!(CursorFile::inspect(&storage, "events", STORE_ID).unwrap(), Some(position(sequence)));
     }
-    let before = storage.calls().len();
+    storage.calls();
     loaded(&storage).unwrap();
     // Written back and synced again: what reads well may be in a dead process's cache alone.
     let wanted = ["open", "sync", "read", "write", "sync"].map(|verb| format!("{verb} {PATH}"));
-    assert_eq!(storage.calls()[before..], wanted);
-    let before = storage.calls().len();
+    assert_eq!(storage.verbs(), wanted);
     CursorFile::inspect(&storage, "events", STORE_ID).unwrap();
-    assert_eq!(storage.calls()[before..], ["open_read_only", "read"].map(|verb| format!("{verb} {PATH}")));
+    assert_eq!(storage.verbs(), ["open_read_only", "read"].map(|verb| format!("{verb} {PATH}")));
 }
 
 #[test]
 fn a_save_overwrites_the_older_slot_and_leaves_the_newer_alone() {
-    let storage = MemoryStorage::default();
+    let storage = Watched::empty();
     created(&storage);
     let mut cursor = CursorFile::load(&storage, "events", STORE_ID).unwrap().unwrap();
     for sequence in 5..12 {
-        let before = storage.contents(PATH).unwrap();
-        let calls = storage.calls().len();
+        let before = storage.memory.contents(PATH).unwrap();
+        storage.calls();
         cursor.save(position(sequence), ProgressDetails::default()).unwrap();
-        let after = storage.contents(PATH).unwrap();
-        assert_eq!(storage.calls()[calls..], ["write", "sync"].map(|verb| format!("{verb} {PATH}")));
+        let after = storage.memory.contents(PATH).unwrap();
+        assert_eq!(storage.verbs(), ["write", "sync"].map(|verb| format!("{verb} {PATH}")));
         assert_eq!(after.len(), before.len(), "a save needs no room");
         let kept = cursor_format::decode(&before, Owner::new(STORE_ID, "events")).unwrap().newest;
         let kept_at = usize::try_from(kept.offset()).unwrap();
@@ -101,7 +101,7 @@ fn a_save_overwrites_the_older_slot_and_leaves_the_newer_alone() {
 
 #[test]
 fn retention_keeps_what_the_older_slot_needs() {
-    let storage = MemoryStorage::default();
+    let storage = Watched::empty();
     let mut cursor = created(&storage);
     let saved = cursor.saved();
     assert_eq!(saved.lsn(), lsn_of(&position(4)));
@@ -113,10 +113,10 @@ fn retention_keeps_what_the_older_slot_needs() {
     assert_eq!(reloaded.saved().lsn(), lsn_of(&position(20)));
     // Whichever slot is lost, the position that is left has not been let go.
     for byte in [40, SLOT_BYTES + 40] {
-        let mut damaged = storage.contents(PATH).unwrap();
+        let mut damaged = storage.memory.contents(PATH).unwrap();
         damaged[byte] ^= 1;
-        let other = MemoryStorage::default();
-        other.put(PATH, &damaged);
+        let other = Watched::empty();
+        other.memory.put(PATH, &damaged);
         let left = CursorFile::load(&other, "events", STORE_ID).unwrap().unwrap();
         assert!(lsn_of(&left.position()) >= saved.lsn() && left.saved().lsn() >= saved.lsn());
     }
@@ -124,7 +124,7 @@ fn retention_keeps_what_the_older_slot_needs() {
 
 #[test]
 fn a_failed_write_can_be_repeated_and_a_failed_sync_is_told_apart() {
-    let storage = MemoryStorage::default();
+    let storage = Watched::empty();
     let mut cursor = created(&storage);
     cursor.save(position(5), ProgressDetails::default()).unwrap();
     storage.fail_after(0, io::ErrorKind::StorageFull);
@@ -139,9 +139,9 @@ fn a_failed_write_can_be_repeated_and_a_failed_sync_is_told_apart() {
 
 #[test]
 fn errors_name_the_file_and_what_is_wrong() {
-    let storage = MemoryStorage::default();
+    let storage = Watched::empty();
     created(&storage);
-    storage.put(PATH, &storage.contents(PATH).unwrap()[..100]);
+    storage.memory.put(PATH, &storage.memory.contents(PATH).unwrap()[..100]);
     let shown = |store_id| match CursorFile::load(&storage, "events", store_id) {
         Ok(_) => panic!("it is not sound"),
         Err(error) => error.to_string(),
@@ -154,13 +154,13 @@ fn errors_name_the_file_and_what_is_wrong() {
 
 #[test]
 fn a_cursor_in_another_sinks_place_is_refused_and_left() {
-    let storage = MemoryStorage::default();
+    let storage = Watched::empty();
     created(&storage);
-    let contents = storage.contents(PATH).unwrap();
-    storage.put("store/cursors/audit.cursor", &contents);
+    let contents = storage.memory.contents(PATH).unwrap();
+    storage.memory.put("store/cursors/audit.cursor", &contents);
     let shown = CursorFile::load(&storage, "audit", STORE_ID).map(drop).unwrap_err().to_string();
     assert_eq!(shown, "store/cursors/audit.cursor: damaged at offset 0: it is the cursor of another sink");
-    assert_eq!(storage.contents("store/cursors/audit.cursor").unwrap(), contents);
+    assert_eq!(storage.memory.contents("store/cursors/audit.cursor").unwrap(), contents);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn the_names_of_cursor_files_are_read_as_they_are_written() {
 
 #[test]
 fn a_cursor_ahead_of_the_journal_is_damage() {
-    let storage = MemoryStorage::default();
+    let storage = Watched::empty();
     let mut cursor = created(&storage);
     assert!(cursor.check(Sequence(4), 1).is_ok());
     assert!(cursor.check(Sequence(3), 1).is_err());
@@ -198,7 +198,7 @@ fn a_cursor_ahead_of_the_journal_is_damage() {
 
 #[test]
 fn a_cursor_that_is_removed_is_gone() {
-    let storage = MemoryStorage::default();
+    let storage = Watched::empty();
     created(&storage);
     for _ in 0..2 {
         remove(&storage, "events").unwrap();

@@ -9,8 +9,8 @@ use super::stored::{OrderTimes, PlanContext, encode};
 use super::{OrderTable, inspect_in_shares, inspect_store};
 use crate::contracts::{Lsn, Plan, Sequence, Storage};
 use crate::domain::{Cents, CustomerId, Order, OrderId, OrderState, Timestamp};
-use crate::fuzzing::base::STORE_ID;
-use crate::journal::testing::{SteppedClock, Watched, append, start};
+use crate::journal::testing::{append, start};
+use crate::testkit::{STORE_ID, SteppedClock, Watched};
 
 #[test]
 fn a_look_in_shares_finds_what_a_look_at_once_finds() {

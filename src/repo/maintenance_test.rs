@@ -7,10 +7,9 @@ use std::time::Duration;
 use super::{Maintenance, MaintenanceOptions, Store, StoreOptions, open_store};
 use crate::contracts::{JournalNeeds, Lsn, Outcome, PlanStore, Storage};
 use crate::executor::Executor;
-use crate::fuzzing::base::{STORE_ID, executor, open, source, state_of, submission};
-use crate::fuzzing::memory::Memory;
-use crate::journal::testing::{SteppedClock, Watched};
+use crate::fuzzing::base::{executor, open, source, state_of, submission};
 use crate::journal::{CHECKPOINTS_DIR, JournalHandle, JournalOptions, checkpoint_name, list_checkpoints};
+use crate::testkit::{Memory, STORE_ID, SteppedClock, Watched};
 
 pub(super) const NEVER: MaintenanceOptions = MaintenanceOptions {
     journal_bytes: u64::MAX,

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::{DurableSequence, JournalOutbox, JournalPosition, Store, published};
 use crate::contracts::{EventFeed, FeedError, FeedPosition, Lsn, Sequence, Storage};
 use crate::executor::Executor;
-use crate::fuzzing::base::{STORE_ID, executor, open, submission};
-use crate::fuzzing::memory::Memory;
+use crate::fuzzing::base::{executor, open, submission};
 use crate::journal::{JournalHandle, create_store, segment_path};
 use crate::repo::PlanRecord;
+use crate::testkit::{Memory, STORE_ID};
 
 /// A store in which every plan has a segment of its own, and an event.
 struct Outbox {

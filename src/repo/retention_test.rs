@@ -4,24 +4,11 @@ use std::time::Duration;
 
 use super::*;
 use crate::contracts::{Storage, StorageFile};
-use crate::domain::Timestamp;
 use crate::executor::Executor;
-use crate::fuzzing::base::{STORE_ID, executor, open, source, state_of, submission};
-use crate::fuzzing::memory::Memory;
+use crate::fuzzing::base::{executor, open, source, state_of, submission};
 use crate::journal::{CHECKPOINTS_DIR, checkpoint_name, create_store, list_checkpoints};
 use crate::repo::Store;
-
-struct StillClock;
-
-impl Clock for StillClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(0).unwrap()
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::ZERO
-    }
-}
+use crate::testkit::{Memory, STORE_ID, SteppedClock};
 
 /// A memory that loses a part of what is written to checkpoints, and says that all is well.
 #[derive(Clone)]
@@ -106,7 +93,7 @@ fn maintenance(storage: Arc<dyn Storage>, store: &Store) -> Maintenance {
         journal_bytes_max: u64::MAX,
         stop_journal_bytes: u64::MAX,
     };
-    Maintenance::new(files, Arc::new(StillClock), options, Lsn::ZERO, Arc::default())
+    Maintenance::new(files, Arc::new(SteppedClock::default()), options, Lsn::ZERO, Arc::default())
 }
 
 fn run(executor: &mut Executor<Store>, numbers: std::ops::Range<u64>) {

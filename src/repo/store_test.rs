@@ -12,10 +12,9 @@ use crate::contracts::{
     PublishedEvent, Room, Sequence, SinkStartPoint, SinkType,
 };
 use crate::domain::{Cents, CustomerId, EventContext, Order, OrderId, OrderStatus, Timestamp};
-use crate::fuzzing::base::{STORE_ID, source, store_options};
-use crate::fuzzing::memory::Memory;
+use crate::fuzzing::base::{source, store_options};
 use crate::journal::JournalOptions;
-use crate::journal::testing::{SteppedClock, Watched};
+use crate::testkit::{Memory, STORE_ID, SteppedClock, Watched};
 use crate::usecases::complete_order;
 
 /// A store, what it is on, and the inbox of its one sink.

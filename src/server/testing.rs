@@ -14,28 +14,15 @@ use tempfile::TempDir;
 
 use super::{Listener, Server, ServerHandle, ServerOptions, ServerPorts, ServerTelemetry};
 use crate::contracts::{
-    Answer, AttachTarget, ChangeRequest, Clock, Command, Envelope, JournalStatus, Lsn, OperatorResult, Outcome,
-    Refusal, Request, RequestReceiver, Sequence, SinkMonitor, SinkStatus, SinkType, StatusModel, StoreCondition,
-    StoreStatus,
+    Answer, AttachTarget, ChangeRequest, Command, Envelope, JournalStatus, Lsn, OperatorResult, Outcome, Refusal,
+    Request, RequestReceiver, Sequence, SinkMonitor, SinkStatus, SinkType, StatusModel, StoreCondition, StoreStatus,
 };
 use crate::domain::{Cents, CustomerId, OrderId, OrderState, OrderStatus, Timestamp};
+use crate::testkit::SteppedClock;
 
 /// Nothing here takes long; what takes longer is not going to happen.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 pub(super) const UUID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
-
-/// Sinks have no age here.
-pub(super) struct StillClock;
-
-impl Clock for StillClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(0).unwrap()
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::ZERO
-    }
-}
 
 pub(super) struct Served {
     pub(super) dir: TempDir,
@@ -88,7 +75,7 @@ impl Served {
         let ports = ServerPorts {
             requests,
             answers: answers_heard,
-            clock: Arc::new(StillClock),
+            clock: Arc::new(SteppedClock::default()),
             store: Arc::clone(&store),
             sinks: vec![Arc::new(SinkMonitor::new(sink_status()))],
             targets,

@@ -14,10 +14,10 @@ use crate::contracts::{
 };
 use crate::domain::{Cents, CustomerId, OrderId, Timestamp};
 use crate::executor::{Executor, ExecutorOptions, Operations};
-use crate::fuzzing::base::{STORE_ID, store_options};
+use crate::fuzzing::base::store_options;
 use crate::journal::JournalOptions;
-use crate::journal::testing::{SteppedClock, Watched};
 use crate::repo::{Store, StoreOptions, open_store};
+use crate::testkit::{STORE_ID, SteppedClock, Watched};
 
 pub const UID: u32 = 1234;
 const CONNECTION: ConnectionId = ConnectionId(1);

@@ -2,10 +2,11 @@ use serde_json::json;
 
 use super::testing::{Bench, limits, order_id};
 use super::*;
-use crate::contracts::{DecisionKind, LaneState, ReplaySpec, ReplayState, Sequence};
+use crate::contracts::{DecisionKind, LaneState, ReplaySpec, ReplayState, Sequence, SinkState};
 use crate::relay::scheduler::Limits;
 use crate::relay::testing::STORE_ID;
 use crate::repo::CursorFile;
+use crate::repo::cursor;
 
 #[test]
 fn events_are_handed_out_in_order_and_the_cursor_follows_what_was_delivered() {
@@ -354,6 +355,8 @@ fn a_replay_hands_a_range_out_again_beside_the_live_events_and_survives_a_restar
     }
     bench.wait_until("it is shown", |bench| bench.view.replay(spec.replay_id).is_some_and(|view| view.delivered == 2));
     bench.stop();
+    let cursor = cursor::path_of(&cursor::replay_name("events", spec.replay_id));
+    assert!(bench.storage.memory.contents(&cursor).is_some());
     let again = bench.restart(limits());
     let mut program = again.attach();
     let (_, _, sequence) = program.event();
@@ -363,7 +366,7 @@ fn a_replay_hands_a_range_out_again_beside_the_live_events_and_survives_a_restar
     let done = |bench: &Bench| bench.record.lock().unwrap().replays[0].state == ReplayState::Done;
     again.wait_until("it has ended", done);
     assert_eq!(again.record.lock().unwrap().replays[0].delivered, 3);
-    again.wait_until("its cursor is gone", |bench| bench.storage.contents("store/cursors").is_none());
+    again.wait_until("its cursor is gone", |bench| bench.storage.memory.contents(&cursor).is_none());
     assert_eq!(again.acked(), 5);
 }
 

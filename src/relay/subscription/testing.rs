@@ -20,8 +20,9 @@ use crate::contracts::{
 };
 use crate::domain::{OrderEvent, OrderId, OrderPlaced, Timestamp};
 use crate::relay::scheduler::Limits;
-use crate::relay::testing::{MemoryStorage, NoRows, STORE_ID, event, position};
+use crate::relay::testing::{NoRows, STORE_ID, event, position};
 use crate::repo::{CursorFile, JournalPosition, ReplayCursors};
+use crate::testkit::Watched;
 
 /// Events whose orders the test chooses: event `n` belongs to order `orders[n - 1]`.
 #[derive(Clone, Default)]
@@ -157,7 +158,7 @@ pub(super) fn limits() -> Limits {
 /// A running worker with everything around it.
 pub(super) struct Bench {
     pub(super) events: Events,
-    pub(super) storage: MemoryStorage,
+    pub(super) storage: Watched,
     /// What was decided so far, oldest first.
     pub(super) decided: Arc<Mutex<Vec<Decision>>>,
     pub(super) record: Arc<Mutex<SinkRecord>>,
@@ -193,7 +194,7 @@ pub(super) fn new_record() -> SinkRecord {
 
 impl Bench {
     pub(super) fn start(limits: Limits) -> Self {
-        let storage = MemoryStorage::default();
+        let storage = Watched::empty();
         let cursor = CursorFile::create(&storage, "events", STORE_ID, FeedPosition::START).unwrap();
         Self::start_with(limits, Events::default(), storage, new_record(), cursor)
     }
@@ -205,13 +206,7 @@ impl Bench {
         Self::start_with(limits, self.events.clone(), self.storage.clone(), record, cursor)
     }
 
-    fn start_with(
-        limits: Limits,
-        events: Events,
-        storage: MemoryStorage,
-        record: SinkRecord,
-        cursor: CursorFile,
-    ) -> Self {
+    fn start_with(limits: Limits, events: Events, storage: Watched, record: SinkRecord, cursor: CursorFile) -> Self {
         let (decide, decisions) = bounded(1);
         let settings = SubscriptionSettings {
             name: Arc::from("events"),

@@ -1,4 +1,4 @@
-//! A store in memory: whole files, no faults.
+//! Files in memory, without faults. What may be lost before a sync is the simulation's business.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::contracts::{Storage, StorageFile};
 
 /// Files by path. Directories are there if something is in them, or if they were made.
-pub type Files = BTreeMap<String, Arc<Mutex<Vec<u8>>>>;
+type Files = BTreeMap<String, Arc<Mutex<Vec<u8>>>>;
 
 /// The store; clones are the same one.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,16 @@ impl Memory {
         }
         drop(inner);
         memory
+    }
+
+    /// Puts a whole file there.
+    pub fn put(&self, path: &str, contents: &[u8]) {
+        locked(&self.inner).files.insert(path.to_owned(), Arc::new(Mutex::new(contents.to_vec())));
+    }
+
+    /// What a file holds now.
+    pub fn contents(&self, path: &str) -> Option<Vec<u8>> {
+        locked(&self.inner).files.get(path).map(|bytes| locked(bytes).clone())
     }
 
     /// What the files hold now.
