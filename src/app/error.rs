@@ -68,7 +68,7 @@ impl From<IdentityError> for AppError {
         match error {
             IdentityError::Missing => Self::Io(message),
             IdentityError::Damaged(_) | IdentityError::Backup => Self::Damaged(message),
-            IdentityError::Version(_) | IdentityError::Features(_) => Self::Config(message),
+            IdentityError::Header(_) => Self::Config(message),
             IdentityError::Io { source, .. } => Self::of_store(message, &source),
         }
     }

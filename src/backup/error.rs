@@ -48,7 +48,7 @@ impl From<IdentityError> for BackupError {
         let message = error.to_string();
         match error {
             IdentityError::Missing | IdentityError::Damaged(_) | IdentityError::Backup => Self::Damaged(message),
-            IdentityError::Version(_) | IdentityError::Features(_) => Self::Newer(message),
+            IdentityError::Header(_) => Self::Newer(message),
             IdentityError::Io { operation, path, source } => Self::Io { operation, path: path.into(), source },
         }
     }

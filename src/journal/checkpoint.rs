@@ -17,14 +17,12 @@
 
 use std::io;
 
+use super::file_header::{self, HeaderError, array, u32_at, u64_at};
 use super::segment::TEMPORARY_SUFFIX;
-use super::{CHECKPOINTS_DIR, ChainPoint, StoreId};
+use super::{CHECKPOINTS_DIR, ChainEnd, ChainPoint, StoreId};
 use crate::contracts::{Lsn, Storage, StorageFile};
 
 const MAGIC: [u8; 8] = *b"ORDERDCP";
-const FORMAT_VERSION: u16 = 2;
-/// None yet.
-const KNOWN_FEATURES: u16 = 0;
 /// Bytes of a checkpoint's header.
 pub const CHECKPOINT_HEADER_LEN: usize = 64;
 const HEADER_LEN: usize = CHECKPOINT_HEADER_LEN;
@@ -89,15 +87,6 @@ pub enum CheckpointError {
         /// The underlying error.
         source: io::Error,
     },
-}
-
-/// A plan, and the checksum of its frame's header: that of the whole history up to it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ChainEnd {
-    /// The plan.
-    pub lsn: Lsn,
-    /// The header checksum of its frame.
-    pub chain: u32,
 }
 
 fn path_of(lsn: Lsn) -> String {
@@ -165,19 +154,7 @@ impl CheckpointWriter {
         end.extend_from_slice(&self.blocks_crc.to_le_bytes());
         end.extend_from_slice(&self.blocks.to_le_bytes());
         self.file.write_all_at(&end, self.offset)?;
-        let mut header = Vec::with_capacity(HEADER_LEN);
-        header.extend_from_slice(&MAGIC);
-        header.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-        header.extend_from_slice(&KNOWN_FEATURES.to_le_bytes());
-        header.extend_from_slice(&[0; 4]);
-        header.extend_from_slice(self.store_id.as_bytes());
-        header.extend_from_slice(&self.covered.lsn.0.to_le_bytes());
-        header.extend_from_slice(&required.lsn.0.to_le_bytes());
-        header.extend_from_slice(&self.covered.chain.to_le_bytes());
-        header.extend_from_slice(&required.chain.to_le_bytes());
-        header.extend_from_slice(&[0; 4]);
-        let crc = crc32c::crc32c(&header);
-        header.extend_from_slice(&crc.to_le_bytes());
+        let header = encode_header(self.store_id, self.covered, required);
         self.file.write_all_at(&header, 0)?;
         // Contents before the name, the name before anybody relies on it.
         self.file.sync_data()?;
@@ -218,21 +195,17 @@ impl CheckpointReader {
             Ok(opened) => opened,
             Err(source) => return Err(CheckpointError::Io { path, source }),
         };
-        let header = decode_header(bytes.get(..read).unwrap_or_default());
-        let problem = match header {
-            None => "the header is damaged",
-            Some(header) if header.version != FORMAT_VERSION => {
-                let what = format!("format version {}", header.version);
-                return Err(CheckpointError::Version { path, what });
+        let problem = match decode_header(bytes.get(..read).unwrap_or_default()) {
+            Err(HeaderError::Damaged) => "the header is damaged",
+            Err(HeaderError::Version(version)) => {
+                return Err(CheckpointError::Version { path, what: format!("format version {version}") });
             }
-            Some(header) if header.features & !KNOWN_FEATURES != 0 => {
-                let what = format!("features {:#06x}", header.features);
-                return Err(CheckpointError::Version { path, what });
+            Err(HeaderError::Features(features)) => {
+                return Err(CheckpointError::Version { path, what: format!("features {features:#06x}") });
             }
-            Some(header) if header.store_id != store_id => "it belongs to another store",
-            Some(header) if header.covered.lsn != lsn => "its name is not its own",
-            Some(header) => {
-                let Header { covered, required, .. } = header;
+            Ok((found, ..)) if found != store_id => "it belongs to another store",
+            Ok((_, covered, _)) if covered.lsn != lsn => "its name is not its own",
+            Ok((_, covered, required)) => {
                 return Ok(Self { file, path, covered, required, offset: HEADER_LEN as u64, blocks: 0, blocks_crc: 0 });
             }
         };
@@ -307,26 +280,17 @@ impl CheckpointReader {
     }
 }
 
-struct Header {
-    version: u16,
-    features: u16,
-    store_id: StoreId,
-    covered: ChainEnd,
-    required: ChainEnd,
+fn encode_header(store_id: StoreId, covered: ChainEnd, required: ChainEnd) -> Vec<u8> {
+    let lsns = [covered.lsn.0, required.lsn.0].map(u64::to_le_bytes);
+    let chains = [covered.chain, required.chain].map(u32::to_le_bytes);
+    let zeros = [0; 4];
+    file_header::encode(MAGIC, &[&zeros, store_id.as_bytes(), lsns.as_flattened(), chains.as_flattened(), &zeros])
 }
 
-fn decode_header(bytes: &[u8]) -> Option<Header> {
-    let (checked, crc) = bytes.split_last_chunk::<4>()?;
-    let intact = bytes.len() == HEADER_LEN && crc32c::crc32c(checked) == u32::from_le_bytes(*crc);
-    let u64_at = |at: usize| checked.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
-    let u16_at = |at: usize| checked.get(at..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes));
-    let u32_at = |at: usize| checked.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
-    let header = Header {
-        version: u16_at(8)?,
-        features: u16_at(10)?,
-        store_id: StoreId::from_bytes(*checked.get(16..)?.first_chunk()?),
-        covered: ChainEnd { lsn: Lsn(u64_at(32)?), chain: u32_at(48)? },
-        required: ChainEnd { lsn: Lsn(u64_at(40)?), chain: u32_at(52)? },
-    };
-    (intact && checked.first_chunk() == Some(&MAGIC)).then_some(header)
+fn decode_header(bytes: &[u8]) -> Result<(StoreId, ChainEnd, ChainEnd), HeaderError> {
+    file_header::check(bytes, MAGIC, HEADER_LEN)?;
+    let end = |lsn, chain| Some(ChainEnd { lsn: Lsn(u64_at(bytes, lsn)?), chain: u32_at(bytes, chain)? });
+    let store_id = array(bytes, 16).map(StoreId::from_bytes);
+    let ends = end(32, 48).zip(end(40, 52));
+    store_id.zip(ends).map(|(id, (covered, required))| (id, covered, required)).ok_or(HeaderError::Damaged)
 }

@@ -27,7 +27,8 @@ pub fn plan_end(segment: &[u8], lsn: Lsn) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::journal::segment_path;
-    use crate::journal::testing::{Watched, append, start};
+    use crate::journal::testing::{append, start};
+    use crate::testkit::Watched;
 
     #[test]
     fn a_segment_is_cut_right_after_a_plan() {

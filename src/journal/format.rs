@@ -18,11 +18,10 @@
 //! misdirected bytes do not pass. Marks, seals and links have no body and no LSN of their own: they carry the last plan's,
 //! and are no part of the chain.
 //!
-//! What is intact and unknown - a version, a feature bit, a kind of frame - was written by a newer version, and is never
-//! taken for damage: so the checksum is looked at first. A feature bit stands for something that a reader must know to read
-//! on.
+//! A kind of frame that is intact and unknown was written by a newer version, as a header's version or feature bit.
 
 use super::StoreId;
+use super::file_header::{self, HeaderError, array, u32_at, u64_at};
 use crate::contracts::Lsn;
 
 /// Bytes of a segment's header.
@@ -35,9 +34,6 @@ pub const FRAME_BODY_BYTES_MAX: usize = 1 << 20;
 pub const ALIGNMENT: usize = 8;
 
 const SEGMENT_MAGIC: [u8; 8] = *b"ORDERDWL";
-const FORMAT_VERSION: u16 = 2;
-/// None yet.
-const KNOWN_FEATURES: u16 = 0;
 const PLAN_MAGIC: u32 = u32::from_le_bytes(*b"oPLN");
 const MARK_MAGIC: u32 = u32::from_le_bytes(*b"oMRK");
 const SEAL_MAGIC: u32 = u32::from_le_bytes(*b"oEND");
@@ -55,17 +51,6 @@ pub struct SegmentHeader {
     pub base_lsn: Lsn,
     /// The header CRC of the frame before the first: the chain runs on across segments.
     pub chain: u32,
-}
-
-/// Why a segment's header cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SegmentHeaderError {
-    #[error("the segment header is damaged")]
-    Damaged,
-    #[error("the segment has format version {0}, and this orderd reads version {FORMAT_VERSION}")]
-    Version(u16),
-    #[error("the segment has features that this orderd does not know: {0:#06x}")]
-    Features(u16),
 }
 
 /// What a frame is.
@@ -117,18 +102,6 @@ impl std::fmt::Display for UnknownKind {
     }
 }
 
-fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    array(bytes, at).map(u32::from_le_bytes)
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    array(bytes, at).map(u64::from_le_bytes)
-}
-
 /// `len` rounded up to a multiple of [`ALIGNMENT`].
 pub const fn padded(len: usize) -> usize {
     len.next_multiple_of(ALIGNMENT)
@@ -136,38 +109,13 @@ pub const fn padded(len: usize) -> usize {
 
 impl SegmentHeader {
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(SEGMENT_HEADER_LEN);
-        bytes.extend_from_slice(&SEGMENT_MAGIC);
-        bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-        bytes.extend_from_slice(&KNOWN_FEATURES.to_le_bytes());
-        bytes.extend_from_slice(&self.epoch.to_le_bytes());
-        bytes.extend_from_slice(self.store_id.as_bytes());
-        bytes.extend_from_slice(&self.base_lsn.0.to_le_bytes());
-        bytes.extend_from_slice(&[0; 16]);
-        bytes.extend_from_slice(&self.chain.to_le_bytes());
-        let crc = crc32c::crc32c(&bytes);
-        bytes.extend_from_slice(&crc.to_le_bytes());
-        bytes
+        let (epoch, base_lsn, chain) =
+            (self.epoch.to_le_bytes(), self.base_lsn.0.to_le_bytes(), self.chain.to_le_bytes());
+        file_header::encode(SEGMENT_MAGIC, &[&epoch, self.store_id.as_bytes(), &base_lsn, &[0; 16], &chain])
     }
 
-    pub fn decode(bytes: &[u8]) -> Result<Self, SegmentHeaderError> {
-        let damaged = SegmentHeaderError::Damaged;
-        if array(bytes, 0) != Some(SEGMENT_MAGIC) {
-            return Err(damaged);
-        }
-        let version = array(bytes, 8).map(u16::from_le_bytes).ok_or(damaged)?;
-        let checked = bytes.get(..60).ok_or(damaged)?;
-        let intact = u32_at(bytes, 60) == Some(crc32c::crc32c(checked));
-        if !intact {
-            return Err(damaged);
-        }
-        if version != FORMAT_VERSION {
-            return Err(SegmentHeaderError::Version(version));
-        }
-        let unknown = array(bytes, 10).map(u16::from_le_bytes).ok_or(damaged)? & !KNOWN_FEATURES;
-        if unknown != 0 {
-            return Err(SegmentHeaderError::Features(unknown));
-        }
+    pub fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
+        file_header::check(bytes, SEGMENT_MAGIC, SEGMENT_HEADER_LEN)?;
         let zeros = bytes.get(40..56) == Some(&[0; 16]);
         let decoded = (|| {
             Some(Self {
@@ -177,7 +125,7 @@ impl SegmentHeader {
                 chain: u32_at(bytes, 56)?,
             })
         })();
-        decoded.filter(|header| zeros && header.epoch != 0 && header.base_lsn.0 != 0).ok_or(damaged)
+        decoded.filter(|header| zeros && header.epoch != 0 && header.base_lsn.0 != 0).ok_or(HeaderError::Damaged)
     }
 }
 
@@ -371,7 +319,7 @@ mod tests {
             header[last] = bytes;
             let crc = crc32c::crc32c(&header[..60]);
             header[60..].copy_from_slice(&crc.to_le_bytes());
-            assert_eq!(SegmentHeader::decode(&header), Err(SegmentHeaderError::Damaged), "bytes {first} to {last}");
+            assert_eq!(SegmentHeader::decode(&header), Err(HeaderError::Damaged), "bytes {first} to {last}");
         }
     }
 
@@ -379,13 +327,13 @@ mod tests {
     fn a_later_format_is_told_from_damage() {
         let mut bytes = segment().encode();
         bytes[8] = 3;
-        assert_eq!(SegmentHeader::decode(&bytes), Err(SegmentHeaderError::Damaged));
+        assert_eq!(SegmentHeader::decode(&bytes), Err(HeaderError::Damaged));
         let crc = crc32c::crc32c(&bytes[..60]);
         bytes[60..].copy_from_slice(&crc.to_le_bytes());
-        assert_eq!(SegmentHeader::decode(&bytes), Err(SegmentHeaderError::Version(3)));
+        assert_eq!(SegmentHeader::decode(&bytes), Err(HeaderError::Version(3)));
         (bytes[8], bytes[10]) = (2, 1);
         let crc = crc32c::crc32c(&bytes[..60]);
         bytes[60..].copy_from_slice(&crc.to_le_bytes());
-        assert_eq!(SegmentHeader::decode(&bytes), Err(SegmentHeaderError::Features(1)));
+        assert_eq!(SegmentHeader::decode(&bytes), Err(HeaderError::Features(1)));
     }
 }

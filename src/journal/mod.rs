@@ -2,9 +2,15 @@
 //!
 //! It knows bytes and LSNs; what a frame's body means is `repo`'s affair. `docs/journal.md` has the whole story.
 
+mod chain;
 mod checkpoint;
 mod cut;
+mod error;
+mod file_header;
 mod format;
+mod identity;
+mod last_segment;
+mod options;
 mod prepared;
 #[cfg(test)]
 mod prepared_test;
@@ -14,6 +20,7 @@ mod rotation;
 mod scan;
 mod segment;
 mod segment_map;
+mod segment_preparer;
 mod store_id;
 mod writer;
 
@@ -30,22 +37,28 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod writer_test;
 
+pub use chain::{ChainEnd, ChainPoint};
 pub use checkpoint::{
-    CHECKPOINT_HEADER_LEN, ChainEnd, CheckpointError, CheckpointReader, CheckpointWriter, checkpoint_name,
-    list_checkpoints, parse_checkpoint_name,
+    CHECKPOINT_HEADER_LEN, CheckpointError, CheckpointReader, CheckpointWriter, checkpoint_name, list_checkpoints,
+    parse_checkpoint_name,
 };
 pub use cut::plan_end;
+pub use error::RecoveryError;
+pub use file_header::HeaderError;
 pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};
-pub use prepared::{PREPARED_PATH, SegmentPreparer, begun_without_name};
+pub use identity::{IdentityError, create_store, open_backup, open_store};
+pub use options::JournalOptions;
+pub use prepared::{PREPARED_PATH, begun_without_name};
 pub use reader::{FrameRef, JournalReader};
 pub use recovery::{
-    ChainPoint, Recovered, Recovery, RecoveryError, Redo, RedoError, RedoFrame, RedoProblem, RedoRange, TornTail,
-    inspect, inspect_files, oldest_lsn, per_frame, recover, sync_up_to,
+    Recovered, Recovery, Redo, RedoError, RedoFrame, RedoProblem, RedoRange, TornTail, inspect, inspect_files,
+    oldest_lsn, per_frame, recover, sync_up_to,
 };
 pub use segment::{TEMPORARY_SUFFIX, list_segments, segment_path};
 pub use segment_map::{FrameMark, JournalHandle, SegmentInfo, SegmentMap};
-pub use store_id::{IdentityError, StoreId, create_store, open_backup, open_store};
-pub use writer::{Journal, JournalOptions};
+pub use segment_preparer::SegmentPreparer;
+pub use store_id::StoreId;
+pub use writer::Journal;
 
 /// What fuzzers see of the bytes.
 #[cfg(any(test, fuzzing))]

@@ -142,7 +142,7 @@ impl JournalReader {
     /// Who comes by leaves marks for who seeks.
     fn mark(&mut self, frame: FrameMark) {
         let Some(open) = self.segment.as_mut() else { return };
-        if open.pace.is_due(frame) {
+        if open.pace.take_if_due(frame) {
             self.files.index.mark(open.header.base_lsn, &[frame]);
         }
     }

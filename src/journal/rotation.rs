@@ -4,11 +4,12 @@ use std::io;
 
 use super::SegmentInfo;
 use super::format::{FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN, SegmentHeader};
+use super::last_segment::{ActiveSegment, END_BYTES, LastSegment, SegmentEnd};
 use super::prepared::discard;
 use super::segment::{CreateError, NewSegment, create_segment, is_no_room, segment_path};
 use super::segment_map::{FrameMark, MarkPace};
-use super::writer::{ActiveSegment, DECISION_BYTES_MIN, END_BYTES, Journal, SegmentEnd};
-use crate::contracts::{CommitError, StorageFile};
+use super::writer::{Condition, DECISION_BYTES_MIN, Journal};
+use crate::contracts::{CommitError, Lsn, StorageFile};
 
 impl Journal {
     /// Writes a seal or a link behind the last plan of a segment, and gives the unused room back. With it in place
@@ -33,16 +34,19 @@ impl Journal {
         Ok(())
     }
 
-    /// Lets the segment before a new one say that another follows: from now on it is noticed if that one is missing.
-    fn write_bridge(&mut self, old: Option<ActiveSegment>) -> io::Result<()> {
-        let kind = FrameKind::Link;
-        match (old, self.behind.take()) {
-            (Some(old), _) => self.write_end(old.segment.file.as_ref(), kind, &old.end()),
-            (None, Some(behind)) => {
-                let file = self.storage.open(&segment_path(behind.base_lsn))?;
-                self.write_end(file.as_ref(), kind, &behind)
+    /// Lets the segment before the one from `base_lsn` say that another follows: from now on it is noticed if that one is
+    /// missing.
+    fn write_link(&self, before: &LastSegment, base_lsn: Lsn) -> io::Result<()> {
+        match before {
+            LastSegment::Active(old) if old.segment.header.base_lsn != base_lsn => {
+                self.write_end(old.segment.file.as_ref(), FrameKind::Link, &old.end())
             }
-            (None, None) => Ok(()),
+            LastSegment::Unlinked(end) => {
+                let file = self.storage.open(&segment_path(end.base_lsn))?;
+                self.write_end(file.as_ref(), FrameKind::Link, end)
+            }
+            // The new one takes its place.
+            LastSegment::Active(_) | LastSegment::Linked => Ok(()),
         }
     }
 
@@ -59,13 +63,13 @@ impl Journal {
             Ok(segment) => {
                 self.activate(segment)?;
                 self.index.set_full(false);
-                if self.full.take().is_some() {
+                if matches!(std::mem::replace(&mut self.condition, Condition::Open), Condition::Full { .. }) {
                     tracing::info!("there is room again: changes are taken");
                 }
                 Ok(())
             }
             Err(CreateError::NotNow(error)) => {
-                if self.full.is_none() {
+                if self.condition == Condition::Open {
                     tracing::error!(%error, "no room for a new segment: changes are refused until there is");
                 }
                 self.set_full();
@@ -94,8 +98,7 @@ impl Journal {
         if let Some(prepared) = self.index.take_prepared() {
             // Only a link tells that the segment under the prepared one's name is not to be missed. Where none is written,
             // because the segment before has no plan, that name is not relied on.
-            let before = self.active.as_ref().map(ActiveSegment::end).or(self.behind);
-            let is_linked = before.is_some_and(|end| end.base_lsn != header.base_lsn);
+            let is_linked = self.last.end().is_some_and(|end| end.base_lsn != header.base_lsn);
             if is_linked && prepared.capacity >= reserve.saturating_add(SEGMENT_HEADER_LEN as u64) {
                 return prepared.begin(self.storage.as_ref(), header);
             }
@@ -122,15 +125,15 @@ impl Journal {
         // The new segment is durable, and takes no plan before the old one says that it is there: so a segment whose
         // plans were answered is never missing unnoticed. A crash in between finds the old one without its link, and
         // the new one, which proves where the old one ends, without a plan.
-        let old = self.active.take().filter(|old| old.segment.header.base_lsn != header.base_lsn);
-        self.write_bridge(old).map_err(|error| self.poison("end of a segment", error))?;
+        let before = std::mem::replace(&mut self.last, LastSegment::Linked);
+        self.write_link(&before, header.base_lsn).map_err(|error| self.poison("end of a segment", error))?;
         self.index.put(header.base_lsn, SegmentInfo { bytes: segment.capacity });
         let offset = SEGMENT_HEADER_LEN as u64;
         let pace = MarkPace::from(FrameMark { lsn: header.base_lsn, offset });
         // The link of the segment before proves what is in that one.
         let proven_lsn = self.index.durable_lsn();
         let path = segment_path(header.base_lsn);
-        self.active = Some(ActiveSegment { segment, path, offset, pace, proven_lsn });
+        self.last = LastSegment::Active(ActiveSegment { segment, path, offset, pace, proven_lsn });
         Ok(())
     }
 }

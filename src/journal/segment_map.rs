@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::StoreId;
+use super::error::io_error;
 use super::prepared::{PREPARED_NAME, PREPARED_PATH, PreparedSegment, begun_without_name};
-use super::recovery::{RecoveryError, io_error};
 use super::segment::{parse_segment_name, segment_path};
+use super::{RecoveryError, StoreId};
 use crate::contracts::{Lsn, Storage};
 use crate::telemetry::JournalMetrics;
 
@@ -82,7 +82,7 @@ impl MarkPace {
     }
 
     /// Whether `frame` is to be marked; then counting goes on from it.
-    pub(super) const fn is_due(&mut self, frame: FrameMark) -> bool {
+    pub(super) const fn take_if_due(&mut self, frame: FrameMark) -> bool {
         let frames = frame.lsn.since(self.last.lsn);
         let is_due = frames >= Self::FRAMES || frame.offset.saturating_sub(self.last.offset) >= Self::BYTES;
         if is_due {

@@ -5,42 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::format::{ALIGNMENT, FRAME_HEADER_LEN, FrameHeader, FrameKind, SEGMENT_HEADER_LEN};
+use super::last_segment::{ActiveSegment, END_BYTES, End, LastSegment};
 use super::prepared::discard;
-use super::segment::{NewSegment, is_no_room};
-use super::segment_map::{FrameMark, MarkPace};
-use super::{ChainEnd, SegmentInfo, SegmentMap, StoreId};
+use super::segment::is_no_room;
+use super::segment_map::FrameMark;
+use super::{ChainEnd, JournalOptions, SegmentInfo, SegmentMap, StoreId};
 use crate::contracts::{Clock, CommitError, Lsn, Room, Storage};
 
-/// The journal's limits, all from the configuration, and what makes its epochs differ from boot to boot.
-#[derive(Debug, Clone, Copy)]
-pub struct JournalOptions {
-    /// The size of a segment where there is room for it.
-    pub segment_bytes: u64,
-    /// The most that segments may take together.
-    pub bytes_max: u64,
-    /// The most that one batch writes, but for its last plan.
-    pub batch_bytes_max: usize,
-    /// More than any plan of a command takes.
-    pub plan_bytes_max: u64,
-    /// Room at the end of a segment that only decisions about delivery may use.
-    pub decisions_bytes: u64,
-    /// How often a full journal looks for room.
-    pub full_probe: Duration,
-    /// Random: the epochs of this boot's segments are made from it.
-    pub epoch_seed: u64,
-}
-
-impl JournalOptions {
-    /// Room that a segment must have for a batch to go into it: the batch, one plan more, what decisions may take beside
-    /// them, and the end.
-    pub(super) const fn reserve_bytes(&self) -> u64 {
-        let batch = (self.batch_bytes_max as u64).saturating_add(self.plan_bytes_max);
-        batch.saturating_add(self.decisions_bytes).saturating_add(END_BYTES)
-    }
-}
-
-/// A segment ends with a seal or a link.
-pub(super) const END_BYTES: u64 = FRAME_HEADER_LEN as u64;
 /// A segment with less room than this takes no decision: it could be too long for it.
 pub(super) const DECISION_BYTES_MIN: u64 = 4 << 10;
 
@@ -51,10 +22,8 @@ pub struct Journal {
     pub(super) index: Arc<SegmentMap>,
     pub(super) options: JournalOptions,
     pub(super) store_id: StoreId,
-    /// None while there is no room for one, and after the end.
-    pub(super) active: Option<ActiveSegment>,
-    /// A segment with plans that takes no more, and does not say yet that another follows.
-    pub(super) behind: Option<SegmentEnd>,
+    pub(super) condition: Condition,
+    pub(super) last: LastSegment,
     /// The frames of the batch that is being put together.
     pub(super) batch: Vec<u8>,
     /// Where some of them will be.
@@ -66,54 +35,19 @@ pub struct Journal {
     /// The header CRC of the last durable frame.
     pub(super) durable_chain: u32,
     pub(super) epochs_made: u64,
-    pub(super) full: Option<Full>,
-    /// A sync or write failed: nothing may be written any more.
-    pub(super) poisoned: bool,
 }
 
-pub(super) struct ActiveSegment {
-    pub(super) segment: NewSegment,
-    pub(super) path: String,
-    /// Where the next batch goes.
-    pub(super) offset: u64,
-    pub(super) pace: MarkPace,
-    /// The last plan in it that a mark, or an earlier segment's link, proves to be durable.
-    pub(super) proven_lsn: Lsn,
-}
-
-impl ActiveSegment {
-    /// What can still be written to it, its end apart.
-    pub(super) const fn free_bytes(&self) -> u64 {
-        self.segment.capacity.saturating_sub(self.offset).saturating_sub(END_BYTES)
-    }
-
-    pub(super) const fn end(&self) -> SegmentEnd {
-        let header = &self.segment.header;
-        SegmentEnd { base_lsn: header.base_lsn, epoch: header.epoch, offset: self.offset }
-    }
-}
-
-/// There is no room.
-pub(super) struct Full {
-    /// When to look again.
-    next_probe: Duration,
-}
-
-/// Where recovery found the journal's end.
-#[derive(Debug, Clone, Copy)]
-pub struct End {
-    pub last_lsn: Lsn,
-    pub chain: u32,
-    /// The segment that holds the last plan.
-    pub segment: Option<SegmentEnd>,
-}
-
-/// Where the plans of a segment end.
-#[derive(Debug, Clone, Copy)]
-pub struct SegmentEnd {
-    pub base_lsn: Lsn,
-    pub epoch: u32,
-    pub offset: u64,
+/// What the journal takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// Plans of all kinds.
+    Open,
+    /// Decisions at the most: there was no room for a segment, and from `next_probe` on it is looked for again.
+    Full { next_probe: Duration },
+    /// Nothing more: its end is written.
+    Closed,
+    /// Nothing more: a sync or write failed.
+    Poisoned,
 }
 
 impl Journal {
@@ -136,16 +70,14 @@ impl Journal {
             index,
             options,
             store_id,
-            active: None,
-            behind: end.segment,
+            condition: Condition::Open,
+            last: end.segment.map_or(LastSegment::Linked, LastSegment::Unlinked),
             batch: Vec::new(),
             batch_marks: Vec::new(),
             appended_lsn: end.last_lsn,
             chain: end.chain,
             durable_chain: end.chain,
             epochs_made: 0,
-            full: None,
-            poisoned: false,
         };
         journal.rotate()?;
         Ok(journal)
@@ -183,25 +115,22 @@ impl Journal {
     /// The journal cannot be trusted any more.
     pub fn make_room(&mut self) -> Result<Room, CommitError> {
         debug_assert!(self.batch.is_empty());
-        if self.poisoned {
-            return Ok(Room::None);
-        }
         let reserve = self.options.reserve_bytes().saturating_sub(END_BYTES);
-        let fits = self.active.as_ref().is_some_and(|active| active.free_bytes() >= reserve);
-        let rests = self.full.as_ref().is_some_and(|full| self.clock.monotonic() < full.next_probe);
-        let ready = fits && self.full.is_none();
-        if !ready && !rests {
-            self.rotate()?;
+        match self.condition {
+            Condition::Closed | Condition::Poisoned => return Ok(Room::None),
+            Condition::Open if self.last.active().is_some_and(|active| active.free_bytes() >= reserve) => {}
+            Condition::Full { next_probe } if self.clock.monotonic() < next_probe => {}
+            Condition::Open | Condition::Full { .. } => self.rotate()?,
         }
-        Ok(match &self.full {
-            None => Room::ForAll,
-            Some(_) if self.takes_decisions() => Room::ForDecisions,
-            Some(_) => Room::None,
+        Ok(match self.condition {
+            Condition::Open => Room::ForAll,
+            Condition::Full { .. } if self.takes_decisions() => Room::ForDecisions,
+            Condition::Full { .. } | Condition::Closed | Condition::Poisoned => Room::None,
         })
     }
 
     pub(super) fn takes_decisions(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| active.free_bytes() >= DECISION_BYTES_MIN)
+        self.last.active().is_some_and(|active| active.free_bytes() >= DECISION_BYTES_MIN)
     }
 
     /// Whether `count` more plans of `bytes` together can be staged now.
@@ -209,16 +138,17 @@ impl Journal {
     pub fn fits(&self, count: usize, bytes: usize) -> bool {
         const FRAME_BYTES: usize = FRAME_HEADER_LEN + ALIGNMENT;
         let needed = count.saturating_mul(FRAME_BYTES).saturating_add(bytes).saturating_add(self.batch.len());
-        !self.poisoned && self.active.as_ref().is_some_and(|active| active.free_bytes() >= needed as u64)
+        let has_room = |active: &ActiveSegment| active.free_bytes() >= needed as u64;
+        self.condition != Condition::Poisoned && self.last.active().is_some_and(has_room)
     }
 
     /// Puts a frame into the batch. `make_room` has seen to it that it fits.
     pub fn stage(&mut self, body: &[u8]) -> Lsn {
         let lsn = self.appended_lsn.next();
-        let epoch = self.active.as_ref().map_or(0, |active| active.segment.header.epoch);
-        if let Some(active) = self.active.as_mut() {
+        let epoch = self.last.active().map_or(0, |active| active.segment.header.epoch);
+        if let Some(active) = self.last.active_mut() {
             let frame = FrameMark { lsn, offset: active.offset.saturating_add(self.batch.len() as u64) };
-            if active.pace.is_due(frame) {
+            if active.pace.take_if_due(frame) {
                 self.batch_marks.push(frame);
             }
         }
@@ -238,10 +168,10 @@ impl Journal {
         if self.batch.is_empty() {
             return Ok(());
         }
-        if self.poisoned {
+        if self.condition == Condition::Poisoned {
             return Err(failed("earlier write", io::Error::other("the journal was poisoned by it")));
         }
-        let Some(active) = self.active.as_mut() else {
+        let Some(active) = self.last.active_mut() else {
             return Err(self.poison("write", io::Error::other("there is no segment")));
         };
         // 1. One write for the whole batch, behind everything that is durable. A crash here leaves a torn tail: its
@@ -289,8 +219,8 @@ impl Journal {
     /// [`CommitError::Failed`]: the journal takes nothing more.
     pub fn mark_idle(&mut self) -> Result<(), CommitError> {
         let (durable_lsn, chain) = (self.index.durable_lsn(), self.durable_chain);
-        let idle = !self.poisoned && self.batch.is_empty();
-        let Some(active) = self.active.as_mut().filter(|active| idle && active.proven_lsn < durable_lsn) else {
+        let idle = self.condition != Condition::Poisoned && self.batch.is_empty();
+        let Some(active) = self.last.active_mut().filter(|active| idle && active.proven_lsn < durable_lsn) else {
             return Ok(());
         };
         let mut frame = Vec::with_capacity(FRAME_HEADER_LEN);
@@ -317,20 +247,22 @@ impl Journal {
     /// # Errors
     /// The seal is not durable; all plans are.
     pub fn close(&mut self) -> io::Result<()> {
-        if self.poisoned || !self.batch.is_empty() {
+        if self.condition == Condition::Poisoned || !self.batch.is_empty() {
             return Err(io::Error::other("the journal ends in an unknown state"));
         }
         if let Some(prepared) = self.index.take_prepared() {
             discard(self.storage.as_ref(), prepared);
         }
-        let Some(active) = self.active.take() else { return Ok(()) };
+        self.condition = Condition::Closed;
+        let last = std::mem::replace(&mut self.last, LastSegment::Linked);
+        let LastSegment::Active(active) = last else { return Ok(()) };
         let end = active.end();
         self.write_end(active.segment.file.as_ref(), FrameKind::Seal, &end)
     }
 
     /// A write found no room: cuts off what of it is there, so that nothing half-written stays behind.
     fn abort(&mut self, error: io::Error) -> CommitError {
-        let Some(active) = self.active.as_ref() else { return self.poison("write", error) };
+        let Some(active) = self.last.active() else { return self.poison("write", error) };
         // Cut to the durable end and sync: after this the segment holds what was told to clients and nothing else. It
         // takes no more frames; the next batch goes into a new segment, once there is room for one.
         let cut = active.segment.file.set_len(active.offset).and_then(|()| active.segment.file.sync_data());
@@ -338,10 +270,8 @@ impl Journal {
             return self.poison("cut after a failed write", cut_error);
         }
         self.index.put(active.segment.header.base_lsn, SegmentInfo { bytes: active.offset });
-        if active.offset > SEGMENT_HEADER_LEN as u64 {
-            self.behind = Some(active.end());
-        }
-        self.active = None;
+        let has_plans = active.offset > SEGMENT_HEADER_LEN as u64;
+        self.last = if has_plans { LastSegment::Unlinked(active.end()) } else { LastSegment::Linked };
         self.batch.clear();
         self.batch_marks.clear();
         self.appended_lsn = self.index.durable_lsn();
@@ -352,12 +282,13 @@ impl Journal {
     }
 
     pub(super) fn set_full(&mut self) {
-        self.full = Some(Full { next_probe: self.clock.monotonic().saturating_add(self.options.full_probe) });
+        let next_probe = self.clock.monotonic().saturating_add(self.options.full_probe);
+        self.condition = Condition::Full { next_probe };
         self.index.set_full(true);
     }
 
     pub(super) fn poison(&mut self, operation: &'static str, error: io::Error) -> CommitError {
-        self.poisoned = true;
+        self.condition = Condition::Poisoned;
         failed(operation, error)
     }
 

@@ -8,75 +8,28 @@
 //!    and no byte is changed;
 //! 4. a file cannot be read: an I/O error, which is not the same as an end.
 
-mod error;
 mod read;
 mod read_only;
+mod recovered;
 mod redo;
 mod tail;
 mod tail_repair;
 
 use std::sync::Arc;
 
-pub use error::RecoveryError;
-pub(in crate::journal) use error::{damaged, io_error};
 pub use read_only::{inspect_files, oldest_lsn, sync_up_to};
-pub use redo::{Redo, RedoError, RedoFrame, RedoProblem, per_frame};
+pub use recovered::{Recovered, TornTail};
+pub use redo::{Redo, RedoError, RedoFrame, RedoProblem, RedoRange, per_frame};
 
 use self::read::{Access, read_journal};
 use self::tail_repair::TailRepair;
-use super::writer::End;
+use super::error::io_error;
+use super::last_segment::End;
 use super::{
-    CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, Journal, JournalHandle, JournalOptions, PREPARED_PATH, STORE_DIR,
-    StoreId, segment_path,
+    CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, Journal, JournalHandle, JournalOptions, PREPARED_PATH, RecoveryError,
+    STORE_DIR, StoreId, segment_path,
 };
-use crate::contracts::{Clock, Lsn, Storage};
-
-/// A journal that was read back.
-#[derive(Debug, Default)]
-pub struct Recovered {
-    /// The last frame.
-    pub last_lsn: Lsn,
-    /// How many frames were replayed.
-    pub frames: u64,
-    /// What was cut off, if anything.
-    pub torn_tail: Option<TornTail>,
-    /// Whether the last segment was sealed: the daemon had been stopped and not killed.
-    pub sealed: bool,
-}
-
-/// The torn tail of a batch that was never acknowledged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TornTail {
-    /// The segment.
-    pub path: String,
-    /// Where it begins.
-    pub offset: u64,
-    /// How long it is, up to the end of the file.
-    pub bytes: u64,
-}
-
-/// A plan that a checkpoint rests on, with the checksum of its frame's header, which is that of the whole history up to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChainPoint {
-    /// The plan.
-    pub lsn: Lsn,
-    /// The header checksum of its frame.
-    pub chain: u32,
-    /// The file that says so.
-    pub path: String,
-}
-
-/// Where replay starts, what it must reach at least, and what it must meet on the way.
-#[derive(Debug, Clone, Default)]
-pub struct RedoRange {
-    /// The state holds everything up to here: frames behind it are replayed.
-    pub after: Lsn,
-    /// A cursor or a checkpoint says that frames up to here had been durable.
-    pub must_reach: Lsn,
-    /// By LSN: where the journal holds one of these plans, it must be the same. Another one is of another history: two
-    /// copies of one store that both went on, for example.
-    pub points: Vec<ChainPoint>,
-}
+use crate::contracts::{Clock, Storage};
 
 /// A journal that a start has read to its end, and not changed: what speaks against it is found before
 /// [`Recovery::open`].

@@ -2,19 +2,20 @@
 
 use std::iter::Peekable;
 
-use super::error::{damaged, io_error};
-use super::redo::{Redo, RedoError, RedoFrame, RedoProblem};
-use super::tail::finish;
+use super::recovered::Recovered;
+use super::redo::{Redo, RedoError, RedoFrame, RedoProblem, RedoRange};
+use super::tail::read_end;
 use super::tail_repair::TailRepair;
-use super::{ChainPoint, Recovered, RecoveryError, RedoRange};
 use crate::contracts::{Lsn, Storage, StorageFile};
-use crate::journal::format::{SegmentHeader, SegmentHeaderError};
+use crate::journal::error::{damaged, io_error};
+use crate::journal::file_header::HeaderError;
+use crate::journal::format::SegmentHeader;
+use crate::journal::last_segment::SegmentEnd;
 use crate::journal::prepared::PREPARED_NAME;
 use crate::journal::scan::{Scan, Step};
 use crate::journal::segment::{TEMPORARY_SUFFIX, read_segment, segment_path};
 use crate::journal::segment_map::{FrameMark, MarkPace, map_segments};
-use crate::journal::writer::SegmentEnd;
-use crate::journal::{JOURNAL_DIR, SegmentMap, StoreId};
+use crate::journal::{ChainPoint, JOURNAL_DIR, RecoveryError, SegmentMap, StoreId};
 
 /// This many at the most are replayed together: what they need can be fetched together.
 const TOGETHER: usize = 64;
@@ -59,11 +60,8 @@ pub(super) fn read_journal(
     let Some(first) = holding.or_else(|| index.segment_holding(range.after.next())) else {
         let found = bases.first().map_or_else(|| "none".to_owned(), |base| format!("one from LSN {base}"));
         let wanted = range.after.next();
-        return Err(damaged(
-            JOURNAL_DIR,
-            0,
-            format!("the segment with LSN {wanted} is missing; the oldest is {found}"),
-        ));
+        let problem = format!("the segment with LSN {wanted} is missing; the oldest is {found}");
+        return Err(damaged(JOURNAL_DIR, 0, problem));
     };
     let mut read = ReadJournal {
         recovered: Recovered { last_lsn: Lsn(first.0.saturating_sub(1)), ..Recovered::default() },
@@ -107,7 +105,9 @@ pub(super) fn read_journal(
             read.end = Some(SegmentEnd { base_lsn, epoch: header.epoch, offset: scan.plans_end as u64 });
         }
         if next.is_none() {
-            finish(&scan, &header, range, &path, &mut read)?;
+            let file_len = read.index.list().last().map_or(0, |(_, info)| info.bytes);
+            let end = read_end(&scan, &header, range.must_reach, &path, read.recovered.sealed, file_len)?;
+            (read.recovered.torn_tail, read.repair) = (end.torn_tail, end.repair);
         }
     }
     Ok(read)
@@ -156,9 +156,9 @@ fn open_segment(storage: &dyn Storage, path: &str, access: Access) -> Result<Box
 
 fn check_header(bytes: &[u8], path: &str, store_id: StoreId, base_lsn: Lsn) -> Result<SegmentHeader, RecoveryError> {
     let header = SegmentHeader::decode(bytes).map_err(|error| match error {
-        SegmentHeaderError::Damaged => damaged(path, 0, error.to_string()),
-        SegmentHeaderError::Version(_) | SegmentHeaderError::Features(_) => {
-            RecoveryError::Version { path: path.to_owned(), problem: error.to_string() }
+        HeaderError::Damaged => damaged(path, 0, format!("the segment {error}")),
+        HeaderError::Version(_) | HeaderError::Features(_) => {
+            RecoveryError::Version { path: path.to_owned(), problem: format!("the segment {error}") }
         }
     })?;
     if header.store_id != store_id {
@@ -191,7 +191,7 @@ fn redo_segment(
         match scan.step() {
             Step::Plan { lsn, offset, body } => {
                 let frame = FrameMark { lsn, offset: offset as u64 };
-                if pace.is_due(frame) {
+                if pace.take_if_due(frame) {
                     marks.push(frame);
                 }
                 if lsn > range.after {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::error::{RecoveryError, io_error};
 use crate::contracts::{Lsn, Storage};
+use crate::journal::error::io_error;
 use crate::journal::segment::{parse_segment_name, segment_path};
 use crate::journal::segment_map::map_segments;
-use crate::journal::{JOURNAL_DIR, JournalHandle, StoreId};
+use crate::journal::{JOURNAL_DIR, JournalHandle, RecoveryError, StoreId};
 
 /// What reading a journal takes that [`super::inspect`] has found to end with `last`.
 ///

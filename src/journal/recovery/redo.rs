@@ -1,6 +1,19 @@
-//! How frames that were read back get into the state.
+//! Which frames are read back, and how they get into the state.
 
 use crate::contracts::Lsn;
+use crate::journal::ChainPoint;
+
+/// Where replay starts, what it must reach at least, and what it must meet on the way.
+#[derive(Debug, Clone, Default)]
+pub struct RedoRange {
+    /// The state holds everything up to here: frames behind it are replayed.
+    pub after: Lsn,
+    /// A cursor or a checkpoint says that frames up to here had been durable.
+    pub must_reach: Lsn,
+    /// By LSN: where the journal holds one of these plans, it must be the same. Another one is of another history: two
+    /// copies of one store that both went on, for example.
+    pub points: Vec<ChainPoint>,
+}
 
 /// A frame on its way into the state.
 #[derive(Debug, Clone, Copy)]

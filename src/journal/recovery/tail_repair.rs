@@ -1,11 +1,11 @@
 //! What a start does to the end of the last segment, once it has read everything.
 
-use super::error::{RecoveryError, io_error};
 use crate::contracts::{Lsn, Storage};
+use crate::journal::error::io_error;
 use crate::journal::format::SegmentHeader;
 use crate::journal::scan::{Scan, Step};
 use crate::journal::segment::segment_path;
-use crate::journal::{SegmentInfo, SegmentMap};
+use crate::journal::{RecoveryError, SegmentInfo, SegmentMap};
 
 /// What is to be done to the last segment.
 pub struct TailRepair {
