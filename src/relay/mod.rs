@@ -2,14 +2,12 @@
 //! [`subscription::Subscription`] hands out to a program.
 
 mod backoff;
-mod batch;
 pub mod cloud_event;
 mod control;
 mod deciding;
-mod file_replays;
+mod error;
 mod heartbeat;
-mod inbox;
-mod progress;
+mod lines;
 mod rate;
 mod replay;
 pub mod scheduler;
@@ -17,20 +15,17 @@ mod seat;
 mod settings;
 pub mod sinks;
 mod snapshot;
-mod source;
+mod step;
 pub mod subscription;
 #[cfg(test)]
 pub(crate) mod testing;
-mod worker;
-mod worker_snapshot;
-mod worker_state;
-mod worker_target;
-mod worker_view;
 
 pub use backoff::Backoff;
 pub use control::Control;
+pub use error::WorkerError;
 pub use heartbeat::Heartbeat;
+pub use lines::Worker;
 pub use seat::{Seat, SeatView};
 pub use settings::{WorkerPorts, WorkerSettings};
+pub use step::Step;
 pub use subscription::{Subscription, SubscriptionPorts, SubscriptionSettings};
-pub use worker::{Step, Worker, WorkerError};

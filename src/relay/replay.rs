@@ -3,19 +3,12 @@
 use std::time::Duration;
 
 use crate::contracts::{EventType, PublishedEvent, ReplaySpec, ReplayView, Sequence};
-use crate::domain::OrderEvent;
 
 /// Whether a replay hands this event out.
 pub(super) fn is_wanted(spec: &ReplaySpec, event: &PublishedEvent) -> bool {
     let is_inside = (spec.from..=spec.to).contains(&event.sequence);
     let event = &event.entry.event;
-    let event_type = match event {
-        OrderEvent::Placed(_) => EventType::OrderPlaced,
-        OrderEvent::Completed(_) => EventType::OrderCompleted,
-        OrderEvent::Cancelled(_) => EventType::OrderCancelled,
-        // The journal holds none.
-        OrderEvent::Snapshot(_) => return false,
-    };
+    let Some(event_type) = EventType::of(event) else { return false };
     let type_fits = spec.types.is_empty() || spec.types.contains(&event_type);
     is_inside && type_fits && spec.order_id.is_none_or(|order_id| order_id == event.order_id())
 }

@@ -31,14 +31,18 @@ mod limits;
 mod model_record_test;
 #[cfg(test)]
 mod model_test;
+mod notes;
 mod outage;
 mod outcomes;
+mod replay;
 mod replays;
 mod snapshot;
 #[cfg(test)]
 mod snapshot_test;
 mod standing;
+mod stored;
 mod stream;
+mod stream_id;
 mod window;
 mod wishes;
 
@@ -46,16 +50,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use uuid::Uuid;
-
 pub use hand_out::HandOut;
 pub use in_flight::Tag;
 pub use lane_counts::LaneCounts;
 pub use limits::Limits;
-pub use outcomes::{DeliveryNote, FailureNote, UnknownTag};
-pub use replays::ReplayFigures;
-pub use snapshot::Snapshot;
+pub use notes::{DeliveryNote, FailureNote};
+pub use outcomes::UnknownTag;
+pub use replay::ReplayFigures;
 pub use standing::{EventStanding, LaneStanding, Standing};
+pub use stored::{Snapshot, Stored, StoredLane};
+pub use stream_id::StreamId;
 pub use wishes::{ParkWish, Wish};
 
 use crate::contracts::{LaneState, Sequence};
@@ -66,19 +70,10 @@ use flow::SlowStart;
 use in_flight::InFlight;
 use lane::{Lane, Parked, ParkedEvent};
 use outage::Outage;
-use replays::Replay;
+use replay::Replay;
 use stream::Stream;
 use window::{Entry, EntryState};
 use wishes::Wishes;
-
-/// Which feed an event comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StreamId {
-    /// What the sink gets anyway: the live events and, before them, a snapshot.
-    Live,
-    /// A replay.
-    Replay(Uuid),
-}
 
 /// What one sink is handed, and when. See the module.
 #[derive(Debug)]
@@ -122,40 +117,6 @@ pub struct Scheduler {
     /// While nothing gets through at all, when an event that was never tried may go out next.
     fresh_at: Duration,
     random: fastrand::Rng,
-}
-
-/// A parked lane as it was stored.
-#[derive(Debug, Clone)]
-pub struct StoredLane {
-    /// The order.
-    pub order_id: OrderId,
-    /// Why it is parked.
-    pub state: LaneState,
-    /// How often its first event was tried.
-    pub attempts: u32,
-    /// The reason in words.
-    pub reason: Arc<str>,
-    /// Its events with their bytes, oldest first.
-    pub events: Vec<(Sequence, u32)>,
-}
-
-/// What was stored about a sink when its worker starts.
-#[derive(Debug, Clone, Default)]
-pub struct Stored {
-    /// Everything up to here is settled.
-    pub prefix: Sequence,
-    /// Events after it that are settled, too.
-    pub settled: Vec<Sequence>,
-    /// Ranges passed over for good.
-    pub skips: Vec<(Sequence, Sequence)>,
-    /// Parked lanes.
-    pub lanes: Vec<StoredLane>,
-    /// Whether an operator has paused the sink.
-    pub paused: bool,
-    /// Whether too much was parked.
-    pub halted: bool,
-    /// The snapshot that is handed out, if one is: `prefix` and `settled` are its rows then.
-    pub snapshot: Option<Snapshot>,
 }
 
 impl Scheduler {

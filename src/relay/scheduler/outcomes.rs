@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::in_flight::{Flight, Lookup};
 use super::window::EntryState;
-use super::{ParkWish, Scheduler, SlowStart, StreamId, Tag};
+use super::{DeliveryNote, FailureNote, ParkWish, Scheduler, SlowStart, StreamId, Tag};
 use crate::contracts::{FailureOutcome, LaneState, Sequence};
 use crate::domain::OrderId;
 
@@ -13,32 +13,6 @@ use crate::domain::OrderId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("tag {} was never sent or was answered before", .0.0)]
 pub struct UnknownTag(pub Tag);
-
-/// An attempt that did not deliver, for whoever shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailureNote {
-    /// The event and its order; `None` where the target as a whole failed.
-    pub event: Option<(Sequence, OrderId)>,
-    /// Which attempt it was; 0 where the target as a whole failed.
-    pub attempt: u32,
-    /// How it failed.
-    pub outcome: FailureOutcome,
-    /// Why.
-    pub reason: Arc<str>,
-}
-
-/// An event that the program took, for whoever measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeliveryNote {
-    /// Where it came from.
-    pub stream: StreamId,
-    /// Its order.
-    pub order_id: OrderId,
-    /// Its number.
-    pub sequence: Sequence,
-    /// How long the program had it.
-    pub took: Duration,
-}
 
 impl Scheduler {
     /// The target has this event for good.

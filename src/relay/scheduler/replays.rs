@@ -1,42 +1,17 @@
 //! Ranges that are handed out again beside the live events: lanes of their own, and nothing is parked.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::in_flight::{Flight, Tag};
 use super::lane::Head;
+use super::replay::{Replay, ReplayFigures};
 use super::stream::{Allowed, Stream};
 use super::{Scheduler, StreamId};
 use crate::contracts::Sequence;
 use crate::domain::OrderId;
 use crate::relay::rate::Rate;
-
-/// A running replay.
-#[derive(Debug)]
-pub(super) struct Replay {
-    id: Uuid,
-    stream: Stream,
-    rate: Rate,
-    to: Sequence,
-    settled: HashSet<Sequence, foldhash::fast::RandomState>,
-    delivered: u64,
-    failed: u64,
-}
-
-/// How far a replay is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ReplayFigures {
-    /// Everything up to here is settled or left out.
-    pub prefix: Sequence,
-    /// Events after the prefix that are, too.
-    pub settled: Vec<Sequence>,
-    /// Events that the sink took.
-    pub delivered: u64,
-    /// Events that were given up.
-    pub failed: u64,
-}
 
 impl Scheduler {
     /// Begins a replay, or goes on with one as `stored` says, up to the event `to`.
@@ -179,16 +154,5 @@ impl Scheduler {
             replay.settle(flight);
             self.detaches.clear(flight.sequence, flight.order_id);
         }
-    }
-}
-
-impl Replay {
-    fn settle(&mut self, flight: &Flight) {
-        self.stream.landed(flight.order_id);
-        if let Some(lane) = self.stream.lanes.get_mut(&flight.order_id) {
-            lane.trouble = None;
-        }
-        self.stream.settle(flight.order_id, flight.sequence);
-        self.stream.refresh(flight.order_id);
     }
 }

@@ -5,18 +5,9 @@
 
 use super::stream::Stream;
 use super::window::EntryState;
-use super::{Scheduler, StreamId};
+use super::{Scheduler, Snapshot, StreamId};
 use crate::contracts::Sequence;
 use crate::domain::OrderId;
-
-/// A snapshot that is handed out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The sequence that its events carry; the live events after it come next.
-    pub at: Sequence,
-    /// How many orders it has.
-    pub rows: u64,
-}
 
 impl Scheduler {
     /// Whether all of a snapshot is settled; `false` if none is handed out.

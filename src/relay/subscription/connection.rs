@@ -30,6 +30,12 @@ pub(super) struct Connection {
     _occupancy: Box<dyn Send>,
 }
 
+/// The attached program.
+pub(super) struct Consumer {
+    pub(super) connection: Connection,
+    pub(super) token: Token,
+}
+
 /// What came in.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Incoming<'a> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mio::Token;
 
 use super::Subscription;
-use super::connection::{Connection, Incoming, Lingering};
+use super::connection::{Connection, Consumer, Incoming, Lingering};
 use super::protocol::{self, AttachRefusal, Attached, ClosingKind, Notification};
 use crate::contracts::{AttachRequest, PublishedEvent};
 use crate::domain::OrderEvent;
@@ -16,12 +16,6 @@ use crate::relay::scheduler::{DeliveryNote, Scheduler, StreamId, UnknownTag};
 const LINES_MAX: usize = 1024;
 /// Connections that are told why they are closed, at the same time.
 const LINGERING_MAX: usize = 8;
-
-/// The attached program.
-pub(super) struct Consumer {
-    pub(super) connection: Connection,
-    pub(super) token: Token,
-}
 
 impl Subscription {
     /// Answers the programs that want to attach.

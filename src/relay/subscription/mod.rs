@@ -15,13 +15,17 @@ mod connection;
 mod consumer;
 mod content;
 mod decisions;
+mod next;
 #[cfg(test)]
 mod program_test;
 mod protocol;
+mod replay;
 mod replays;
+mod run;
 mod saving;
 mod settings;
 mod snapshot;
+mod snapshot_rows;
 #[cfg(test)]
 mod subscription_test;
 #[cfg(test)]
@@ -32,7 +36,7 @@ mod view;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mio::{Events, Poll, Token, Waker};
+use mio::{Poll, Token, Waker};
 
 pub use protocol::{AttachRefusal, ClosingKind, Notification, refused};
 pub use settings::{SubscriptionPorts, SubscriptionSettings};
@@ -43,22 +47,18 @@ use super::snapshot::SnapshotFeed;
 use super::{Backoff, Control, Heartbeat, Seat, Step, WorkerError};
 use crate::contracts::{
     AttachInbox, Clock, Decision, DecisionInbox, EventHistory, Progress, ProgressKind, ReplayProgress, ReplayState,
-    Sequence, SinkMonitor, SinkRecord, SinkState, SinkStatus, SinkType, SinkView,
+    Sequence, SinkMonitor, SinkRecord, SinkStatus, SinkType, SinkView,
 };
 use crate::domain::Timestamp;
-use connection::Lingering;
-use consumer::Consumer;
+use connection::{Consumer, Lingering};
 use content::Content;
 use decisions::{ParkedEvents, bytes_of};
-use replays::Replay;
+use replay::Replay;
 use saving::Saving;
-use snapshot::SnapshotRows;
-use turn::Next;
+use snapshot_rows::SnapshotRows;
 use view::Shared;
 
 const WAKE: Token = Token(0);
-/// Readiness of a few connections.
-const EVENTS_MAX: usize = 16;
 
 /// The worker of one subscription.
 pub struct Subscription {
@@ -205,77 +205,6 @@ impl Subscription {
         (self.inbox, self.attaches) = (Arc::clone(&seat.inbox), Arc::clone(&seat.attaches));
         seat.view.set_worker(Some(self.view()));
         seat.control.set_follower(Some(Arc::clone(&self.control)));
-    }
-
-    /// Works until it is told to stop, then saves the cursor. This is all that the worker's thread does.
-    ///
-    /// # Errors
-    /// The daemon must end: see [`WorkerError`].
-    pub fn run(mut self) -> Result<(), WorkerError> {
-        let ended = self.work().and_then(|()| self.save_all());
-        self.heartbeat.set_waiting(true);
-        self.monitor.update(|status| {
-            status.state = SinkState::Stopped;
-            if let Err(error) = &ended {
-                status.last_error = Some(error.to_string());
-            }
-        });
-        ended
-    }
-
-    fn save_all(&mut self) -> Result<(), WorkerError> {
-        let now = self.clock.monotonic();
-        self.settle_replays(now, true)?;
-        self.save(now)
-    }
-
-    /// One turn, with whatever connections have ready, and without waiting: what [`Subscription::run`] repeats.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn step(&mut self) -> Result<Step, WorkerError> {
-        self.wait(&mut Events::with_capacity(EVENTS_MAX), Some(Duration::ZERO))?;
-        Ok(match self.turn()? {
-            Next::Again => Step::Delivered,
-            Next::Wait(Some(at)) => Step::CursorDue(at),
-            Next::Wait(None) | Next::Ended => Step::Idle,
-        })
-    }
-
-    fn work(&mut self) -> Result<(), WorkerError> {
-        let mut events = Events::with_capacity(EVENTS_MAX);
-        loop {
-            let wait = match self.turn()? {
-                Next::Again => Some(Duration::ZERO),
-                Next::Wait(until) => until.map(|at| at.saturating_sub(self.clock.monotonic())),
-                Next::Ended => return Ok(()),
-            };
-            self.wait(&mut events, wait)?;
-        }
-    }
-
-    /// Waits for connections, or to be woken.
-    fn wait(&mut self, events: &mut Events, wait: Option<Duration>) -> Result<(), WorkerError> {
-        self.heartbeat.set_waiting(true);
-        let polled = self.poll.poll(events, wait);
-        self.heartbeat.set_waiting(false);
-        match polled {
-            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
-            Ok(()) | Err(_) => {}
-        }
-        self.control.begin_turn();
-        events.iter().for_each(|event| self.note(event));
-        Ok(())
-    }
-
-    fn note(&mut self, event: &mio::event::Event) {
-        let token = event.token();
-        if let Some(consumer) = self.consumer.as_mut().filter(|consumer| consumer.token == token) {
-            consumer.connection.note(event);
-        }
-        for (_, lingering) in self.lingering.iter_mut().filter(|(other, _)| *other == token) {
-            lingering.connection().note(event);
-        }
     }
 }
 

@@ -3,29 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::consumer::Consumer;
+use super::connection::Consumer;
 use super::content::Read;
 use super::decisions;
+use super::next::Next;
 use super::protocol::{self, ClosingKind};
 use super::saving::{Saved, live_details, snapshot_details};
-use super::snapshot::streamed;
+use super::snapshot_rows::streamed;
 use super::{Subscription, WorkerError};
 use crate::contracts::{Ahead, Decision, DecisionKind, DecisionNews, FeedError, PublishedEvent, Sequence, SinkState};
 use crate::domain::Timestamp;
 use crate::relay::cloud_event;
-use crate::relay::progress::deposed;
+use crate::relay::error::deposed;
 use crate::relay::scheduler::{HandOut, StreamId};
-
-/// What comes after a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    /// There is more to do at once.
-    Again,
-    /// Nothing to do before this time by the steady clock, unless somebody wakes the worker.
-    Wait(Option<Duration>),
-    /// The worker was told to stop, and is done.
-    Ended,
-}
 
 /// Plans that are read in one turn.
 const READS_MAX: usize = 1024;
@@ -62,7 +52,7 @@ impl Subscription {
         self.settle(now)?;
         self.settle_replays(now, false)?;
         self.show();
-        if self.is_drained(now) {
+        if self.drain(now) {
             return Ok(Next::Ended);
         }
         if more_to_hear || more_to_read || more_to_replay || more_to_hand_out {
@@ -306,8 +296,8 @@ impl Subscription {
         self.unread_since.map(|(_, since)| since)
     }
 
-    /// Once it was told to stop: takes outcomes for a moment, tells the program, and ends.
-    fn is_drained(&mut self, now: Duration) -> bool {
+    /// Once it was told to stop: takes outcomes for a moment, tells the program, and says whether that is done.
+    fn drain(&mut self, now: Duration) -> bool {
         if !self.control.stop_requested() {
             return false;
         }

@@ -52,7 +52,7 @@ fn what_is_durable_at_stop_still_goes_out_but_a_failing_sink_is_not_waited_for()
 }
 
 /// Takes every batch, and half a second for each.
-struct LateSink(FakeSink, StillClock);
+struct LateSink(FakeSink, SteppedClock);
 
 impl Sink for LateSink {
     fn deliver(&mut self, delivery: &crate::contracts::Delivery<'_>) -> Result<(), SinkError> {

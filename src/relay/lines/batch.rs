@@ -1,8 +1,8 @@
 //! The events that are offered to a sink together.
 
-use super::cloud_event;
 use crate::contracts::{Delivery, EventFeed, FeedError, FeedPosition, Held, PublishedEvent, Sequence};
 use crate::domain::Timestamp;
+use crate::relay::cloud_event;
 
 /// Events that are read at most for one batch, wanted or not.
 const READ_MAX: u64 = 10_000;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::worker::{Step, Worker, WorkerError};
+use super::stream::LineStream;
 use crate::contracts::{EventPlace, FeedPosition, Opened};
+use crate::relay::{Step, WorkerError};
 
-impl Worker {
+impl LineStream {
     /// Sees to the target; what to do instead if there is none.
     pub(super) fn open(&mut self, now: Duration) -> Result<Option<Step>, WorkerError> {
         match self.sink.open(self.progress.mark()) {
@@ -67,11 +68,6 @@ impl Worker {
                 false
             }
         }
-    }
-
-    /// The last event that was delivered.
-    pub(super) const fn delivered(&self) -> FeedPosition {
-        self.delivered
     }
 
     /// Goes on from here, with nothing to be acknowledged.

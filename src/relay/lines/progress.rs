@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Backoff, WorkerSettings};
 use crate::contracts::{FeedPosition, Progress, ProgressDetails, ProgressError, ProgressKind, TargetMark};
+use crate::relay::{Backoff, WorkerSettings};
 
 /// The acknowledged position, and the saved one that follows it.
 pub(super) struct LinesProgress {
@@ -23,11 +23,6 @@ pub(super) struct LinesProgress {
     backoff: Backoff,
     events_max: u64,
     delay_max: Duration,
-}
-
-/// Why a worker ends whose sink another daemon may have taken over.
-pub(super) fn deposed(sink: &str) -> ProgressError {
-    ProgressError::Deposed(format!("another daemon may relay the sink {sink} by now"))
 }
 
 impl LinesProgress {

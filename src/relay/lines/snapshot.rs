@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::worker::{Step, Worker, WorkerError};
+use super::stream::LineStream;
 use crate::contracts::{FeedPosition, Sequence, SinkState};
+use crate::relay::{Step, WorkerError};
 
-impl Worker {
+impl LineStream {
     /// The last event that the sink has acknowledged; while a snapshot is handed out, the one that it is as of.
-    #[must_use]
-    pub const fn position(&self) -> FeedPosition {
+    pub(super) const fn position(&self) -> FeedPosition {
         match self.source.snapshot() {
             Some(feed) => feed.as_of(),
             None => self.progress.position(),
@@ -30,15 +30,12 @@ impl Worker {
     /// before that is decided, or a restart would look in the file for live events where it still has rows.
     pub(super) fn rest_in_snapshot(&mut self, rows: u64, now: Duration) -> Result<Step, WorkerError> {
         self.show_state(SinkState::Delivering);
-        if self.delivered().sequence.0 >= rows {
+        if self.delivered.sequence.0 >= rows {
             self.acknowledge(now)?;
             if let Some(at) = self.save_or_pause(now)? {
                 return Ok(Step::Retry(at));
             }
-            if self.progress.position().sequence.0 >= rows && !self.snapshot_ending {
-                self.snapshot_ending = true;
-                self.replays.end_snapshot();
-            }
+            self.snapshot_delivered = self.progress.position().sequence.0 >= rows;
         }
         Ok(self.due_at().map_or(Step::Idle, Step::CursorDue))
     }
@@ -50,7 +47,7 @@ impl Worker {
             self.set_delivered(position);
             self.progress.end_snapshot(position, now);
             self.show_acknowledged();
-            tracing::info!(sink = self.name(), "every order of the snapshot is delivered; live events follow");
+            tracing::info!(sink = self.name, "every order of the snapshot is delivered; live events follow");
         }
     }
 
@@ -58,7 +55,7 @@ impl Worker {
     pub(super) fn skip_snapshot(&mut self, is_skipped: impl Fn(Sequence) -> bool, now: Duration) -> bool {
         let Some(feed) = self.source.snapshot() else { return false };
         let end = FeedPosition { sequence: Sequence(feed.orders()), ..feed.as_of() };
-        if is_skipped(feed.as_of().sequence) && self.delivered() != end {
+        if is_skipped(feed.as_of().sequence) && self.delivered != end {
             self.source.rewind(end);
             self.go_on_after(end, now);
         }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::worker::{Step, Worker, WorkerError};
+use super::stream::LineStream;
 use crate::contracts::{Ahead, FailureOutcome, FeedError, ProgressError, SinkError, SinkState};
+use crate::relay::{Step, WorkerError};
 
-impl Worker {
+impl LineStream {
     /// Saves the cursor; if that fails in a way that can be tried again, the time at which to do so. Until it
     /// succeeds nothing more is delivered: what a crash makes us deliver again must stay within its bound.
     pub(super) fn save_or_pause(&mut self, now: Duration) -> Result<Option<Duration>, WorkerError> {

@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use super::batch::Batch;
-use super::snapshot::SnapshotFeed;
-use super::{Control, WorkerPorts, replay};
 use crate::contracts::{EventFeed, EventHistory, FeedError, FeedPosition, Progress, ReplaySpec, Sequence, SinkRecord};
+use crate::relay::snapshot::SnapshotFeed;
+use crate::relay::{Control, WorkerPorts, replay};
 
 /// Reads events from a position on; the feed is opened when something is wanted of it, so that what cannot be read
 /// shows then, and to this sink alone.
