@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FOLDERS: [&str; 12] = [
+const FOLDERS: [&str; 11] = [
     "src/",
     "tests/",
     "docs/",
@@ -16,7 +16,6 @@ const FOLDERS: [&str; 12] = [
     "console/",
     "examples/",
     "load/",
-    "testkit/",
 ];
 
 #[test]

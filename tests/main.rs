@@ -40,6 +40,7 @@ mod file_replays;
 mod file_sink;
 mod hostile;
 mod idempotency;
+mod import_circles;
 mod kill_restart;
 mod line_limits;
 mod logs;

@@ -7,10 +7,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::AppError;
 use super::cursors::{load_cursors, position_of, uuid_of};
+use super::executor_rows::ExecutorRows;
 use super::host::Host;
 use super::registration::{check_sinks, register};
 use super::relays::Relay;
-use super::rows::ExecutorRows;
 use super::sink_options::SinkOptions;
 use crate::contracts::{
     Clock, DecisionBatch, JournalNeeds, Lsn, OrderRows, PlanStore as _, Progress as _, ReplayProgress, Sequence,

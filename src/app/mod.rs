@@ -10,6 +10,7 @@ mod daemon;
 #[cfg(feature = "postgres")]
 mod election;
 mod error;
+mod executor_rows;
 mod host;
 mod inspect;
 mod machine;
@@ -23,7 +24,6 @@ mod registration;
 mod relaying;
 mod relays;
 mod restored;
-mod rows;
 mod schema;
 mod sink_options;
 mod start_watch;

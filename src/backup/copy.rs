@@ -7,9 +7,24 @@ use std::time::{Duration, Instant};
 
 use super::layout::{give_to_owner_of, new_file};
 use super::manifest::ManifestFile;
-use super::{BackupError, BackupReport, BackupSource, Position};
+use super::{BackupError, BackupSource, Position};
 use crate::contracts::Lsn;
 use crate::journal::StoreId;
+
+/// What was copied.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct BackupReport {
+    /// The store.
+    pub store_id: String,
+    /// The last plan that is in the copy; null for the whole of a stopped store.
+    pub lsn: Option<Lsn>,
+    /// Files in it.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many of these bytes are hard links: they are on the same disk, and lost with it.
+    pub linked_bytes: u64,
+}
 
 /// Copies from one folder to the other; paths are relative to both.
 pub(super) struct Copier<'a> {

@@ -16,6 +16,7 @@ mod source;
 
 use std::path::Path;
 
+pub use copy::BackupReport;
 pub use error::BackupError;
 pub use manifest::{check, is_backup};
 pub use restore::{Restored, restore};
@@ -31,21 +32,6 @@ use crate::journal::{
     checkpoint_name, list_checkpoints, list_segments, open_store, plan_end, segment_path,
 };
 use crate::storage::DiskStorage;
-
-/// What was copied.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct BackupReport {
-    /// The store.
-    pub store_id: String,
-    /// The last plan that is in the copy; null for the whole of a stopped store.
-    pub lsn: Option<Lsn>,
-    /// Files in it.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// How many of these bytes are hard links: they are on the same disk, and lost with it.
-    pub linked_bytes: u64,
-}
 
 /// Copies the store in `data_dir` into `dir`, at one position that `source` names and keeps.
 ///

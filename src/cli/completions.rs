@@ -1,6 +1,5 @@
 //! `orderd completions`
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use super::exit::Failure;
@@ -14,9 +13,9 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(super) fn run(args: &CompletionsArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &CompletionsArgs, mut command: clap::Command) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::Cli::command(), "orderd", &mut script);
+    clap_complete::generate(args.shell, &mut command, "orderd", &mut script);
     let mut output = Output::stdout();
     match std::io::Write::write_all(&mut output, &script) {
         Err(error) if !output.reader_gone() => Err(Failure::io("cannot write to standard output", &error)),

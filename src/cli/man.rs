@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory as _;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
@@ -18,8 +17,8 @@ pub struct ManArgs {
     dir: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &ManArgs) -> Result<(), Failure> {
-    let mut command = super::Cli::command().disable_help_subcommand(true);
+pub(super) fn run(args: &ManArgs, command: clap::Command) -> Result<(), Failure> {
+    let mut command = command.disable_help_subcommand(true);
     // Gives every subcommand its whole name.
     command.build();
     let Some(dir) = &args.dir else {

@@ -41,7 +41,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 pub use client::{Client, ClientError, Effect, ErrorData, ErrorObject};
 pub use exit::{Exit, Failure};
@@ -153,7 +153,7 @@ fn dispatch(command: &Command, config: Option<&Path>) -> Result<(), Failure> {
         Command::Config(args) => config::run(args, config),
         Command::Schema(args) => schema::run(args, config),
         Command::Bench(args) => bench::run(args, config),
-        Command::Completions(args) => completions::run(args),
-        Command::Man(args) => man::run(args),
+        Command::Completions(args) => completions::run(args, Cli::command()),
+        Command::Man(args) => man::run(args, Cli::command()),
     }
 }

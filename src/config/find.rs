@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Origin};
 
 /// The environment variable that names the file.
 pub const CONFIG_VARIABLE: &str = "ORDERD_CONFIG";
@@ -11,33 +11,6 @@ pub const CONFIG_VARIABLE: &str = "ORDERD_CONFIG";
 const USUAL_FILES: [&str; 2] = ["config.toml", "/etc/orderd/config.toml"];
 /// What holds when there is no file at all: the one that the project ships.
 const BUILT_IN: &str = include_str!("../../config.toml");
-
-/// Where a configuration comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// A file; its path is absolute.
-    File(PathBuf),
-    /// No file was there: the built-in default, with paths that start at this folder.
-    BuiltIn(PathBuf),
-}
-
-impl Origin {
-    /// The file, as errors name it.
-    pub(super) fn file(&self) -> PathBuf {
-        match self {
-            Self::File(file) => file.clone(),
-            Self::BuiltIn(folder) => folder.join("(built-in)"),
-        }
-    }
-
-    /// Where relative paths start.
-    pub(super) fn folder(&self) -> PathBuf {
-        match self {
-            Self::File(file) => file.parent().unwrap_or(Path::new("/")).to_owned(),
-            Self::BuiltIn(folder) => folder.clone(),
-        }
-    }
-}
 
 impl Config {
     /// Finds and reads the configuration: `given` (`--config`), else `$ORDERD_CONFIG`, else `./config.toml`, else

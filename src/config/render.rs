@@ -1,9 +1,8 @@
-//! A configuration as TOML, every key with its value.
+//! TOML as it is written, key by key.
 
 use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::Config;
 use super::section::Number;
 
 /// A path that TOML cannot hold: its texts are UTF-8.
@@ -12,10 +11,11 @@ use super::section::Number;
 pub struct NotUtf8(pub PathBuf);
 
 /// TOML as it grows.
-pub(super) struct Rendering(String);
+#[derive(Default)]
+pub(super) struct Rendering(pub(super) String);
 
 impl Rendering {
-    fn header(&mut self, header: &str) {
+    pub(super) fn header(&mut self, header: &str) {
         if !self.0.is_empty() {
             self.0.push('\n');
         }
@@ -47,37 +47,5 @@ impl Rendering {
     fn line(&mut self, line: &str) {
         self.0.push_str(line);
         self.0.push('\n');
-    }
-}
-
-impl Config {
-    /// The whole configuration as TOML that reads back as itself: defaults filled in, paths absolute.
-    ///
-    /// # Errors
-    /// A path that is no UTF-8.
-    pub fn to_toml(&self) -> Result<String, NotUtf8> {
-        let mut out = Rendering(String::new());
-        out.header("[daemon]");
-        self.daemon.render(&mut out)?;
-        out.header("[log]");
-        self.log.render(&mut out);
-        out.header("[server]");
-        self.server.render(&mut out);
-        out.header("[store]");
-        self.store.render(&mut out)?;
-        out.header("[executor]");
-        self.executor.render(&mut out);
-        out.header("[journal]");
-        self.journal.render(&mut out);
-        out.header("[checkpoint]");
-        self.checkpoint.render(&mut out);
-        out.header("[relay]");
-        self.relay.render(&mut out);
-        self.delivery.render(&mut out);
-        for sink in &self.sinks {
-            out.header("[[sinks]]");
-            sink.render(&self.delivery, &mut out)?;
-        }
-        Ok(out.0)
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Lsn, PublishedEvent, Sequence};
-use crate::domain::{OrderId, Timestamp};
+use crate::domain::{OrderEvent, OrderId, Timestamp};
 
 /// What a sink is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,19 @@ pub enum EventType {
     OrderCompleted,
     /// `OrderCancelled`
     OrderCancelled,
+}
+
+impl EventType {
+    /// The type of an event; none of a snapshot's, which no order raises and the journal does not hold.
+    #[must_use]
+    pub const fn of(event: &OrderEvent) -> Option<Self> {
+        match event {
+            OrderEvent::Placed(_) => Some(Self::OrderPlaced),
+            OrderEvent::Completed(_) => Some(Self::OrderCompleted),
+            OrderEvent::Cancelled(_) => Some(Self::OrderCancelled),
+            OrderEvent::Snapshot(_) => None,
+        }
+    }
 }
 
 /// Why a lane is parked.

@@ -1,8 +1,6 @@
 //! The outbox as the relay and operators read it: durable events, in order, from a position.
 
-use std::sync::Arc;
-
-use super::{Decision, FeedPosition, Lsn, OutboxEntry, Sequence};
+use super::{Decision, FeedPosition, Lsn, PublishedEvent, Sequence};
 use crate::domain::{OrderId, Timestamp};
 
 /// Reads durable events forward.
@@ -25,19 +23,6 @@ pub trait EventFeed: Send {
     fn carried(&self) -> Option<Sequence> {
         None
     }
-}
-
-/// An outbox entry with what it got when it was stored: together they determine every byte that a sink sees.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublishedEvent {
-    /// Its number in the outbox.
-    pub sequence: Sequence,
-    /// The event.
-    pub entry: OutboxEntry,
-    /// `daemon.event_source` as it was when the event was stored.
-    pub source: Arc<str>,
-    /// The store's epoch when the event was stored: `storeepoch`, from 1.
-    pub epoch: u32,
 }
 
 /// Looks into the past that the store still holds. It reads the disk, and may be used from any thread: what it shows is

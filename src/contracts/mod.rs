@@ -15,6 +15,7 @@ mod operator;
 mod operator_result;
 mod order_json;
 mod order_rows;
+mod outbox_entry;
 mod pins;
 mod plan_store;
 mod progress;
@@ -22,6 +23,7 @@ mod repository;
 mod request_queue;
 mod rfc3339;
 mod sink;
+mod sink_handle;
 mod sink_view;
 mod status;
 mod status_model;
@@ -39,7 +41,7 @@ pub use delivery::{
     Decision, DecisionKind, EventType, LaneState, ParkedLane, ReplayRecord, ReplaySpec, ReplayState, SinkRecord,
     SinkStartPoint, SinkType, SnapshotStart,
 };
-pub use event_feed::{DecisionPage, EventFeed, EventHistory, FeedError, OrderEvents, PublishedEvent};
+pub use event_feed::{DecisionPage, EventFeed, EventHistory, FeedError, OrderEvents};
 pub use feed_position::{FEED_PLACE_BYTES, FeedPlace, FeedPosition};
 pub use journal_needs::{JournalNeeds, ReaderPosition};
 pub use lsn::{Lsn, Sequence};
@@ -49,16 +51,17 @@ pub use operator_result::{
 };
 pub use order_json::{write_order, write_order_fields};
 pub use order_rows::{OrderRow, OrderRows, RowsAnswer};
+pub use outbox_entry::{OutboxEntry, PublishedEvent};
 pub use pins::{Pins, TooManyPins};
 pub use plan_store::{CommitError, Committed, Contested, PlanStore, RememberedCommand, Room, Staged};
 pub use progress::{Progress, ProgressDetails, ProgressError, ProgressKind, ReplayProgress};
 pub use repository::{
-    Mutation, OrderNotFound, OrderRepository, OrderUpdate, OutboxEntry, Plan, ProcessedCommand, RetrieveError,
-    StoreUnavailable,
+    Mutation, OrderNotFound, OrderRepository, OrderUpdate, Plan, ProcessedCommand, RetrieveError, StoreUnavailable,
 };
 pub use request_queue::{NotSent, RequestClass, RequestReceiver, RequestSender, Taken, request_queue};
 pub use sink::{Delivery, EventPlace, Held, Opened, Sink, SinkError, TargetMark};
-pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, SinkHandle, SinkView};
+pub use sink_handle::SinkHandle;
+pub use sink_view::{EventState, EventView, Failure, FailureOutcome, LaneView, ReplayView, SinkView};
 pub use status::{Ahead, JournalStatus, SinkMonitor, SinkState, SinkStatus, StoreCondition, StoreStatus};
 pub use status_model::StatusModel;
 pub use storage::{FileIdentity, Storage, StorageFile};

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Decision, Fingerprint};
-use crate::domain::{
-    Cents, CommandId, CustomerId, EventContext, EventId, Order, OrderEvent, OrderId, OrderState, OrderStatus, Timestamp,
-};
+use super::{Decision, Fingerprint, OutboxEntry};
+use crate::domain::{Cents, CommandId, CustomerId, EventContext, Order, OrderId, OrderState, OrderStatus, Timestamp};
 
 /// Hands out aggregates and says which mutations would store them. It writes nothing by itself.
 pub trait OrderRepository {
@@ -180,20 +178,6 @@ impl OrderUpdate {
             cancelled_at: self.cancelled_at.or(before.cancelled_at),
         })
     }
-}
-
-/// An event that waits to be announced. It has no time and no id of its own: both are the event's, so that building
-/// the plan again gives the same entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutboxEntry {
-    /// The event's identity.
-    pub id: EventId,
-    /// The order's version after the change.
-    pub order_version: u32,
-    /// What happened.
-    pub event: OrderEvent,
-    /// What came beside the command; boxed because few commands have any.
-    pub context: Option<Box<EventContext>>,
 }
 
 /// A command's id with what tells its content from another's.

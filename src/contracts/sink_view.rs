@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{DecisionInbox, Sequence, SinkMonitor, SinkType};
+use super::Sequence;
 use crate::domain::{OrderId, Timestamp};
 
 /// A look at a sink's worker while it works. Nothing here is a promise: the worker goes on while it is looked at.
@@ -33,21 +33,6 @@ pub trait SinkView: Send + Sync {
 
     /// How far a running replay is; `None` if the worker does not run it.
     fn replay(&self, replay_id: Uuid) -> Option<ReplayView>;
-}
-
-/// A configured sink with a worker of this process, as whoever answers operators reaches it.
-#[derive(Clone)]
-pub struct SinkHandle {
-    /// The sink's name.
-    pub name: Arc<str>,
-    /// What it is.
-    pub sink_type: SinkType,
-    /// Where its worker hears of durable decisions.
-    pub inbox: Arc<DecisionInbox>,
-    /// What only its worker knows.
-    pub view: Arc<dyn SinkView>,
-    /// What `daemon.status` shows of it.
-    pub monitor: Arc<SinkMonitor>,
 }
 
 /// What became of an event at a sink.

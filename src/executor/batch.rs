@@ -1,7 +1,7 @@
 //! Runs a batch of commands: decide, store their plans together, answer. What lost a race is decided again.
 
 use super::Executor;
-use super::operating::Stored;
+use super::stored::Stored;
 use crate::contracts::{
     Answer, CommitError, Committed, DecisionBatch, Envelope, Outcome, PlanStore, Refusal, Request, Room,
     StoreUnavailable,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::inspector::Caller;
-use super::operating::Operating;
+use super::operator_work::OperatorWork;
 use crate::contracts::{
     Answer, ChangeRequest, Clock, Command, CommitError, Envelope, OrderIds, Outcome, Plan, PlanStore, ProcessedCommand,
     Refusal, Request, Room,
@@ -36,13 +36,13 @@ pub struct Executor<S> {
     pub(super) clock: Arc<dyn Clock>,
     order_ids: Box<dyn OrderIds>,
     pub(super) options: ExecutorOptions,
-    pub(super) operating: Operating,
+    pub(super) operator_work: OperatorWork,
 }
 
 impl<S: PlanStore> Executor<S> {
     /// An executor over `store`.
     pub fn new(store: S, clock: Arc<dyn Clock>, order_ids: Box<dyn OrderIds>, options: ExecutorOptions) -> Self {
-        Self { store, clock, order_ids, options, operating: Operating::default() }
+        Self { store, clock, order_ids, options, operator_work: OperatorWork::default() }
     }
 
     /// Its limits.

@@ -11,6 +11,8 @@ mod inspector;
 mod inspector_test;
 mod operate;
 mod operating;
+mod operator_work;
+mod stored;
 
 pub use command_loop::{CommandLoop, Task};
 pub use executor::{Executor, ExecutorOptions};

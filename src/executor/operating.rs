@@ -1,26 +1,14 @@
 //! The executor's dealings with operators: rulings made durable like commands, and what takes longer than a batch.
 
-use std::collections::VecDeque;
-
 use crossbeam_channel::Receiver;
 
 use super::Executor;
 use super::inspector::{Caller, Finding, Found, Inquiry, InspectorHandle};
-use super::operate::{Action, Context, FollowUp, Operations, RequeueJob, decide, start_replay};
+use super::operate::{Action, Context, FollowUp, Operations, decide, start_replay};
+use super::stored::Stored;
 use crate::contracts::{
     Answer, CommitError, Committed, DecisionNews, OperatorRefusal, OperatorRequest, Outcome, PlanStore, Refusal, Room,
-    StoreUnavailable,
 };
-
-/// What the executor keeps for operators.
-#[derive(Default)]
-pub(super) struct Operating {
-    operations: Option<Operations>,
-    inspector: Option<InspectorHandle>,
-    jobs: VecDeque<RequeueJob>,
-    /// To be done once what is staged is durable.
-    follow_ups: Vec<FollowUp>,
-}
 
 /// Requests that touch many lanes and are under way at once; more are refused as `overloaded`.
 const JOBS_MAX: usize = 16;
@@ -28,25 +16,25 @@ const JOBS_MAX: usize = 16;
 impl<S: PlanStore> Executor<S> {
     /// Answers operators from now on.
     pub fn operate_with(&mut self, operations: Operations) {
-        self.operating.operations = Some(operations);
+        self.operator_work.operations = Some(operations);
     }
 
     /// Leaves long reads to an inspector. Without one the executor itself reads, as a simulation without threads wants
     /// it.
     pub fn inspect_with(&mut self, inspector: InspectorHandle) {
-        self.operating.inspector = Some(inspector);
+        self.operator_work.inspector = Some(inspector);
     }
 
     /// What the inspector has found; never ready if there is no inspector.
     #[must_use]
     pub fn findings(&self) -> Receiver<Finding> {
-        self.operating.inspector.as_ref().map_or_else(crossbeam_channel::never, |handle| handle.findings().clone())
+        self.operator_work.inspector.as_ref().map_or_else(crossbeam_channel::never, |handle| handle.findings().clone())
     }
 
     /// Whether there is something that only [`Executor::turn`] brings forward.
     #[must_use]
     pub fn has_jobs(&self) -> bool {
-        !self.operating.jobs.is_empty()
+        !self.operator_work.jobs.is_empty()
     }
 
     /// Brings what takes longer than a batch one step forward; at most one answer comes of it.
@@ -54,13 +42,13 @@ impl<S: PlanStore> Executor<S> {
     /// # Errors
     /// As [`Executor::run`].
     pub fn turn(&mut self) -> Result<Option<Answer>, CommitError> {
-        let Some(mut job) = self.operating.jobs.pop_front() else { return Ok(None) };
+        let Some(mut job) = self.operator_work.jobs.pop_front() else { return Ok(None) };
         let context = self.context(job.connection, 0);
         let decisions = context.as_ref().map(|context| job.next_batch(context)).unwrap_or_default();
         let stored = self.commit_decisions(None, decisions)?;
         let outcome = match stored.refusal() {
             None if !job.is_done() => {
-                self.operating.jobs.push_back(job);
+                self.operator_work.jobs.push_back(job);
                 return Ok(None);
             }
             None => Outcome::Operated(Box::new(job.result())),
@@ -124,22 +112,22 @@ impl<S: PlanStore> Executor<S> {
                         }
                     }
                 }
-                self.operating.follow_ups.extend(follow_up);
+                self.operator_work.follow_ups.extend(follow_up);
                 Ok(Some(Outcome::Operated(Box::new(result))))
             }
             Ok(Action::Read(query)) => {
                 let inquiry = Inquiry { caller, query, history: self.store.history() };
-                match &self.operating.inspector {
+                match &self.operator_work.inspector {
                     Some(inspector) => Ok(inspector.ask(inquiry).err().map(Outcome::Refused)),
                     None => Ok(self.conclude(inquiry.answer())?.map(|answer| answer.outcome)),
                 }
             }
-            Ok(Action::Requeue(_)) if self.operating.jobs.len() >= JOBS_MAX => {
+            Ok(Action::Requeue(_)) if self.operator_work.jobs.len() >= JOBS_MAX => {
                 Ok(Some(Outcome::Refused(Refusal::Overloaded)))
             }
             Ok(Action::Requeue(mut job)) => {
                 job.ticket = caller.ticket;
-                self.operating.jobs.push_back(job);
+                self.operator_work.jobs.push_back(job);
                 Ok(None)
             }
             Err(refusal) => Ok(Some(Outcome::Refused(refusal))),
@@ -168,11 +156,11 @@ impl<S: PlanStore> Executor<S> {
     pub(super) fn commit(&mut self) -> Result<Stored, CommitError> {
         let stored = Stored::of(self.store.commit())?;
         if stored.refusal().is_some() {
-            self.operating.follow_ups.clear();
+            self.operator_work.follow_ups.clear();
             return Ok(stored);
         }
-        for follow_up in std::mem::take(&mut self.operating.follow_ups) {
-            match (follow_up, &self.operating.operations) {
+        for follow_up in std::mem::take(&mut self.operator_work.follow_ups) {
+            match (follow_up, &self.operator_work.operations) {
                 (FollowUp::Retry(sink), _) => {
                     if let Some(inbox) = self.store.inbox(&sink) {
                         inbox.put([DecisionNews::Retry]);
@@ -187,54 +175,7 @@ impl<S: PlanStore> Executor<S> {
 
     fn context(&self, connection: crate::contracts::ConnectionId, uid: u32) -> Result<Context<'_>, Refusal> {
         let not_here = || OperatorRefusal::Invalid("delivery cannot be operated here".to_owned());
-        let operations = self.operating.operations.as_ref().ok_or_else(not_here)?;
+        let operations = self.operator_work.operations.as_ref().ok_or_else(not_here)?;
         Ok(Context { store: &self.store, operations, connection, uid, now: self.clock.now() })
-    }
-}
-
-/// What became of what was staged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stored {
-    /// It is durable.
-    Durable(Committed),
-    /// There was no room; all of it was taken back.
-    NoRoom,
-    /// Another daemon was first; all of it was taken back.
-    Conflict,
-    /// The store does not answer; all of it was taken back.
-    Unavailable,
-    /// All of it is durable, or nothing.
-    Unknown,
-}
-
-impl Stored {
-    /// What a commit tells.
-    ///
-    /// # Errors
-    /// The process must end.
-    fn of(committed: Result<Committed, CommitError>) -> Result<Self, CommitError> {
-        match committed {
-            Ok(committed) => Ok(Self::Durable(committed)),
-            Err(CommitError::Full(_)) => Ok(Self::NoRoom),
-            Err(CommitError::Conflict { which }) => {
-                tracing::debug!(%which, "a batch lost a race, and is decided again");
-                Ok(Self::Conflict)
-            }
-            Err(CommitError::Unavailable(_)) => Ok(Self::Unavailable),
-            Err(CommitError::Unknown(_)) => Ok(Self::Unknown),
-            Err(error @ CommitError::Failed { .. }) => Err(error),
-        }
-    }
-
-    /// What an operator is told whose decision was not made durable; `None` if it was.
-    const fn refusal(self) -> Option<Refusal> {
-        match self {
-            Self::Durable(_) => None,
-            Self::NoRoom => Some(Refusal::StorageFull),
-            // It lost a race; whoever asked may look, and ask again.
-            Self::Conflict => Some(Refusal::Overloaded),
-            Self::Unavailable => Some(Refusal::StoreUnavailable(StoreUnavailable)),
-            Self::Unknown => Some(Refusal::OutcomeUnknown),
-        }
     }
 }

@@ -11,7 +11,7 @@ use super::batch::{Batch, STAGED_AFTER, SeenOrder};
 use super::command_row::remembered_command;
 use super::connection::Step;
 use super::decisions::{DecisionRows, StagedDecision};
-use super::link::{Backoff, BatchOutcome, Link};
+use super::executor_link::{Backoff, BatchOutcome, Link};
 use super::mirror::{Head, Mirror};
 use super::order_row::{bigint, column, order};
 use super::transaction::{Fence, Stored, store};

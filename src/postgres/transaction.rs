@@ -6,7 +6,7 @@ use super::DatabaseError;
 use super::batch::{Batch, EventColumns};
 use super::connection::Step;
 use super::decisions::DecisionRows;
-use super::link::Writer;
+use super::executor_link::Writer;
 use super::mirror::Head;
 use super::order_row::{bigint, integer};
 use super::statements::{BEGIN, COMMIT};

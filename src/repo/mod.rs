@@ -1,6 +1,7 @@
 //! What is stored, and how: orders and remembered commands in memory, plans in the journal, both in checkpoints.
 
 mod checkpoint;
+mod checkpoint_meaning;
 #[cfg(test)]
 mod checkpoint_test;
 pub mod cursor;
@@ -16,7 +17,6 @@ mod inspect_test;
 mod journal_position;
 #[cfg(test)]
 mod maintenance_test;
-mod meaning;
 #[cfg(test)]
 pub(crate) mod memory_store;
 mod open;

@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::acceptor::REFUSED_MAX;
+use super::accept_policy::REFUSED_MAX;
 use super::{BindError, ServerOptions};
 
 /// Descriptors for everything but connections: the store's files, its sinks' readers, and what they open for a moment.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, TryRecvError};
 use mio::{Events, Interest, Poll, Token};
 
-use super::acceptor::Acceptor;
+use super::accept_policy::Acceptor;
 use super::connection::{CloseReason, NextAction};
 use super::connections::{Connections, Place};
 use super::listener::Listener;

@@ -8,7 +8,7 @@
 //! answer into that place, `connection` sends it.
 
 mod accept;
-mod acceptor;
+mod accept_policy;
 mod access;
 mod admission;
 mod call;
@@ -25,12 +25,14 @@ mod hand_over;
 mod jsonrpc;
 mod line_buffer;
 mod listener;
+mod log_throttle;
 mod metadata;
 mod methods;
 mod metrics;
 mod operator_calls;
 mod options;
 mod order_calls;
+mod own_answers;
 mod params;
 mod raw_json;
 mod response;
@@ -39,17 +41,16 @@ mod rpc_error;
 #[expect(clippy::module_inception, reason = "the server is the noun of this file and of this layer")]
 mod server;
 mod shared;
-mod show;
 mod signals;
 mod status;
 mod status_context;
-mod throttle;
 mod trace_context;
 
 pub use descriptors::provide_descriptors;
 pub use listener::{BindError, Listener, probe_socket};
 pub use options::ServerOptions;
-pub use server::{Server, ServerHandle, ServerPorts, ServerTelemetry};
+pub use server::{Server, ServerHandle, ServerPorts};
+pub use status_context::ServerTelemetry;
 
 #[cfg(test)]
 mod access_test;

@@ -7,15 +7,16 @@ use std::sync::atomic::Ordering;
 use crossbeam_channel::Receiver;
 use mio::{Poll, Waker};
 
+use super::ServerOptions;
 use super::admission::Admission;
 use super::event_loop::{EventLoop, WAKER};
 use super::listener::{BindError, Listener};
+use super::shared::Shared;
 use super::signals::Signals;
-use super::{ServerOptions, shared::Shared, status_context::StatusContext};
+use super::status_context::{ServerTelemetry, StatusContext};
 use crate::contracts::{
     Answer, AttachTarget, Clock, RequestReceiver, RequestSender, SinkMonitor, StatusModel, request_queue,
 };
-use crate::telemetry::{CheckpointMetrics, JournalMetrics, LogMetrics};
 
 /// Serves the socket in the thread that runs it.
 #[derive(Debug)]
@@ -45,17 +46,6 @@ pub struct ServerPorts {
     pub targets: Vec<AttachTarget>,
     /// What other parts have measured.
     pub telemetry: ServerTelemetry,
-}
-
-/// What the server shows of what other parts measure, beside what the store and the sinks show of themselves.
-#[derive(Debug, Clone, Default)]
-pub struct ServerTelemetry {
-    /// The journal writer's.
-    pub journal: Arc<JournalMetrics>,
-    /// Maintenance's.
-    pub checkpoint: Arc<CheckpointMetrics>,
-    /// The log's.
-    pub log: Arc<LogMetrics>,
 }
 
 impl Server {

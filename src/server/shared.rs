@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::ServerOptions;
 use super::admission::{Admission, Standing};
 use super::call::Limits;
 use super::counters::Counters;
@@ -9,8 +10,7 @@ use super::methods::Method;
 use super::response::{write_changed, write_error, write_found, write_result};
 use super::response_queue::Awaited;
 use super::rpc_error::{ErrorKind, RpcError};
-use super::status_context::StatusContext;
-use super::{ServerOptions, ServerTelemetry};
+use super::status_context::{ServerTelemetry, StatusContext};
 use crate::contracts::{AttachTarget, ConnectionId, Envelope, OperatorRequest, Outcome, Refusal, Request, Ticket};
 
 /// Shared by the connections of one server; one thread, so no locks.

@@ -7,6 +7,18 @@ use std::time::Instant;
 
 use crate::contracts::{Clock, SinkMonitor, StatusModel};
 use crate::domain::Timestamp;
+use crate::telemetry::{CheckpointMetrics, JournalMetrics, LogMetrics};
+
+/// What the server shows of what other parts measure, beside what the store and the sinks show of themselves.
+#[derive(Debug, Clone, Default)]
+pub struct ServerTelemetry {
+    /// The journal writer's.
+    pub journal: Arc<JournalMetrics>,
+    /// Maintenance's.
+    pub checkpoint: Arc<CheckpointMetrics>,
+    /// The log's.
+    pub log: Arc<LogMetrics>,
+}
 
 /// What the server knows about the daemon's parts.
 pub(super) struct StatusContext {

@@ -1,9 +1,9 @@
 //! The side-by-side run: every load on every system, by turns, several times over.
 
-use crate::Shared;
 use crate::daemon::{Settings, Store};
 use crate::disk::Disk;
-use crate::figures::{Comparison, Figure, Figures, LeftBehind, Made, Series, Spread};
+use crate::figures::{Comparison, Figure, Figures, LeftBehind, Made, Series, Spread, as_f64};
+use crate::shared::Shared;
 use crate::systems::{Bench, Cell, Floor, Measured, Orderd, Postgres, Redis, Sqlite, System};
 use crate::targets::{self, Goal};
 use anyhow::{Context, Result};
@@ -227,9 +227,4 @@ fn journal_bytes(bench: &Bench, made: &Made, figures: &mut Figures) -> Result<()
     let complete = (bytes - orders * place) / (as_f64(PLANS) - orders);
     figures.add(&targets::COMPLETE_BYTES, Figure::of(&[complete], "", made)?);
     Ok(())
-}
-
-/// Counts stay far below 2^53.
-pub fn as_f64(count: u64) -> f64 {
-    count as f64
 }

@@ -35,7 +35,7 @@ impl Consumer {
         Ok(consumer)
     }
 
-    /// Reads so many events. `rejects` says which of them are rejected; all others are delivered.
+    /// Reads this many events. `rejects` says which of them are rejected; all others are delivered.
     pub fn answer(&mut self, events: u64, mut rejects: impl FnMut(&[u8]) -> bool) -> Result<()> {
         for _ in 0..events {
             let line = self.next_line()?;

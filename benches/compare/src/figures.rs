@@ -158,6 +158,11 @@ impl Figures {
 
 const FILE: &str = "figures.json";
 
+/// Counts stay far below 2^53.
+pub fn as_f64(count: u64) -> f64 {
+    count as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,12 +14,14 @@ mod machine;
 mod plot;
 mod process;
 mod report;
+mod shared;
 mod systems;
 mod targets;
 mod wait;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use shared::Shared;
 use std::path::PathBuf;
 
 #[derive(Debug, Parser)]
@@ -45,12 +47,6 @@ struct Common {
     /// The folder with the page docs/performance.md
     #[arg(long, global = true, default_value = "docs")]
     docs: PathBuf,
-}
-
-/// What every measurement needs to know.
-pub struct Shared {
-    pub orderd: PathBuf,
-    pub dir: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,8 +2,7 @@
 //!
 //! What stands outside the marks is written by hand and stays.
 
-use crate::comparison::as_f64;
-use crate::figures::{Comparison, Figures};
+use crate::figures::{Comparison, Figures, as_f64};
 use crate::plot::{self, microseconds};
 use crate::targets::{GOALS, number};
 use anyhow::{Context, Result};

@@ -1,14 +1,30 @@
 //! What a request is decided on, and the lookups that several of them need.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::contracts::{
-    ConnectionId, Decision, DecisionKind, FeedError, Json, OperatorRefusal, PlanStore, PublishedEvent, Refusal,
+    ConnectionId, Decision, DecisionKind, FeedError, Json, OperatorRefusal, Pins, PlanStore, PublishedEvent, Refusal,
     Sequence, SinkHandle, SinkRecord, SinkType,
 };
 use crate::domain::{OrderId, Timestamp};
 
-use super::Operations;
+/// How an event becomes the JSON that sinks see.
+pub type EventRenderer = fn(&PublishedEvent, &mut Vec<u8>) -> Result<(), serde_json::Error>;
+
+/// What answering operators takes besides the store.
+pub struct Operations {
+    /// The configured sinks, in the order of the configuration.
+    pub sinks: Vec<SinkHandle>,
+    /// How far those sinks had got that have a cursor and are no longer configured.
+    pub leftovers: BTreeMap<Arc<str>, Sequence>,
+    /// Renders events.
+    pub render: EventRenderer,
+    /// What backups keep.
+    pub pins: Arc<Pins>,
+    /// Called when it is durable that a sink is forgotten: its cursor goes, and pins the journal no longer.
+    pub on_forgotten: Box<dyn Fn(&str) + Send>,
+}
 
 /// The store as it is durable, the workers as they are seen, and who asks when.
 pub(in crate::executor) struct Context<'a> {

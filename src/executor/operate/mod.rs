@@ -1,12 +1,15 @@
 //! What operators ask for, decided on what the store and the workers show. Nothing but pins is
-//! changed here: a action says which decisions are to be made durable, and what is answered once they are.
+//! changed here: an action says which decisions are to be made durable, and what is answered once they are.
 
+mod action;
 mod context;
 mod decisions;
 mod excluded;
+mod journal_query;
 mod lanes;
 mod replays;
 mod requeue;
+mod requeue_job;
 mod sinks;
 mod trace;
 
@@ -21,66 +24,15 @@ pub(super) mod testing;
 #[cfg(test)]
 mod trace_test;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
+pub(super) use action::{Action, FollowUp};
 pub(super) use context::Context;
+pub use context::{EventRenderer, Operations};
 pub(super) use decisions::list as list_decisions;
-pub(super) use replays::{JournalQuery, Range, seek, start as start_replay};
-pub(super) use requeue::RequeueJob;
+pub(super) use journal_query::{JournalQuery, Range, seek};
+pub(super) use replays::start as start_replay;
+pub(super) use requeue_job::RequeueJob;
 
-use crate::contracts::{
-    Decision, OperatorRefusal, OperatorRequest, OperatorResult, Pins, PublishedEvent, Refusal, Sequence, SinkHandle,
-};
-
-/// How an event becomes the JSON that sinks see.
-pub type EventRenderer = fn(&PublishedEvent, &mut Vec<u8>) -> Result<(), serde_json::Error>;
-
-/// What answering operators takes besides the store.
-pub struct Operations {
-    /// The configured sinks, in the order of the configuration.
-    pub sinks: Vec<SinkHandle>,
-    /// How far those sinks had got that have a cursor and are no longer configured.
-    pub leftovers: BTreeMap<Arc<str>, Sequence>,
-    /// Renders events.
-    pub render: EventRenderer,
-    /// What backups keep.
-    pub pins: Arc<Pins>,
-    /// Called when it is durable that a sink is forgotten: its cursor goes, and pins the journal no longer.
-    pub on_forgotten: Box<dyn Fn(&str) + Send>,
-}
-
-/// What is to become of a request.
-#[derive(Debug)]
-pub(super) enum Action {
-    /// Make the decisions durable, then do what is left to do, then answer.
-    Decide { decisions: Vec<Decision>, result: OperatorResult, follow_up: Option<FollowUp> },
-    /// The journal has to be read first, and that may take long.
-    Read(JournalQuery),
-    /// Many lanes, batch by batch.
-    Requeue(RequeueJob),
-}
-
-/// What follows from a decision that is durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum FollowUp {
-    /// The worker ends its back-offs.
-    Retry(Arc<str>),
-    /// The sink's cursor goes.
-    Forget(Arc<str>),
-}
-
-impl Action {
-    /// Nothing is decided.
-    fn answer(result: OperatorResult) -> Self {
-        Self::Decide { decisions: Vec::new(), result, follow_up: None }
-    }
-
-    /// Decided, and `{}` is the answer.
-    fn done(decisions: impl IntoIterator<Item = Decision>) -> Self {
-        Self::Decide { decisions: decisions.into_iter().collect(), result: OperatorResult::Done {}, follow_up: None }
-    }
-}
+use crate::contracts::{OperatorRefusal, OperatorRequest, OperatorResult, Refusal};
 
 /// Decides a request.
 pub(super) fn decide(context: &Context<'_>, request: &OperatorRequest) -> Result<Action, Refusal> {

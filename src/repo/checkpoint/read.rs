@@ -8,8 +8,8 @@ use super::{COMMANDS, LANES, META, META_VERSION, ORDERS, SINKS, StoredCommand, S
 use crate::contracts::{Lsn, ParkedLane, Storage};
 use crate::domain::OrderState;
 use crate::journal::{ChainPoint, CheckpointError, CheckpointReader, StoreId};
+use crate::repo::checkpoint_meaning::MeaningCheck;
 use crate::repo::delivery_state::RecordedSink;
-use crate::repo::meaning::MeaningCheck;
 use crate::repo::stored::{StoredLane, StoredSink};
 use crate::repo::{DedupEntry, LaneName, OrderRow};
 

@@ -2,10 +2,9 @@
 
 use super::checkpoint_start::fill_to_checkpoint;
 use super::paced;
-use crate::Shared;
-use crate::comparison::as_f64;
 use crate::daemon::{Bench, Checkpoints, Settings, Store};
-use crate::figures::{Figure, Figures, Made, Spread};
+use crate::figures::{Figure, Figures, Made, Spread, as_f64};
+use crate::shared::Shared;
 use crate::targets;
 use anyhow::{Context, Result, anyhow, ensure};
 use std::sync::mpsc::RecvTimeoutError;

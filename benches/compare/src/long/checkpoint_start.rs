@@ -1,10 +1,9 @@
 //! Start from a checkpoint.
 
 use super::{filled, starts};
-use crate::Shared;
-use crate::comparison::as_f64;
 use crate::daemon::{Checkpoints, Settings, Store};
-use crate::figures::{Figure, Figures, Made};
+use crate::figures::{Figure, Figures, Made, as_f64};
+use crate::shared::Shared;
 use crate::targets;
 use crate::wait;
 use anyhow::Result;

@@ -1,9 +1,9 @@
 //! What a file sink costs those who send commands.
 
-use crate::Shared;
 use crate::daemon::{Settings, Store};
 use crate::disk::Disk;
 use crate::figures::{Figure, Figures, Made, Spread};
+use crate::shared::Shared;
 use crate::systems::{Bench, Cell, Floor, Measured, Orderd, System, load_args, measured};
 use crate::targets::{self, Goal};
 use anyhow::{Context, Result};
@@ -118,7 +118,7 @@ fn with_sink(bench: &Bench, cell: Cell) -> Result<(Measured, f64)> {
     let daemon = store.start(&settings)?;
     let args = load_args(bench, cell);
     let found = daemon.bench(&args.iter().map(String::as_str).collect::<Vec<_>>())?;
-    let lag_ms = crate::comparison::as_f64(daemon.number("/sinks/0/lag_ms")?);
+    let lag_ms = crate::figures::as_f64(daemon.number("/sinks/0/lag_ms")?);
     daemon.kill()?;
     Ok((measured(&found), lag_ms))
 }

@@ -1,8 +1,8 @@
 //! From durable to delivered.
 
-use crate::Shared;
 use crate::daemon::{Client, Settings, Store};
 use crate::figures::{Figure, Figures, Made};
+use crate::shared::Shared;
 use crate::targets;
 use crate::wait;
 use anyhow::{Result, ensure};

@@ -2,10 +2,9 @@
 
 use super::checkpoint_start::fill_to_checkpoint;
 use super::{forget_cached_files, mib, paced};
-use crate::Shared;
-use crate::comparison::as_f64;
 use crate::daemon::{Checkpoints, Daemon, Settings, Store};
-use crate::figures::{Figure, Figures, Made, Spread};
+use crate::figures::{Figure, Figures, Made, Spread, as_f64};
+use crate::shared::Shared;
 use crate::targets;
 use crate::wait;
 use anyhow::{Context, Result, ensure};

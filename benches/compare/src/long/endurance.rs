@@ -1,10 +1,9 @@
 //! The last million against the first.
 
 use super::mib;
-use crate::Shared;
-use crate::comparison::as_f64;
 use crate::daemon::{Settings, Store};
-use crate::figures::{Figure, Figures, Made, Spread};
+use crate::figures::{Figure, Figures, Made, Spread, as_f64};
+use crate::shared::Shared;
 use crate::targets;
 use anyhow::{Context, Result};
 

@@ -1,8 +1,8 @@
 //! One client beside others that send as much as they may.
 
-use crate::Shared;
 use crate::daemon::{Daemon, Settings, Store};
 use crate::figures::{Figure, Figures, Made};
+use crate::shared::Shared;
 use crate::targets;
 use crate::wait;
 use anyhow::{Context, Result, anyhow};

@@ -1,10 +1,9 @@
 //! Memory by order.
 
 use super::{filled, mib};
-use crate::Shared;
-use crate::comparison::as_f64;
 use crate::daemon::{Daemon, Settings, Store};
-use crate::figures::{Figure, Figures, Made};
+use crate::figures::{Figure, Figures, Made, as_f64};
+use crate::shared::Shared;
 use crate::targets;
 use crate::wait;
 use anyhow::Result;

@@ -24,8 +24,8 @@ pub use memory::{MemoryArgs, memory};
 pub use recovery::{RecoveryArgs, recovery};
 pub use subscription::{SubscriptionArgs, subscription};
 
-use crate::comparison::as_f64;
 use crate::daemon::{Bench, Daemon, Settings, Store};
+use crate::figures::as_f64;
 use anyhow::Result;
 use std::time::Duration;
 

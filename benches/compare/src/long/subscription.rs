@@ -2,11 +2,10 @@
 
 use super::checkpoint_start::fill_to_checkpoint;
 use super::{forget_cached_files, mib, paced};
-use crate::Shared;
-use crate::comparison::as_f64;
 use crate::consumer::Consumer;
 use crate::daemon::{Checkpoints, Client, Daemon, Settings, Store};
-use crate::figures::{Figure, Figures, Made, Spread};
+use crate::figures::{Figure, Figures, Made, Spread, as_f64};
+use crate::shared::Shared;
 use crate::targets;
 use crate::wait;
 use anyhow::{Context, Result, anyhow};
@@ -194,12 +193,12 @@ fn parked(args: &SubscriptionArgs, outbox: &mut Outbox<'_>, made: &Made, figures
     Ok(())
 }
 
-/// A sink of which so many orders are parked, and so many events more delivered.
+/// A sink of which `lanes` orders are parked, and as many events more delivered.
 fn parking(args: &SubscriptionArgs, outbox: &mut Outbox<'_>, lanes: u64) -> Result<String> {
     let (daemon, name) = outbox.start(true)?;
     let mut consumer = Consumer::attach(daemon.socket(), &name, IN_FLIGHT_MAX)?;
     let (mut parked, mut even) = (HashSet::new(), false);
-    // Every other order only: so many rejected in a row would halt the sink.
+    // Every other order only: as many rejected in a row would halt the sink.
     consumer.answer(args.lanes * 4, |line| {
         even = !even;
         let wanted = even && as_u64(parked.len()) < lanes;

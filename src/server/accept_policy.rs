@@ -11,9 +11,9 @@ use super::ServerOptions;
 use super::access::Caller;
 use super::connections::Place;
 use super::listener::Listener;
+use super::log_throttle::Throttle;
 use super::rpc_error::{ErrorKind, RpcError};
 use super::status_context::StatusContext;
-use super::throttle::Throttle;
 use crate::contracts::ConnectionId;
 
 /// Connections that are refused and told so at a time; what comes beyond these is closed without a word.
