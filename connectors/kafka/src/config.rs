@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orderd_sink::{Common, ConfigError, OneOrMany, Secret, SecretFile};
+use orderd_sink::{Common, ConfigError, OneOrMany, Secret, SecretFile, address};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use serde::{Deserialize, Serialize};
@@ -39,11 +39,17 @@ impl Config {
         if servers.split(',').any(|server| server.trim().is_empty()) {
             return Err(ConfigError::key("bootstrap_servers", "it takes HOST:PORT, a list or one"));
         }
-        // The address is not part of the message: it may hold a secret.
+        // The address is not part of a message: it may hold a secret.
         if servers.contains('@') {
             return Err(ConfigError::key(
                 "bootstrap_servers",
                 "credentials have no place here: use user and password_file",
+            ));
+        }
+        if !servers.split(',').all(|server| address::has_host(server.trim())) {
+            return Err(ConfigError::key(
+                "bootstrap_servers",
+                "it takes HOST:PORT, a list or one; a port is 1 to 65535",
             ));
         }
         let valid = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);

@@ -83,7 +83,10 @@ fn parse(server: &str) -> Result<ServerAddr, ConfigError> {
                        credentials_file";
         return Err(ConfigError::key("servers", message));
     }
-    let wrong = || ConfigError::key("servers", "an address is nats://HOST:PORT or tls://HOST:PORT");
+    let wrong = || ConfigError::key("servers", "an address is nats://HOST:PORT or tls://HOST:PORT; several are a list");
+    if !address::has_host(server) {
+        return Err(wrong());
+    }
     let address: ServerAddr = server.parse().map_err(|_| wrong())?;
     if matches!(address.scheme(), "nats" | "tls") { Ok(address) } else { Err(wrong()) }
 }

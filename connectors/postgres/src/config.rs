@@ -27,6 +27,9 @@ impl PostgresConfig {
         let mut parameters: tokio_postgres::Config = self.url.parse().map_err(|_| {
             ConfigError::key("url", "is not an address of PostgreSQL: it takes postgres://USER@HOST/DATABASE")
         })?;
+        if parameters.get_hosts().is_empty() && parameters.get_hostaddrs().is_empty() {
+            return Err(ConfigError::key("url", "names no host: it takes postgres://USER@HOST/DATABASE"));
+        }
         if parameters.get_password().is_some() {
             return Err(ConfigError::key("url", "a password has no place in an address: use password_file"));
         }

@@ -34,6 +34,17 @@ pub fn user_info(address: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
+/// Whether there is a host and, if a port is written, one from 1 to 65535.
+#[must_use]
+pub fn has_host(address: &str) -> bool {
+    let authority = authority(address);
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    let port = if place.ends_with(']') { None } else { place.rsplit_once(':') };
+    let (host, port) = port.map_or((place, None), |(host, port)| (host, Some(port)));
+    let is_host = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == ',');
+    is_host && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
 /// The address without user, password, query and fragment: what may be logged.
 #[must_use]
 pub fn for_people(address: &str) -> String {
@@ -74,6 +85,18 @@ mod tests {
         }
         for address in ["amqp://user@host:5672/%2f", "https://host/path?x=y", "redis://[::1]:6379/0"] {
             refuse_password("url", address).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_host_and_a_port_that_can_be() {
+        for address in ["nats://host", "host:4222", "https://u@host:443/a:b", "redis://[::1]:6379/0", "http://[::1]/"] {
+            assert!(has_host(address), "{address}");
+        }
+        for address in
+            ["", "nats://", "http:///a", ":9092", "host:", "host:0", "http://host:65536/", "a,b", "nats://a,nats://b"]
+        {
+            assert!(!has_host(address), "{address}");
         }
     }
 

@@ -71,8 +71,8 @@ impl WebhookConfig {
         address::refuse_password("url", &self.url)?;
         let uri: Uri = self.url.parse().map_err(|_| ConfigError::key("url", "is not an address"))?;
         let scheme = uri.scheme_str().unwrap_or_default();
-        if !["http", "https"].contains(&scheme) || uri.host().is_none_or(str::is_empty) {
-            return Err(ConfigError::key("url", "takes http://HOST… or https://HOST…"));
+        if !["http", "https"].contains(&scheme) || !address::has_host(&self.url) {
+            return Err(ConfigError::key("url", "takes http://HOST[:PORT]… or https://HOST[:PORT]…"));
         }
         if address::user_info(&self.url).is_some() {
             return Err(ConfigError::key("url", "takes no user: requests are signed instead"));

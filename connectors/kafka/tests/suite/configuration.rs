@@ -20,6 +20,8 @@ fn a_wrong_key_is_named_and_a_secret_is_not_repeated() {
     let cases = [
         (with("").replace("host", "u:s3cret@host"), "bootstrap_servers"),
         (with("").replace("\"host:9092\"", "[]"), "bootstrap_servers"),
+        (with("").replace("host:9092", ":9092"), "bootstrap_servers"),
+        (with("").replace("9092", "99999"), "bootstrap_servers"),
         (with("").replace("\"t\"", "\"a b\""), "topic"),
         (with("user = \"u\"\n"), "user"),
         (with("password_file = \"missing\"\n"), "password_file"),

@@ -9,6 +9,7 @@ fn what_is_wrong_is_named_and_no_password_is_printed() {
     let cases = [
         ("url = \"postgres://u@h/d\"", "table"),
         ("table = \"t\"", "url"),
+        ("url = \"\"\ntable = \"t\"", "url"),
         ("url = \"postgres://u:s3cret@h/d\"\ntable = \"t\"", "password_file"),
         ("url = \"postgres://u@h/d?password=s3cret\"\ntable = \"t\"", "password_file"),
         ("url = \"host=h password=s3cret\"\ntable = \"t\"", "password_file"),

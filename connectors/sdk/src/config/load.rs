@@ -107,10 +107,14 @@ fn render<C: Serialize>(common: &CommonKeys, own: &C) -> Result<String, ConfigEr
 
 /// Without the excerpt that the parser would show.
 fn syntax(text: &str, error: &toml::de::Error) -> ConfigError {
-    let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
-    match line {
-        Some(line) => ConfigError::new(format!("line {line}: {}", error.message())),
-        None => ConfigError::new(error.message()),
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return ConfigError::new(error.message());
+    };
+    // The file is TOML, but holds a number of more than 64 bits, which nothing takes.
+    let key = before.lines().last().and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+    match key.filter(|_| error.message().starts_with("invalid type: integer")) {
+        Some(key) => ConfigError::key(key, "this number is out of range of any key"),
+        None => ConfigError::new(format!("line {}: {}", before.matches('\n').count() + 1, error.message())),
     }
 }
 

@@ -50,10 +50,10 @@ impl TlsFiles {
     /// # Errors
     /// A file that cannot be read, or a certificate without its key.
     pub fn read(&self) -> Result<TlsPem, ConfigError> {
-        let ca = self.ca_file.as_deref().map(read).transpose().map_err(|error| error.at("ca_file"))?;
+        let ca = self.ca_file.as_deref().map(|path| certificates("ca_file", path)).transpose()?;
         let client = match (&self.client_cert_file, &self.client_key_file) {
             (Some(certificates), Some(key)) => Some(ClientPem {
-                certificates: read(certificates).map_err(|error| error.at("client_cert_file"))?,
+                certificates: self::certificates("client_cert_file", certificates)?,
                 key: key.read().map_err(|error| error.at("client_key_file"))?,
             }),
             (None, None) => None,
@@ -64,6 +64,13 @@ impl TlsFiles {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
-    std::fs::read(path).map_err(|error| ConfigError::file(path, &error))
+/// Whether a certificate can be used is found out by the library that uses it; here, that the key names the right file.
+fn certificates(key: &str, path: &Path) -> Result<Vec<u8>, ConfigError> {
+    const LABEL_END: &[u8] = b"CERTIFICATE-----";
+    let pem = std::fs::read(path).map_err(|error| ConfigError::file(path, &error).at(key))?;
+    if pem.windows(LABEL_END.len()).any(|bytes| bytes == LABEL_END) {
+        Ok(pem)
+    } else {
+        Err(ConfigError::key(key, format!("{} holds no certificate in PEM form", path.display())))
+    }
 }

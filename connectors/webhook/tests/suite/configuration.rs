@@ -48,6 +48,8 @@ fn what_is_wrong_is_named_with_its_key_and_the_exit_code_is_78() {
         ("url = \"https://h/\"\nsecret_files = []\n".to_owned(), "secret_files", "one file"),
         ("url = \"https://h/\"\nsecret_files = [\"missing\"]\n".to_owned(), "secret_files", "missing"),
         ("url = \"ftp://h/\"\nsecret_files = [\"secret\"]\n".to_owned(), "url", "https://"),
+        ("url = \"https://h:99999/\"\nsecret_files = [\"secret\"]\n".to_owned(), "url", "PORT"),
+        (with("timeout_ms = 99999999999999999999"), "timeout_ms", "out of range"),
         ("url = \"https://u@h/\"\nsecret_files = [\"secret\"]\n".to_owned(), "url", "no user"),
         ("url = \"https://h/\"\nsecret_files".to_owned(), "line 2", ""),
     ];
