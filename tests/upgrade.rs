@@ -14,7 +14,11 @@ const CUSTOMER: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 /// A store as orderd with format 2 left it, beside what `dump` and `lane list` said of it then. Never written again:
 /// a later format gets a folder of its own, and this one is still served, or is refused by name from then on.
 fn past() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores/format-2")
+    stored("format-2")
+}
+
+fn stored(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores").join(name)
 }
 
 /// The configuration that it was written with.
@@ -73,6 +77,20 @@ fn a_store_of_a_past_version_is_served_with_everything_in_it() {
     assert_eq!(events_of(&store, 1)[0]["sequence"], format!("{:020}", 6));
     let traced = client.result("order.trace", json!({"order_id": order_id(2)}));
     assert_eq!(traced["events"][0]["sinks"][1]["state"], "parked", "{traced}");
+}
+
+/// `format-1` is what the last orderd 0.1 left when it was killed. It has another layout of everything, and no release
+/// ever wrote it: it is only never misread.
+#[test]
+fn a_store_of_0_1_is_refused_by_the_name_of_its_format_and_stays_as_it_is() {
+    let store = served(&stored("format-1"));
+    let before = files(&store.data_dir());
+    for refused in [Daemon::refused(&store), orderd(&store, &["verify"]), orderd(&store, &["dump"])] {
+        let says = "store/identity: the store has format version 1 (orderd 0.1), and this orderd reads version 2";
+        let refused = refused.expect(78);
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
+    assert!(files(&store.data_dir()) == before, "every byte stays");
 }
 
 /// How `past` was made: `cargo test --test suite write_a_store -- --ignored`, after `past` names a new folder.
