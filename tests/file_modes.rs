@@ -26,7 +26,7 @@ fn everything(dir: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn folders_are_0700_and_files_0600_whatever_the_umask() {
-    for umask in ["0000", "0022", "0077"] {
+    for umask in ["0000", "0022", "0077", "0777"] {
         let store = Store::with("", "[checkpoint]\nplans = 10\n");
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(format!("umask {umask}; exec \"$0\" serve --config \"$1\""));

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rustix::fs::Mode;
+
 use super::config_args::ConfigArgs;
 use super::exit::Failure;
 use crate::{app, logging};
@@ -21,6 +23,8 @@ pub struct ServeArgs {
 
 pub(super) fn run(args: &ServeArgs, config: Option<&Path>) -> Result<(), Failure> {
     let config = args.config.find(config)?;
+    // Every file of ours says its mode; a process' umask may be so strict that it would take them from ourselves.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let log = logging::start(config.log);
     for warning in config.warnings() {
         tracing::warn!("{warning}");
