@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Daemon, Run, Store, copy_tree, events_of, flip_byte, orderd, uuid};
+use crate::support::{Client, Daemon, Mount, Run, Store, copy_tree, events_of, flip_byte, orderd, uuid};
 
 #[track_caller]
 fn backup(store: &Store, name: &str) -> Run {
@@ -218,4 +218,86 @@ fn a_backup_that_finds_no_room_leaves_nothing() {
     assert_eq!(output.status.code(), Some(74), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!copy.exists());
     backup(&store, "copy").expect(0);
+}
+
+#[test]
+fn what_others_left_beside_a_backup_or_a_store_stays() {
+    let store = Store::new();
+    let mut daemon = Daemon::start(&store);
+    let _orders = order_ids(&mut Client::connect(&store), 5);
+    daemon.stop();
+    let theirs = |name: &str| {
+        fs::create_dir(store.path(name)).unwrap();
+        fs::write(store.path(name).join("letter"), "theirs").unwrap();
+        store.path(name).join("letter")
+    };
+    let letter = theirs("copy.new-backup");
+    let run = backup(&store, "copy").expect(74);
+    assert!(run.stderr.contains("copy.new-backup exists already"), "{}", run.stderr);
+    assert!(letter.exists() && !store.path("copy").exists());
+    fs::remove_dir_all(store.path("copy.new-backup")).unwrap();
+    backup(&store, "copy").expect(0);
+
+    let letter = theirs("restored.unfinished-restore");
+    let to_restored = ["restore", "copy", "--data-dir", "restored"];
+    let run = orderd(&store, &to_restored).expect(74);
+    assert!(run.stderr.contains("restored.unfinished-restore exists already"), "{}", run.stderr);
+    assert!(letter.exists() && !store.path("restored").exists());
+    fs::remove_dir_all(store.path("restored.unfinished-restore")).unwrap();
+    orderd(&store, &to_restored).expect(0);
+}
+
+#[test]
+fn a_backup_is_as_slow_as_it_is_told_to_be_and_says_how_long_it_took() {
+    const BYTES_PER_S_MAX: u64 = 30_000;
+    let store = Store::new();
+    let _daemon = Daemon::start(&store);
+    let _orders = order_ids(&mut Client::connect(&store), 400);
+    let copy = store.path("copy");
+    let limit = BYTES_PER_S_MAX.to_string();
+    let args = ["backup", copy.to_str().unwrap(), "--json", "--bytes-per-s-max", &limit];
+    let report = orderd(&store, &args).expect(0).json();
+    let (bytes, ms) = (report["bytes"].as_u64().unwrap(), report["duration_ms"].as_u64().unwrap());
+    // Cursors and identity, some KiB, are not held to it.
+    assert!(bytes > 60_000 && ms * BYTES_PER_S_MAX / 1000 > bytes / 2, "{report}");
+    let said = backup(&store, "again").expect(0).stdout;
+    assert!(said.contains(" files, in ") && said.contains(" KiB in "), "{said}");
+    orderd(&store, &["backup", "third", "--bytes-per-s-max", "1"]).expect(64);
+}
+
+#[test]
+fn a_backup_shows_its_progress_on_a_terminal_and_nowhere_else() {
+    let store = Store::new();
+    let _daemon = Daemon::start(&store);
+    let _orders = order_ids(&mut Client::connect(&store), 400);
+    assert_eq!(backup(&store, "copy").expect(0).stderr, "");
+    let command = format!("{} backup shown --bytes-per-s-max 60000", env!("CARGO_BIN_EXE_orderd"));
+    let mut script = std::process::Command::new("script");
+    script.args(["-qefc", &command, "/dev/null"]).current_dir(store.dir()).env("ORDERD_CONFIG", store.config());
+    let output = script.stdin(std::process::Stdio::null()).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && shown.contains("KiB/") && shown.contains("backed up store"), "{shown}");
+}
+
+#[test]
+fn files_of_a_backup_share_their_blocks_where_the_file_system_has_that() {
+    let store = Store::raw("[daemon]\ndata_dir = \"disk/data\"\nsocket = \"s\"\n");
+    let disk = Mount::new_btrfs(&store.path("image"), &store.path("disk"), 512 << 20);
+    let mut daemon = Daemon::start(&store);
+    let orders = order_ids(&mut Client::connect(&store), 50);
+    daemon.stop();
+    let report = orderd(&store, &["backup", "disk/copy", "--json"]).expect(0).json();
+    assert_eq!(report["linked_bytes"], 0);
+    assert!(report["cloned_bytes"].as_u64().unwrap() > report["bytes"].as_u64().unwrap() / 2, "{report}");
+    let said = backup(&store, "disk/again").expect(0).stdout;
+    assert!(said.contains("shares its blocks with the store, on the same disk"), "{said}");
+    // What is written to the store afterwards is not in the copy.
+    let mut daemon = Daemon::start(&store);
+    Client::connect(&store).place(1);
+    daemon.stop();
+    verify(&store, &store.path("disk/copy")).expect(0);
+    orderd(&store, &["restore", "disk/copy", "--data-dir", "disk/restored"]).expect(0);
+    let verified = verify(&store, &store.path("disk/restored")).expect(0).stdout;
+    assert!(verified.contains(&format!("orders: {};", orders.len())), "{verified}");
+    disk.unmount();
 }

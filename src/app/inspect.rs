@@ -36,11 +36,13 @@ impl ReadOnly {
     fn open(data_dir: &Path) -> Result<Self, AppError> {
         let storage = open_storage(data_dir)?;
         match open_store(storage.as_ref()) {
-            Err(IdentityError::Missing) if !is_backup(data_dir) => {
+            Err(IdentityError::Missing) if !is_backup(storage.as_ref()) => {
                 Err(AppError::Io(format!("there is no store in {}", data_dir.display())))
             }
-            Err(IdentityError::Missing | IdentityError::Backup | IdentityError::Damaged(_)) if is_backup(data_dir) => {
-                check_backup(data_dir)?;
+            Err(IdentityError::Missing | IdentityError::Backup | IdentityError::Damaged(_))
+                if is_backup(storage.as_ref()) =>
+            {
+                check_backup(storage.as_ref(), data_dir)?;
                 let store_id = open_backup(storage.as_ref())?;
                 Self::of(storage, store_id)
             }

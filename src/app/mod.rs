@@ -36,6 +36,6 @@ pub use error::AppError;
 pub use host::Host;
 pub use inspect::{dump_store, verify_storage, verify_store};
 pub use relays::{Relay, RelayHandle, RelayWorker};
-pub use restored::{NewEpoch, begin_epoch};
+pub use restored::{NewEpoch, begin_epoch, begin_epoch_at};
 pub use schema::{apply_schema, print_schema};
 pub use sink_options::SinkOptions;

@@ -1,17 +1,15 @@
 //! What makes a copy of a store a store of its own: the next epoch.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::AppError;
 use super::clock::SystemClock;
 use super::core::CoreOptions;
 use super::cursors::{load_cursors, position_of};
-use super::machine::open_storage;
 use crate::config::Config;
-use crate::contracts::{Clock, CommitError, Decision, DecisionKind, Lsn, PlanStore};
+use crate::contracts::{Clock, CommitError, Decision, DecisionKind, Lsn, PlanStore, Storage};
 use crate::journal::open_store as open_store_id;
-use crate::repo::open_store;
+use crate::repo::{StoreOptions, open_store};
 
 /// What a restored store begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,24 +22,35 @@ pub struct NewEpoch {
     pub orders: u64,
 }
 
-/// Opens the store in `data_dir`, which nobody else uses, records that it was restored, and closes it.
+/// Opens a restored store, which nobody else uses, records that it was restored, and closes it.
 ///
 /// # Errors
 /// It is damaged, or cannot be read or written.
-pub fn begin_epoch(data_dir: &Path, config: &Config) -> Result<NewEpoch, AppError> {
-    let storage = open_storage(data_dir)?;
+pub fn begin_epoch(storage: &Arc<dyn Storage>, config: &Config) -> Result<NewEpoch, AppError> {
+    let uid = rustix::process::geteuid().as_raw();
+    begin_epoch_at(storage, Arc::new(SystemClock::new()), &CoreOptions::of(config).store, uid)
+}
+
+/// The same by any clock; `uid` is who restores.
+///
+/// # Errors
+/// As [`begin_epoch`].
+pub fn begin_epoch_at(
+    storage: &Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
+    options: &StoreOptions,
+    uid: u32,
+) -> Result<NewEpoch, AppError> {
     let store_id = open_store_id(storage.as_ref())?;
     let cursors = load_cursors(storage.as_ref(), store_id)?;
     let seen: Vec<_> = cursors.sound.iter().map(|(name, cursor)| position_of(name, cursor)).collect();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let options = CoreOptions::of(config);
-    let (mut store, _) = open_store(&storage, Arc::clone(&clock), store_id, &options.store, &seen)?;
+    let (mut store, _) = open_store(storage, Arc::clone(&clock), store_id, options, &seen)?;
     cursors.damaged_leftovers(|sink| store.sink(sink).is_some())?;
     let epoch = store.epoch().saturating_add(1);
     let restored = Decision {
         sink: Arc::from(""),
         at: clock.now(),
-        uid: rustix::process::geteuid().as_raw(),
+        uid,
         reason: Arc::from(""),
         kind: DecisionKind::Restored { epoch },
     };

@@ -1,7 +1,6 @@
 //! Why there is no backup, or no store made of one.
 
 use std::io;
-use std::path::{Path, PathBuf};
 
 use crate::journal::{CheckpointError, IdentityError, RecoveryError};
 
@@ -9,8 +8,8 @@ use crate::journal::{CheckpointError, IdentityError, RecoveryError};
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// A path that must not exist does.
-    #[error("{} exists already; choose a name that is free", .0.display())]
-    Exists(PathBuf),
+    #[error("{0} exists already; choose a name that is free")]
+    Exists(String),
     /// The store, or the backup, is damaged or not whole.
     #[error("{0}")]
     Damaged(String),
@@ -24,12 +23,12 @@ pub enum BackupError {
     #[error("{0}")]
     Daemon(String),
     /// Any I/O error from the OS.
-    #[error("{operation} {}: {source}", path.display())]
+    #[error("{operation} {path}: {source}")]
     Io {
         /// The operation that failed.
         operation: &'static str,
         /// On what.
-        path: PathBuf,
+        path: String,
         /// The underlying error.
         source: io::Error,
     },
@@ -37,7 +36,7 @@ pub enum BackupError {
 
 impl BackupError {
     /// An I/O error with what was being done.
-    pub fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub fn io(operation: &'static str, path: &str) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { operation, path, source }
     }
@@ -49,7 +48,7 @@ impl From<IdentityError> for BackupError {
         match error {
             IdentityError::Missing | IdentityError::Damaged(_) | IdentityError::Backup => Self::Damaged(message),
             IdentityError::Header(_) => Self::Newer(message),
-            IdentityError::Io { operation, path, source } => Self::Io { operation, path: path.into(), source },
+            IdentityError::Io { operation, path, source } => Self::Io { operation, path: path.to_owned(), source },
         }
     }
 }
@@ -60,7 +59,7 @@ impl From<RecoveryError> for BackupError {
         match error {
             RecoveryError::Damaged { .. } | RecoveryError::Journal(_) => Self::Damaged(message),
             RecoveryError::Version { .. } => Self::Newer(message),
-            RecoveryError::Io { operation, path, source } => Self::Io { operation, path: path.into(), source },
+            RecoveryError::Io { operation, path, source } => Self::Io { operation, path, source },
         }
     }
 }
@@ -71,7 +70,7 @@ impl From<CheckpointError> for BackupError {
         match error {
             CheckpointError::Damaged { .. } => Self::Damaged(message),
             CheckpointError::Version { .. } => Self::Newer(message),
-            CheckpointError::Io { path, source } => Self::Io { operation: "reading", path: path.into(), source },
+            CheckpointError::Io { path, source } => Self::Io { operation: "reading", path, source },
         }
     }
 }

@@ -1,137 +1,183 @@
 //! The folder of a backup: how it comes into being, and how an unfinished one is recognised.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
-use std::path::{Path, PathBuf};
-
 use super::BackupError;
+use crate::contracts::{EntryKind, Folders, Storage};
 use crate::journal::{CHECKPOINTS_DIR, CURSORS_DIR, JOURNAL_DIR, STORE_DIR};
 
-pub const STORE: &str = STORE_DIR;
 pub const IDENTITY: &str = "store/identity";
 pub const BACKUP_IDENTITY: &str = "store/identity.backup";
 pub const MANIFEST: &str = "manifest.json";
+/// The folders of a store, each after the one that holds it.
+pub const STORE_FOLDERS: [&str; 4] = [STORE_DIR, JOURNAL_DIR, CHECKPOINTS_DIR, CURSORS_DIR];
 const MARK: &str = "UNFINISHED";
 const MARK_TEXT: &[u8] = b"orderd was making this backup and was not done: orderd backup may replace it\n";
 /// What the folder is called before it has its mark, and once it is to go.
 const NEW_SUFFIX: &str = ".new-backup";
 
 /// A backup in the making.
-pub struct Unfinished {
-    dir: PathBuf,
+pub struct Unfinished<'a> {
+    files: &'a dyn Folders,
+    dir: &'a str,
 }
 
-impl Unfinished {
+impl<'a> Unfinished<'a> {
     /// Makes the folder, in place of an unfinished one. It has its mark and its `store` from the first moment on: nobody
     /// takes it for an empty data directory.
-    pub fn begin(dir: &Path) -> Result<Self, BackupError> {
-        let new = aside(dir);
-        if fs::symlink_metadata(dir).is_ok() && !is_unfinished(dir) {
+    pub fn begin(files: &'a dyn Folders, dir: &'a str) -> Result<Self, BackupError> {
+        if kind(files, dir)?.is_some() && !is_marked(files, dir) {
             return Err(BackupError::Exists(dir.to_owned()));
         }
-        take_away(dir)?;
-        make_dir(&new)?;
-        write_file(&new.join(MARK), MARK_TEXT)?;
-        for folder in [STORE, JOURNAL_DIR, CHECKPOINTS_DIR, CURSORS_DIR] {
-            make_dir(&new.join(folder))?;
+        take_away(files, dir)?;
+        let new = aside(dir);
+        make_folder(files, &new)?;
+        // 1. The mark is durable before anything else is in the folder: whatever a power cut leaves of it is ours.
+        write_file(files, &below(&new, MARK), MARK_TEXT)?;
+        sync_dir(files, &new)?;
+        // 2. Then the rest, and its name.
+        for folder in STORE_FOLDERS {
+            make_folder(files, &below(&new, folder))?;
         }
-        sync_dir(&new)?;
-        // A folder of this name that came up meanwhile is not replaced: it is not empty, or it is a backup's like this.
-        fs::rename(&new, dir).map_err(BackupError::io("renaming", &new))?;
-        sync_parent(dir)?;
-        Ok(Self { dir: dir.to_owned() })
+        sync_dir(files, &new)?;
+        rename(files, &new, dir)?;
+        sync_dir(files, parent(dir))?;
+        Ok(Self { files, dir })
     }
 
     /// Takes the mark away: the backup is whole.
     pub fn finish(self) -> Result<(), BackupError> {
-        let mark = self.dir.join(MARK);
-        fs::remove_file(&mark).map_err(BackupError::io("removing", &mark))?;
-        sync_dir(&self.dir)
+        remove(self.files, &below(self.dir, MARK))?;
+        sync_dir(self.files, self.dir)
     }
 
     /// Removes the whole folder.
     pub fn remove(self) {
-        if let Err(error) = take_away(&self.dir) {
-            tracing::warn!(%error, dir = %self.dir.display(), "an unfinished backup could not be removed");
+        if let Err(error) = take_away(self.files, self.dir) {
+            tracing::warn!(%error, dir = %self.dir, "an unfinished backup could not be removed");
         }
     }
 }
 
 /// Where a backup's folder is while it is made and while it is removed: under its own name it is whole, or has its mark.
-fn aside(dir: &Path) -> PathBuf {
-    let mut name = dir.file_name().unwrap_or_default().to_owned();
-    name.push(NEW_SUFFIX);
-    dir.with_file_name(name)
+fn aside(dir: &str) -> String {
+    format!("{dir}{NEW_SUFFIX}")
 }
 
 /// Removes an unfinished backup, if there is one, and what a kill has left beside it.
-fn take_away(dir: &Path) -> Result<(), BackupError> {
+fn take_away(files: &dyn Folders, dir: &str) -> Result<(), BackupError> {
     let aside = aside(dir);
-    remove_all(&aside)?;
-    match fs::rename(dir, &aside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(BackupError::io("renaming", dir)(error)),
-        Ok(()) | Err(_) => {}
+    remove_marked(files, &aside)?;
+    if is_marked(files, dir) {
+        rename(files, dir, &aside)?;
+        // Its name is gone before anything in it is: a power cut leaves no part of it under that name.
+        sync_dir(files, parent(dir))?;
+        remove_marked(files, &aside)?;
     }
-    remove_all(&aside)
+    Ok(())
 }
 
-/// Removes a folder with all that is in it; it need not be there.
-pub fn remove_all(dir: &Path) -> Result<(), BackupError> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BackupError::io("removing", dir)(error)),
-        Ok(()) | Err(_) => Ok(()),
+/// Removes a folder that has the mark, or that was to get it; what has another name is somebody else's.
+fn remove_marked(files: &dyn Folders, dir: &str) -> Result<(), BackupError> {
+    match kind(files, dir)? {
+        None => return Ok(()),
+        Some(EntryKind::File) => return Err(BackupError::Exists(dir.to_owned())),
+        Some(EntryKind::Folder) => {}
+    }
+    let names = list(files, dir)?;
+    if !is_marked(files, dir) && names.iter().any(|name| name != MARK) {
+        return Err(BackupError::Exists(dir.to_owned()));
+    }
+    for name in names.iter().filter(|name| *name != MARK) {
+        remove_all(files, &below(dir, name))?;
+    }
+    // The mark goes last: whatever a power cut leaves is still ours.
+    sync_dir(files, dir)?;
+    remove_all(files, dir)
+}
+
+/// Removes a file, or a folder with all that is in it; it need not be there.
+pub fn remove_all(files: &dyn Folders, path: &str) -> Result<(), BackupError> {
+    match kind(files, path)? {
+        None => Ok(()),
+        Some(EntryKind::File) => remove(files, path),
+        Some(EntryKind::Folder) => {
+            list(files, path)?.iter().try_for_each(|name| remove_all(files, &below(path, name)))?;
+            files.remove_folder(path).map_err(BackupError::io("removing", path))
+        }
     }
 }
 
-/// Whether a folder is a backup that was not finished.
-pub fn is_unfinished(dir: &Path) -> bool {
-    fs::read(dir.join(MARK)).is_ok_and(|text| text == MARK_TEXT)
+/// Whether a folder of `files` is a backup that was not finished.
+fn is_marked(files: &dyn Folders, dir: &str) -> bool {
+    is_unfinished(files, &below(dir, MARK))
 }
 
-/// A folder that only its owner enters.
-pub fn make_dir(dir: &Path) -> Result<(), BackupError> {
-    DirBuilder::new().mode(0o700).create(dir).map_err(BackupError::io("creating", dir))
+/// Whether the folder that `storage` begins at is a backup that was not finished.
+pub fn is_unfinished_here(storage: &dyn Storage) -> bool {
+    is_unfinished(storage, MARK)
+}
+
+fn is_unfinished(storage: &dyn Storage, mark: &str) -> bool {
+    let mut text = [0; MARK_TEXT.len() + 1];
+    let read = storage.open_read_only(mark).and_then(|file| file.read_at(&mut text, 0));
+    read.is_ok_and(|count| text.get(..count) == Some(MARK_TEXT))
+}
+
+/// A path in a folder; the folder itself for none.
+pub fn below(dir: &str, path: &str) -> String {
+    if path.is_empty() { dir.to_owned() } else { format!("{dir}/{path}") }
+}
+
+/// The folder that holds `path`.
+pub fn parent(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some(("", _)) => "/",
+        Some((parent, _)) => parent,
+        None => "",
+    }
 }
 
 /// Writes a small new file, durably but for its name.
-pub fn write_file(path: &Path, contents: &[u8]) -> Result<(), BackupError> {
-    let mut file = new_file(path)?;
-    file.write_all(contents).and_then(|()| file.sync_all()).map_err(BackupError::io("writing", path))
+pub fn write_file(storage: &dyn Storage, path: &str, contents: &[u8]) -> Result<(), BackupError> {
+    let file = storage.create(path).map_err(BackupError::io("creating", path))?;
+    file.write_all_at(contents, 0).and_then(|()| file.sync_data()).map_err(BackupError::io("writing", path))
 }
 
-/// A new file that only its owner reads.
-pub fn new_file(path: &Path) -> Result<File, BackupError> {
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    opened.map_err(BackupError::io("creating", path))
-}
-
-pub fn sync_dir(dir: &Path) -> Result<(), BackupError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(BackupError::io("syncing", dir))
-}
-
-pub fn sync_parent(path: &Path) -> Result<(), BackupError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    sync_dir(parent)
-}
-
-/// Gives what root has made to whoever owns `like`: who copies may be root, who serves is not.
-pub fn give_to_owner_of(like: &Path, path: &Path) -> Result<(), BackupError> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    let owner = fs::metadata(like).map_err(BackupError::io("reading", like))?;
-    chown(path, Some(owner.uid()), Some(owner.gid())).map_err(BackupError::io("setting the owner of", path))
-}
-
-/// The same for everything in a folder.
-pub fn give_all_to_owner_of(like: &Path, dir: &Path) -> Result<(), BackupError> {
-    for entry in fs::read_dir(dir).map_err(BackupError::io("listing", dir))? {
-        let entry = entry.map_err(BackupError::io("listing", dir))?;
-        give_to_owner_of(like, &entry.path())?;
-        if entry.file_type().map_err(BackupError::io("reading", &entry.path()))?.is_dir() {
-            give_all_to_owner_of(like, &entry.path())?;
+/// Gives everything in a folder to the owner of `like`.
+pub fn give_all_to_owner_of(files: &dyn Folders, like: &str, dir: &str) -> Result<(), BackupError> {
+    for name in list(files, dir)? {
+        let path = below(dir, &name);
+        give_to_owner_of(files, like, &path)?;
+        if kind(files, &path)? == Some(EntryKind::Folder) {
+            give_all_to_owner_of(files, like, &path)?;
         }
     }
     Ok(())
+}
+
+pub fn give_to_owner_of(files: &dyn Folders, like: &str, path: &str) -> Result<(), BackupError> {
+    files.give_to_owner_of(like, path).map_err(BackupError::io("setting the owner of", path))
+}
+
+pub fn make_folder(files: &dyn Folders, path: &str) -> Result<(), BackupError> {
+    files.make_folder(path).map_err(BackupError::io("creating", path))
+}
+
+pub fn rename(files: &dyn Folders, from: &str, to: &str) -> Result<(), BackupError> {
+    files.rename(from, to).map_err(BackupError::io("renaming", from))
+}
+
+pub fn kind(files: &dyn Folders, path: &str) -> Result<Option<EntryKind>, BackupError> {
+    files.kind(path).map_err(BackupError::io("looking at", path))
+}
+
+pub fn list(files: &dyn Folders, path: &str) -> Result<Vec<String>, BackupError> {
+    files.list(path).map_err(BackupError::io("listing", path))
+}
+
+pub fn sync_dir(storage: &dyn Storage, path: &str) -> Result<(), BackupError> {
+    storage.sync_dir(path).map_err(BackupError::io("syncing", path))
+}
+
+fn remove(files: &dyn Folders, path: &str) -> Result<(), BackupError> {
+    files.remove(path).map_err(BackupError::io("removing", path))
 }

@@ -1,13 +1,13 @@
 //! What a backup holds, with checksums.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::{BACKUP_IDENTITY, MANIFEST, is_unfinished, sync_dir, write_file};
+use super::layout::{BACKUP_IDENTITY, MANIFEST, below, is_unfinished_here, rename, sync_dir, write_file};
 use super::{BackupError, Position};
+use crate::contracts::{Folders, Storage};
 use crate::journal::StoreId;
 
 /// `manifest.json`
@@ -36,6 +36,7 @@ pub(super) struct ManifestFile {
 
 const FORMAT: u32 = 1;
 const TEMPORARY: &str = "manifest.json.tmp";
+const CHUNK_BYTES: usize = 1 << 20;
 
 impl Manifest {
     pub fn new(store_id: StoreId, position: Option<&Position>, files: Vec<ManifestFile>) -> Self {
@@ -50,22 +51,26 @@ impl Manifest {
     }
 
     /// Writes it, whole or not at all: every file that it names is durable before.
-    pub fn write(&self, dir: &Path) -> Result<(), BackupError> {
-        let (temporary, path) = (dir.join(TEMPORARY), dir.join(MANIFEST));
+    pub fn write(&self, files: &dyn Folders, dir: &str) -> Result<(), BackupError> {
+        let (temporary, path) = (below(dir, TEMPORARY), below(dir, MANIFEST));
         let json = serde_json::to_vec_pretty(self).map_err(|error| BackupError::io("writing", &path)(error.into()))?;
-        write_file(&temporary, &json)?;
-        fs::rename(&temporary, &path).map_err(BackupError::io("renaming", &temporary))?;
-        sync_dir(dir)
+        write_file(files, &temporary, &json)?;
+        rename(files, &temporary, &path)?;
+        sync_dir(files, dir)
     }
 
-    fn read(dir: &Path) -> Result<Self, BackupError> {
+    fn read(storage: &dyn Storage, dir: &Path) -> Result<Self, BackupError> {
         let path = dir.join(MANIFEST);
         let damaged = |problem: String| BackupError::Damaged(format!("{}: {problem}", path.display()));
-        let json = match fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let read = |file: Box<dyn crate::contracts::StorageFile>| {
+            let mut json = vec![0; usize::try_from(file.len()?).unwrap_or(usize::MAX)];
+            file.read_at(&mut json, 0).map(|_| json)
+        };
+        let json = match storage.open_read_only(MANIFEST).and_then(read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(damaged("the manifest is missing: this backup cannot be trusted".to_owned()));
             }
-            read => read.map_err(BackupError::io("reading", &path))?,
+            read => read.map_err(BackupError::io("reading", &path.display().to_string()))?,
         };
         let manifest: Self = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
         if manifest.format == FORMAT {
@@ -76,33 +81,33 @@ impl Manifest {
     }
 }
 
-/// Whether `dir` is a backup, finished or not.
+/// Whether the folder that `storage` begins at is a backup, finished or not.
 #[must_use]
-pub fn is_backup(dir: &Path) -> bool {
-    is_unfinished(dir) || [BACKUP_IDENTITY, MANIFEST].iter().any(|name| dir.join(name).exists())
+pub fn is_backup(storage: &dyn Storage) -> bool {
+    is_unfinished_here(storage) || [BACKUP_IDENTITY, MANIFEST].iter().any(|path| storage.open_read_only(path).is_ok())
 }
 
-/// Holds every file of a backup to its checksum.
+/// Holds every file of the backup that `storage` begins at to its checksum. `dir` is what it is called in errors.
 ///
 /// # Errors
 /// The backup is unfinished, has no manifest, or a file of it is missing or changed.
-pub fn check(dir: &Path) -> Result<(), BackupError> {
-    read_checked(dir).map(drop)
+pub fn check(storage: &dyn Storage, dir: &Path) -> Result<(), BackupError> {
+    read_checked(storage, dir).map(drop)
 }
 
-pub(super) fn read_checked(dir: &Path) -> Result<Manifest, BackupError> {
-    if is_unfinished(dir) {
+pub(super) fn read_checked(storage: &dyn Storage, dir: &Path) -> Result<Manifest, BackupError> {
+    if is_unfinished_here(storage) {
         let problem = "the backup is unfinished; make it again (orderd backup replaces it)";
         return Err(BackupError::Damaged(format!("{}: {problem}", dir.display())));
     }
-    let manifest = Manifest::read(dir)?;
+    let manifest = Manifest::read(storage, dir)?;
     for file in &manifest.files {
-        let path = dir.join(&file.path);
-        let (bytes, crc32c) = checksum(&path)?;
+        let shown = dir.join(&file.path).display().to_string();
+        let (bytes, crc32c) = checksum(storage, &file.path, &shown)?;
         if (bytes, crc32c) != (file.bytes, file.crc32c) {
-            let (path, wanted) = (path.display(), file.bytes);
+            let wanted = file.bytes;
             return Err(BackupError::Damaged(format!(
-                "{path}: it is not what was backed up: {bytes} bytes with checksum {crc32c:08x}, not {wanted} with {:08x}",
+                "{shown}: it is not what was backed up: {bytes} bytes with checksum {crc32c:08x}, not {wanted} with {:08x}",
                 file.crc32c
             )));
         }
@@ -110,17 +115,17 @@ pub(super) fn read_checked(dir: &Path) -> Result<Manifest, BackupError> {
     Ok(manifest)
 }
 
-fn checksum(path: &Path) -> Result<(u64, u32), BackupError> {
-    let mut file = match File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(BackupError::Damaged(format!("{}: the file is missing from the backup", path.display())));
+fn checksum(storage: &dyn Storage, path: &str, shown: &str) -> Result<(u64, u32), BackupError> {
+    let file = match storage.open_read_only(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(BackupError::Damaged(format!("{shown}: the file is missing from the backup")));
         }
-        opened => opened.map_err(BackupError::io("opening", path))?,
+        opened => opened.map_err(BackupError::io("opening", shown))?,
     };
-    let mut chunk = vec![0; 1 << 20];
+    let mut chunk = vec![0; CHUNK_BYTES];
     let (mut bytes, mut crc32c) = (0_u64, 0);
     loop {
-        let read = file.read(&mut chunk).map_err(BackupError::io("reading", path))?;
+        let read = file.read_at(&mut chunk, bytes).map_err(BackupError::io("reading", shown))?;
         let Some(read) = chunk.get(..read).filter(|read| !read.is_empty()) else { return Ok((bytes, crc32c)) };
         bytes = bytes.saturating_add(read.len() as u64);
         crc32c = crc32c::crc32c_append(crc32c, read);

@@ -6,6 +6,8 @@
 //! DIR/store/identity.backup   in the place of `identity`: so no daemon takes a backup for its store
 //! DIR/store/{journal,checkpoints,cursors}/…
 //! ```
+//!
+//! Everything goes through [`Folders`]: the simulation kills a copy at any call, and the crash states cut the power there.
 
 mod copy;
 mod error;
@@ -14,38 +16,43 @@ mod manifest;
 mod restore;
 mod source;
 
-use std::path::Path;
+use std::sync::Arc;
 
 pub use copy::BackupReport;
 pub use error::BackupError;
 pub use manifest::{check, is_backup};
 pub use restore::{Restored, restore};
-pub use source::{BackupSource, Position, StoppedStore};
+pub use source::{BackupSource, Part, Position, StoppedStore};
 
-use copy::Copier;
-use layout::Unfinished;
+use copy::{Copier, read_whole};
+use layout::{STORE_FOLDERS, Unfinished, below};
 use manifest::Manifest;
 
-use crate::contracts::{Lsn, Storage};
+use crate::contracts::{Folders, Lsn, Storage};
 use crate::journal::{
     CHECKPOINTS_DIR, CURSORS_DIR, CheckpointReader, JOURNAL_DIR, PREPARED_PATH, StoreId, begun_without_name,
     checkpoint_name, list_checkpoints, list_segments, open_store, plan_end, segment_path,
 };
-use crate::storage::DiskStorage;
+use crate::storage::Below;
 
-/// Copies the store in `data_dir` into `dir`, at one position that `source` names and keeps.
+/// Copies the store in `data_dir` into `dir`, both paths in `files`, at one position that `source` names and keeps.
 ///
 /// # Errors
 /// `dir` exists and is not an unfinished backup; the store cannot be read; there is no room: then nothing of `dir` is
 /// left.
-pub fn back_up(data_dir: &Path, dir: &Path, source: &mut dyn BackupSource) -> Result<BackupReport, BackupError> {
+pub fn back_up(
+    files: &Arc<dyn Folders>,
+    data_dir: &str,
+    dir: &str,
+    source: &mut dyn BackupSource,
+) -> Result<BackupReport, BackupError> {
     // 1. From here on nothing that is there now is deleted.
     source.hold()?;
-    let storage = DiskStorage::open(data_dir).map_err(BackupError::io("opening", data_dir))?;
+    let storage = Below::new(Arc::<dyn Folders>::clone(files), data_dir);
     let store_id = open_store(&storage)?;
-    let unfinished = Unfinished::begin(dir)?;
-    let made = copy_store(data_dir, dir, &storage, store_id, source);
-    match made {
+    let unfinished = Unfinished::begin(files.as_ref(), dir)?;
+    let store = Original { files: files.as_ref(), data_dir, storage: &storage, store_id };
+    match store.copy_to(dir, source) {
         Ok(report) => {
             unfinished.finish()?;
             Ok(report)
@@ -58,81 +65,112 @@ pub fn back_up(data_dir: &Path, dir: &Path, source: &mut dyn BackupSource) -> Re
     }
 }
 
-fn copy_store(
-    data_dir: &Path,
-    dir: &Path,
-    storage: &DiskStorage,
+/// The store that is copied.
+struct Original<'a> {
+    files: &'a dyn Folders,
+    data_dir: &'a str,
+    storage: &'a dyn Storage,
     store_id: StoreId,
-    source: &mut dyn BackupSource,
-) -> Result<BackupReport, BackupError> {
-    let mut copier = Copier::new(data_dir, dir, source);
-    // 2. The cursors come before the position is named: what a sink has seen is then in the journal up to there.
-    for name in storage.list(CURSORS_DIR).map_err(BackupError::io("listing", &data_dir.join(CURSORS_DIR)))? {
-        copier.copy_changing(&format!("{CURSORS_DIR}/{name}"))?;
-    }
-    // 3. The position. Everything up to it is durable.
-    let position = copier.position()?;
-    // 4. What needs no more than that. Checkpoints and full segments never change: they may be links.
-    for lsn in list_checkpoints(storage).map_err(BackupError::io("listing", &data_dir.join(CHECKPOINTS_DIR)))? {
-        if is_within(storage, store_id, lsn, position.as_ref())? {
-            copier.copy_finished(&format!("{CHECKPOINTS_DIR}/{}", checkpoint_name(lsn)))?;
+}
+
+/// How a file gets into the copy.
+enum Way {
+    /// It never changes again: it may be a link.
+    Finished,
+    /// All of it.
+    Whole,
+    /// Its first bytes.
+    Beginning(u64),
+}
+
+type ToCopy = Vec<(String, Way)>;
+
+impl Original<'_> {
+    fn copy_to(&self, dir: &str, source: &mut dyn BackupSource) -> Result<BackupReport, BackupError> {
+        let mut copier = Copier::new(self.files, self.data_dir, dir, source);
+        // 2. The cursors come before the position is named: what a sink has seen is then in the journal up to there.
+        for name in self.storage.list(CURSORS_DIR).map_err(self.io("listing", CURSORS_DIR))? {
+            copier.copy_changing(&format!("{CURSORS_DIR}/{name}"))?;
         }
+        // 3. The position. Everything up to it is durable.
+        let position = copier.position()?;
+        // 4. What needs no more than that.
+        let mut wanted = self.checkpoints(position.as_ref())?;
+        wanted.extend(match &position {
+            Some(position) => self.journal_up_to(position.lsn)?,
+            None => self.whole_journal()?,
+        });
+        copier.begin(wanted.iter().map(|(path, _)| path.as_str()))?;
+        for (path, way) in wanted {
+            match way {
+                Way::Finished => copier.copy_finished(&path)?,
+                Way::Whole => copier.copy_whole(&path)?,
+                Way::Beginning(bytes) => copier.copy(&path, Some(bytes))?,
+            }
+        }
+        copier.copy_renamed(layout::IDENTITY, layout::BACKUP_IDENTITY)?;
+        // 5. Whether everything was held until now.
+        copier.release()?;
+        let (files, report) = copier.finish(self.store_id, position.as_ref().map(|position| position.lsn));
+        // 6. Everything is durable before the manifest says that it is there.
+        for folder in STORE_FOLDERS.iter().rev() {
+            layout::sync_dir(self.files, &below(dir, folder))?;
+        }
+        Manifest::new(self.store_id, position.as_ref(), files).write(self.files, dir)?;
+        let identity = below(self.data_dir, layout::IDENTITY);
+        for path in STORE_FOLDERS.iter().rev().chain([&layout::MANIFEST, &""]) {
+            layout::give_to_owner_of(self.files, &identity, &below(dir, path))?;
+        }
+        Ok(report)
     }
-    copy_journal(data_dir, storage, store_id, position.as_ref(), &mut copier)?;
-    copier.copy_renamed(layout::IDENTITY, layout::BACKUP_IDENTITY)?;
-    // 5. Whether everything was held until now.
-    copier.release()?;
-    let (files, report) = copier.finish(store_id, position.as_ref().map(|position| position.lsn));
-    for folder in [JOURNAL_DIR, CHECKPOINTS_DIR, CURSORS_DIR, layout::STORE] {
-        layout::sync_dir(&dir.join(folder))?;
-    }
-    Manifest::new(store_id, position.as_ref(), files).write(dir)?;
-    let identity = data_dir.join(layout::IDENTITY);
-    for path in [layout::MANIFEST, JOURNAL_DIR, CHECKPOINTS_DIR, CURSORS_DIR, layout::STORE, ""] {
-        layout::give_to_owner_of(&identity, &dir.join(path))?;
-    }
-    Ok(report)
-}
 
-/// Whether a checkpoint needs no plan after the position.
-fn is_within(
-    storage: &DiskStorage,
-    store_id: StoreId,
-    lsn: Lsn,
-    position: Option<&Position>,
-) -> Result<bool, BackupError> {
-    let Some(position) = position else { return Ok(true) };
-    let needed = CheckpointReader::open(storage, store_id, lsn)?.points();
-    Ok(needed.iter().all(|point| point.lsn <= position.lsn))
-}
+    /// The checkpoints that need no plan after the position.
+    fn checkpoints(&self, position: Option<&Position>) -> Result<ToCopy, BackupError> {
+        let mut wanted = ToCopy::new();
+        for lsn in list_checkpoints(self.storage).map_err(self.io("listing", CHECKPOINTS_DIR))? {
+            let is_within = match position {
+                None => true,
+                Some(position) => {
+                    let needed = CheckpointReader::open(self.storage, self.store_id, lsn)?.points();
+                    needed.iter().all(|point| point.lsn <= position.lsn)
+                }
+            };
+            if is_within {
+                wanted.push((format!("{CHECKPOINTS_DIR}/{}", checkpoint_name(lsn)), Way::Finished));
+            }
+        }
+        Ok(wanted)
+    }
 
-fn copy_journal(
-    data_dir: &Path,
-    storage: &DiskStorage,
-    store_id: StoreId,
-    position: Option<&Position>,
-    copier: &mut Copier<'_>,
-) -> Result<(), BackupError> {
-    let segments = list_segments(storage).map_err(BackupError::io("listing", &data_dir.join(JOURNAL_DIR)))?;
-    let Some(position) = position else {
-        segments.iter().try_for_each(|base_lsn| copier.copy(&segment_path(*base_lsn), None))?;
+    /// The journal of a stopped store.
+    fn whole_journal(&self) -> Result<ToCopy, BackupError> {
+        let segments = list_segments(self.storage).map_err(self.io("listing", JOURNAL_DIR))?;
+        let mut wanted: ToCopy = segments.iter().map(|base_lsn| (segment_path(*base_lsn), Way::Whole)).collect();
         // After a power cut the last segment may still have the name that it was made ahead with.
-        return match begun_without_name(storage, store_id, segments.last().copied())? {
-            Some(_) => copier.copy(PREPARED_PATH, None),
-            None => Ok(()),
-        };
-    };
-    // A full segment says that another one follows: at the very end of one, that is the next one's header.
-    let needed: Vec<_> = segments.into_iter().filter(|base_lsn| *base_lsn <= position.lsn.next()).collect();
-    let Some((last, full)) = needed.split_last() else {
-        return Err(BackupError::Damaged(format!("{JOURNAL_DIR}: there is no segment")));
-    };
-    for base_lsn in full {
-        copier.copy_finished(&segment_path(*base_lsn))?;
+        if begun_without_name(self.storage, self.store_id, segments.last().copied())?.is_some() {
+            wanted.push((PREPARED_PATH.to_owned(), Way::Whole));
+        }
+        Ok(wanted)
     }
-    let path = segment_path(*last);
-    let bytes = std::fs::read(data_dir.join(&path)).map_err(BackupError::io("reading", &data_dir.join(&path)))?;
-    let end = plan_end(&bytes, position.lsn)
-        .ok_or_else(|| BackupError::Damaged(format!("{path}: it does not hold plan {}", position.lsn)))?;
-    copier.copy(&path, Some(end as u64))
+
+    /// The journal of a running store: full segments, and the beginning of the one that holds the position.
+    fn journal_up_to(&self, lsn: Lsn) -> Result<ToCopy, BackupError> {
+        let segments = list_segments(self.storage).map_err(self.io("listing", JOURNAL_DIR))?;
+        // A full segment says that another one follows: at the very end of one, that is the next one's header.
+        let needed: Vec<_> = segments.into_iter().filter(|base_lsn| *base_lsn <= lsn.next()).collect();
+        let Some((last, full)) = needed.split_last() else {
+            return Err(BackupError::Damaged(format!("{JOURNAL_DIR}: there is no segment")));
+        };
+        let mut wanted: ToCopy = full.iter().map(|base_lsn| (segment_path(*base_lsn), Way::Finished)).collect();
+        let path = segment_path(*last);
+        let read = self.storage.open_read_only(&path).and_then(|file| read_whole(file.as_ref()));
+        let end = plan_end(&read.map_err(self.io("reading", &path))?, lsn)
+            .ok_or_else(|| BackupError::Damaged(format!("{path}: it does not hold plan {lsn}")))?;
+        wanted.push((path, Way::Beginning(end as u64)));
+        Ok(wanted)
+    }
+
+    fn io(&self, operation: &'static str, path: &str) -> impl FnOnce(std::io::Error) -> BackupError + use<> {
+        BackupError::io(operation, &below(self.data_dir, path))
+    }
 }

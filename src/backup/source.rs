@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::BackupError;
 use crate::contracts::Lsn;
 
-/// Keeps what is copied, and says up to where that is.
+/// Keeps what is copied, says up to where that is, and hears how far the copy is.
 pub trait BackupSource {
     /// From now on nothing of the store is deleted.
     ///
@@ -21,21 +21,29 @@ pub trait BackupSource {
     /// The store is not kept any more.
     fn position(&mut self) -> Result<Option<Position>, BackupError>;
 
-    /// Called now and then during a long copy.
+    /// How many bytes there are to read, about. Nothing of them was read yet.
+    fn begin(&mut self, _bytes: u64) {}
+
+    /// Called after each part, so that whoever uses the disk meanwhile has it in between.
     ///
     /// # Errors
     /// The store is not kept any more.
-    fn keep_alive(&mut self) -> Result<(), BackupError>;
-
-    /// Called after each part of a copy that was written and synced, with how long that took: whoever uses the disk
-    /// meanwhile has it in between.
-    fn rest(&mut self, after: Duration);
+    fn part_done(&mut self, part: Part) -> Result<(), BackupError>;
 
     /// Lets the store go. On `Ok` it was kept from `hold` until now.
     ///
     /// # Errors
     /// It was not, and the copy is worth nothing.
     fn release(&mut self) -> Result<(), BackupError>;
+}
+
+/// A part of a copy: a MiB or two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// How long it took to read, write and sync them; `None` if they were not written, because the file is a link.
+    pub written_in: Option<Duration>,
 }
 
 /// A position in a running store.
@@ -66,11 +74,13 @@ impl StoppedStore {
 
 impl BackupSource for StoppedStore {
     fn hold(&mut self) -> Result<(), BackupError> {
-        let directory = File::open(&self.data_dir).map_err(BackupError::io("opening", &self.data_dir))?;
+        let shown = self.data_dir.display().to_string();
+        let directory = File::open(&self.data_dir).map_err(BackupError::io("opening", &shown))?;
         // Shared: a second backup is nobody's harm. A daemon wants it for itself alone.
         fs2::FileExt::try_lock_shared(&directory).map_err(|_| {
-            let data_dir = self.data_dir.display();
-            BackupError::Held(format!("{data_dir} is held by a daemon that does not answer; it may still be starting"))
+            BackupError::Held(format!(
+                "{shown} is held by a daemon, which may still be starting: try again, or stop it"
+            ))
         })?;
         self.lock = Some(directory);
         Ok(())
@@ -80,12 +90,10 @@ impl BackupSource for StoppedStore {
         Ok(None)
     }
 
-    fn keep_alive(&mut self) -> Result<(), BackupError> {
+    /// Nobody waits for the disk.
+    fn part_done(&mut self, _part: Part) -> Result<(), BackupError> {
         Ok(())
     }
-
-    /// Nobody waits for the disk.
-    fn rest(&mut self, _after: Duration) {}
 
     fn release(&mut self) -> Result<(), BackupError> {
         self.lock = None;

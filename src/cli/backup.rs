@@ -1,28 +1,32 @@
 //! `orderd backup`
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::client::Client;
 use super::client_args::SocketArgs;
+use super::copy_pace::Paced;
+use super::copy_paths::{existing, new};
 use super::data_dir_args::journal_dir;
 use super::exit::{Exit, Failure};
 use super::output::print;
 use super::params::Params;
 use super::terminal::one_line;
-use super::units::{count, size};
+use super::units::{count, duration, size};
 use crate::app::AppError;
-use crate::backup::{BackupError, BackupReport, BackupSource, Position, StoppedStore, back_up};
-use crate::contracts::Lsn;
-use crate::storage::StoreLock;
+use crate::backup::{BackupError, BackupReport, BackupSource, Part, Position, StoppedStore, back_up};
+use crate::contracts::{Folders, Lsn};
+use crate::storage::{DiskStorage, StoreLock};
 
 /// Copy the whole store, at one position, while commands go on
 ///
 /// DIR must not exist, or be an unfinished backup, which is replaced. The daemon keeps what is copied; without one, none
-/// can start meanwhile. Files that never change again are linked where DIR is on the same disk.
+/// can start meanwhile. Where DIR is on the same disk, files that never change again share their blocks with the store's
+/// if the file system has that (XFS, Btrfs), and are hard links else.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     orderd backup /var/backups/orderd-2026-05-01\n  \
@@ -36,6 +40,9 @@ pub struct BackupArgs {
     /// The store's folder; else the one in the configuration
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Read at most that many bytes a second
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1024..))]
+    bytes_per_s_max: Option<u64>,
     #[command(flatten)]
     socket: SocketArgs,
     /// Print what was copied as one line of JSON
@@ -45,42 +52,62 @@ pub struct BackupArgs {
 
 /// How long the daemon may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// After each part of the copy it rests for that many times as long as the part took, but not longer than the second.
-const RESTS: u32 = 3;
-const REST_MAX: Duration = Duration::from_secs(1);
+/// The daemon hears of us this often: it closes connections that are silent for long, and its pins with them.
+const SIGN_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: &BackupArgs, config: Option<&Path>) -> Result<(), Failure> {
+    let began = Instant::now();
     let data_dir = match &args.data_dir {
         Some(data_dir) => data_dir.clone(),
         None => journal_dir(args.socket.configuration(config)?)?,
     };
+    let (from, to) = (existing(&data_dir)?, new(&args.dir)?);
+    let files = whole_disk()?;
     let report = if StoreLock::is_held(&data_dir) {
         let client = args.socket.connect(config, ANSWER_TIMEOUT)?;
-        let mut daemon = PinnedStore { client, pins: Vec::new(), failure: None };
-        let made = back_up(&data_dir, &args.dir, &mut daemon);
+        let mut daemon = PinnedStore { client, pins: Vec::new(), last_sign: Instant::now(), failure: None };
+        let made = back_up(&files, &from, &to, &mut Paced::new(&mut daemon, args.bytes_per_s_max, true));
         made.map_err(|error| daemon.failure.take().unwrap_or_else(|| AppError::from(error).into()))?
     } else {
-        back_up(&data_dir, &args.dir, &mut StoppedStore::new(&data_dir)).map_err(AppError::from)?
+        let mut stopped = StoppedStore::new(&data_dir);
+        let made = back_up(&files, &from, &to, &mut Paced::new(&mut stopped, args.bytes_per_s_max, false));
+        made.map_err(AppError::from)?
     };
+    let made = Made { report, duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX) };
     if args.json {
-        let json = serde_json::to_string(&report);
+        let json = serde_json::to_string(&made);
         return print(&json.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?);
     }
-    print(&text(&report, &args.dir))
+    print(&text(&made, &args.dir))
 }
 
-fn text(report: &BackupReport, dir: &Path) -> String {
-    let BackupReport { store_id, lsn, files, bytes, linked_bytes } = report;
+/// The disk that copies are made on.
+///
+/// # Errors
+/// The root of the machine cannot be opened.
+pub(super) fn whole_disk() -> Result<Arc<dyn Folders>, Failure> {
+    Ok(Arc::new(DiskStorage::whole().map_err(|error| Failure::io("cannot open /", &error))?))
+}
+
+#[derive(Serialize)]
+struct Made {
+    #[serde(flatten)]
+    report: BackupReport,
+    duration_ms: u64,
+}
+
+fn text(made: &Made, dir: &Path) -> String {
+    let BackupReport { store_id, lsn, files, bytes, linked_bytes, cloned_bytes } = &made.report;
     let position = lsn.map_or_else(|| "all of it".to_owned(), |lsn| format!("up to lsn {lsn}"));
     let mut text = format!("backed up store {store_id}, {position}, to {}\n", one_line(&dir.display().to_string()));
-    text.push_str(&format!("{} in {}", size(*bytes), count(*files, "file")));
-    if *linked_bytes > 0 {
-        let linked = size(*linked_bytes);
-        text.push_str(&format!(
-            "; {linked} of it are hard links, on the same disk: copy DIR elsewhere to outlive that"
-        ));
-    }
+    text.push_str(&format!("{} in {}, in {}", size(*bytes), count(*files, "file"), duration(made.duration_ms)));
+    let (shared, how) = match (linked_bytes, cloned_bytes) {
+        (0, 0) => return text,
+        (0, cloned) => (*cloned, "shares its blocks with the store"),
+        (linked, 0) => (*linked, "are hard links"),
+        (linked, cloned) => (linked.saturating_add(*cloned), "are hard links or share blocks with the store"),
+    };
+    text.push_str(&format!("; {} of it {how}, on the same disk: copy DIR elsewhere to outlive that", size(shared)));
     text
 }
 
@@ -88,6 +115,7 @@ fn text(report: &BackupReport, dir: &Path) -> String {
 struct PinnedStore {
     client: Client,
     pins: Vec<u64>,
+    last_sign: Instant,
     /// What the daemon said, or did not say.
     failure: Option<Failure>,
 }
@@ -134,14 +162,12 @@ impl BackupSource for PinnedStore {
         Ok(Some(Position { lsn, last_sequence, epoch: storeepoch }))
     }
 
-    fn keep_alive(&mut self) -> Result<(), BackupError> {
-        self.call::<Anything>("daemon.status", &Params::default()).map(drop)
-    }
-
-    /// Commands wait for the same disk: the copy takes at most a quarter of its time.
-    #[allow(clippy::disallowed_methods, reason = "there is no stop to hear: signals end a client at once")]
-    fn rest(&mut self, after: Duration) {
-        std::thread::sleep(after.saturating_mul(RESTS).min(REST_MAX));
+    fn part_done(&mut self, _part: Part) -> Result<(), BackupError> {
+        if self.last_sign.elapsed() > SIGN_EVERY {
+            self.call::<Anything>("daemon.status", &Params::default())?;
+            self.last_sign = Instant::now();
+        }
+        Ok(())
     }
 
     /// A pin lives as long as its connection: what can still be let go was kept.

@@ -10,6 +10,8 @@ mod complete;
 mod completions;
 mod config;
 mod config_args;
+mod copy_pace;
+mod copy_paths;
 mod data_dir_args;
 mod decision_args;
 mod dump;

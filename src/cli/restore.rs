@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::backup::whole_disk;
 use super::config_args::ConfigArgs;
+use super::copy_pace::Paced;
+use super::copy_paths::{existing, new};
 use super::exit::{Exit, Failure};
 use super::output::print;
 use super::terminal::one_line;
 use super::units::count;
 use crate::app::{AppError, NewEpoch, begin_epoch};
-use crate::backup::restore;
+use crate::backup::{StoppedStore, restore};
 use crate::contracts::Lsn;
 
 /// Make a store of a backup, or of a plain copy of a stopped store
@@ -44,8 +47,11 @@ struct Made {
 pub(super) fn run(args: &RestoreArgs, config: Option<&Path>) -> Result<(), Failure> {
     // The store is opened as the daemon will open it.
     let config = args.config.find(config)?;
-    let copy = restore(&args.dir, &args.data_dir).map_err(AppError::from)?;
-    let NewEpoch { epoch, lsn, orders } = match begin_epoch(copy.path(), &config) {
+    let (from, to) = (existing(&args.dir)?, new(&args.data_dir)?);
+    let mut source = StoppedStore::new(&args.dir);
+    let copy =
+        restore(&whole_disk()?, &from, &to, &mut Paced::new(&mut source, None, false)).map_err(AppError::from)?;
+    let NewEpoch { epoch, lsn, orders } = match begin_epoch(&copy.storage(), &config) {
         Ok(begun) => begun,
         Err(error) => {
             copy.discard();

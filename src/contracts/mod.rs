@@ -9,6 +9,7 @@ mod decision_view;
 mod delivery;
 mod event_feed;
 mod feed_position;
+mod folders;
 mod journal_needs;
 mod lsn;
 mod operator;
@@ -43,6 +44,7 @@ pub use delivery::{
 };
 pub use event_feed::{DecisionPage, EventFeed, EventHistory, FeedError, OrderEvents};
 pub use feed_position::{FEED_PLACE_BYTES, FeedPlace, FeedPosition};
+pub use folders::{EntryKind, Folders};
 pub use journal_needs::{JournalNeeds, ReaderPosition};
 pub use lsn::{Lsn, Sequence};
 pub use operator::{LaneFilter, OperatorRefusal, OperatorRequest, ReplayBound, ReplayRequest, RequeueTarget, SkipTo};

@@ -13,13 +13,13 @@ use rustix::fs::{self, Advice, AtFlags, FallocateFlags, Mode, OFlags, StatxFlags
 use crate::contracts::{FileIdentity, Storage, StorageFile};
 
 /// Nobody but the daemon's user reads orders.
-const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
-const DIR_MODE: Mode = Mode::from_raw_mode(0o700);
+pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
+pub(super) const DIR_MODE: Mode = Mode::from_raw_mode(0o700);
 
 /// The disk below one directory.
 #[derive(Debug)]
 pub struct DiskStorage {
-    root: OwnedFd,
+    pub(super) root: OwnedFd,
 }
 
 impl DiskStorage {

@@ -35,6 +35,16 @@ impl Mount {
         Mount::at(point, &["-o", "loop", image.to_str().expect("a plain path")])
     }
 
+    /// A new Btrfs in a file of `bytes`, on a loop device.
+    #[track_caller]
+    pub fn new_btrfs(image: &Path, point: &Path, bytes: u64) -> Mount {
+        let file = std::fs::File::create(image).expect("a file for the image");
+        file.set_len(bytes).expect("the image's length");
+        must("mkfs.btrfs", &[OsStr::new("-q"), image.as_os_str()]);
+        std::fs::create_dir(point).expect("a folder to mount on");
+        Mount::at(point, &["-o", "loop", image.to_str().expect("a plain path")])
+    }
+
     #[track_caller]
     fn at(point: &Path, args: &[&str]) -> Mount {
         require_root();
