@@ -142,6 +142,24 @@ marks! {
     DamageHarmless,
     /// damage to the last batch alone, which nothing later proves, took it for torn
     DamageUnproven,
+    /// a backup was made, restored and held to the history
+    BackedUp,
+    /// commands, retention and relay went on while a backup was made
+    BackedUpWhileBusy,
+    /// a backup was killed before it was done
+    BackupKilled,
+    /// a backup failed
+    BackupFailed,
+    /// a backup found no room
+    BackupFull,
+    /// a crash left an unfinished backup, which was refused
+    BackupUnfinished,
+    /// a backup took the place of an unfinished one
+    BackupReplaced,
+    /// the power was cut while a backup was being made
+    CutInBackup,
+    /// a restore was killed before it was done, and made again
+    RestoreKilled,
     /// recovering twice was compared
     RecoveredTwice,
 }

@@ -11,6 +11,7 @@ use orderd::journal::JournalOptions;
 use orderd::relay::WorkerSettings;
 use orderd::relay::scheduler::Limits;
 use orderd::repo::{MaintenanceOptions, StoreOptions};
+use orderd::storage::Below;
 
 use crate::bugs::{Bug, BuggyDisk};
 use crate::clock::{CountedIds, SimClock};
@@ -74,6 +75,8 @@ pub struct Environment {
     pub options: Options,
     /// The sinks.
     pub sinks: Vec<SinkSetup>,
+    /// Where the data directory is on the disk: at its root, if this is empty.
+    pub data_dir: String,
     /// A deliberate bug between the daemon and its disk.
     pub bug: Option<Bug>,
     /// Other than in every other run.
@@ -96,10 +99,11 @@ impl Environment {
     }
 
     pub(crate) fn storage(&self) -> Arc<dyn Storage> {
-        match self.bug {
+        let disk: Arc<dyn Storage> = match self.bug {
             None => Arc::new(self.disk.clone()),
             Some(bug) => Arc::new(BuggyDisk::new(self.disk.clone(), bug)),
-        }
+        };
+        if self.data_dir.is_empty() { disk } else { Arc::new(Below::new(disk, &self.data_dir)) }
     }
 
     /// What the store is opened with.

@@ -1,6 +1,7 @@
 //! Proof of what orderd promises: the code that ships, over a simulated disk, clock and sinks.
 
 pub mod arguments;
+pub mod backups;
 pub mod bugs;
 pub mod campaign;
 pub mod clock;

@@ -36,6 +36,10 @@ pub struct Model {
     pub last_lsn: Lsn,
     /// The decisions about delivery, in order.
     pub decisions: Vec<(Lsn, Decision)>,
+    /// Events from now on carry it.
+    pub epoch: u32,
+    /// The store was restored: the next decision is to say so, and to begin the next epoch.
+    pub was_restored: bool,
     command_ids_max: usize,
     /// The plans, in order.
     pub plans: Vec<PlanFacts>,
@@ -71,6 +75,8 @@ impl Model {
             source: source.into(),
             last_lsn: Lsn::ZERO,
             decisions: Vec::new(),
+            epoch: 1,
+            was_restored: false,
             command_ids_max,
             plans: Vec::new(),
             orders: Vec::new(),
@@ -238,7 +244,8 @@ impl Model {
         let id = EventId::of_transition(after.order_id, after.version);
         let entry = OutboxEntry { id, order_version: after.version, event, context: None };
         let sequence = Sequence(self.plans.len() as u64 + 1);
-        let published = PublishedEvent { sequence, entry: entry.clone(), source: Arc::clone(&self.source), epoch: 1 };
+        let source = Arc::clone(&self.source);
+        let published = PublishedEvent { sequence, entry: entry.clone(), source, epoch: self.epoch };
         let mut line = Vec::new();
         if cloud_event::render(&published, &mut line).is_err() {
             line.clear();
@@ -280,6 +287,9 @@ impl Model {
     /// A decision is certain.
     pub fn decided(&mut self, decision: Decision) {
         self.last_lsn = self.last_lsn.next();
+        if let DecisionKind::Restored { epoch } = decision.kind {
+            (self.epoch, self.was_restored) = (epoch, false);
+        }
         self.decisions.push((self.last_lsn, decision));
     }
 

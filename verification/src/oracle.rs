@@ -94,6 +94,7 @@ pub fn check_decision(model: &Model, decision: &Decision) -> Result<(), String> 
     match decision.kind {
         DecisionKind::Registered(_) if !is_known => Ok(()),
         DecisionKind::SnapshotEnded if model.is_in_snapshot(&decision.sink) => Ok(()),
+        DecisionKind::Restored { epoch } if model.was_restored && epoch == model.epoch + 1 => Ok(()),
         _ => Err(format!("PHANTOM: nobody decided {decision:?}")),
     }
 }
@@ -144,7 +145,11 @@ pub fn judge_state(model: &Model, daemon: &Daemon) -> Result<(), String> {
     if (last_lsn, last_sequence) != (certain.0, plans) {
         return Err(format!("LSN {certain} and {plans} events, but the last are {last_lsn} and {last_sequence}"));
     }
-    let names: BTreeSet<_> = model.decisions.iter().map(|(_, decision)| &decision.sink).collect();
+    if model.was_restored {
+        return Err("the store was restored, and it does not say so".to_owned());
+    }
+    let of_sinks = model.decisions.iter().filter(|(_, decision)| !decision.sink.is_empty());
+    let names: BTreeSet<_> = of_sinks.map(|(_, decision)| &decision.sink).collect();
     if !state.delivery.sinks().map(|sink| &sink.name).eq(names.iter().copied()) {
         return Err(format!("the sinks {names:?} were registered, and the store has other ones"));
     }

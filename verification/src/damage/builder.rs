@@ -109,6 +109,7 @@ impl Builder {
             ids: CountedIds::default(),
             options: options(),
             sinks: NAMES.map(sink).into(),
+            data_dir: String::new(),
             bug: None,
             run_seed: 1,
         };

@@ -58,6 +58,7 @@ pub fn run(seed: u64, log: bool) -> Outcome {
         ids: CountedIds::default(),
         options,
         sinks: vec![sink],
+        data_dir: String::new(),
         bug: None,
         run_seed: seed,
     };

@@ -96,6 +96,8 @@ pub struct Faults {
     pub clean_but_lost: bool,
     /// Whether asking to drop the cache has an effect.
     pub cache_hint_works: bool,
+    /// Whether files can share their blocks.
+    pub clones_files: bool,
     /// How many were injected, by kind of call.
     pub injected: [u64; Call::COUNT],
 }
@@ -110,6 +112,7 @@ impl Faults {
             next_lacks_room: None,
             clean_but_lost: false,
             cache_hint_works: true,
+            clones_files: false,
             injected: [0; Call::COUNT],
         }
     }

@@ -21,7 +21,7 @@ struct SimFile {
 }
 
 /// A failing call that has no effect.
-fn untouched(_: &mut Machine, error: io::Error) -> io::Error {
+pub(super) fn untouched(_: &mut Machine, error: io::Error) -> io::Error {
     error
 }
 
@@ -32,7 +32,7 @@ fn name_fact(path: &str) -> u64 {
 }
 
 impl SimDisk {
-    fn by_path<T>(
+    pub(super) fn by_path<T>(
         &self,
         call: Call,
         path: &str,

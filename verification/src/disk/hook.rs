@@ -18,6 +18,14 @@ pub fn clear() {
     WHILE_SYNCING.with(|place| *place.borrow_mut() = None);
 }
 
+/// Does something to another disk, during which the hook is not called, and after which it is there again.
+pub fn without<T>(act: impl FnOnce() -> T) -> T {
+    let hook = WHILE_SYNCING.with(|place| place.borrow_mut().take());
+    let done = act();
+    WHILE_SYNCING.with(|place| *place.borrow_mut() = hook);
+    done
+}
+
 pub(super) fn while_syncing() {
     let Some(mut hook) = WHILE_SYNCING.with(|place| place.borrow_mut().take()) else { return };
     hook();

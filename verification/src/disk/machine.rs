@@ -101,6 +101,11 @@ impl SimDisk {
         self.locked().tree.clone()
     }
 
+    /// Somebody from outside changes what the disk holds, without a power cut.
+    pub fn replace_tree(&self, tree: Tree) {
+        self.locked().tree = tree;
+    }
+
     /// Of all names and bytes that the running system shows.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {

@@ -5,6 +5,7 @@ pub mod crash;
 pub mod crash_policy;
 pub mod faults;
 pub mod file;
+mod folders;
 mod handle;
 pub mod hook;
 mod machine;

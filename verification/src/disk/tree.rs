@@ -217,6 +217,14 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Takes a name out of the root, for good.
+    pub fn remove_durably(&mut self, name: &str) {
+        if let Node::Dir(root) = &mut self.nodes[ROOT] {
+            root.act(DirOp::Unlink(name.to_owned()));
+            root.sync();
+        }
+    }
+
     /// Whether some file shows pages that the medium never got.
     #[must_use]
     pub fn has_lost_pages(&self) -> bool {
@@ -226,14 +234,11 @@ impl Tree {
     /// What the files with a name take.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
-        self.used_below(ROOT)
-    }
-
-    fn used_below(&self, inode: Inode) -> u64 {
-        match &self.nodes[inode] {
-            Node::File(file) => file.cache.len(),
-            Node::Dir(dir) => dir.cache.values().map(|child| self.used_below(*child)).sum(),
-        }
+        // A file of two names takes its room once.
+        let mut files: Vec<_> = self.files().into_values().collect();
+        files.sort_unstable();
+        files.dedup();
+        files.into_iter().map(|inode| self.file(inode).map_or(0, |file| file.cache.len())).sum()
     }
 
     /// Of all names and bytes that the running system shows.

@@ -1,5 +1,6 @@
 //! The simulation: one seed, one run, one thread.
 
+mod backups;
 mod campaign;
 mod restart;
 mod steps;

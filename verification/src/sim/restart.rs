@@ -102,6 +102,9 @@ impl World {
         self.marks.add(Mark::UnansweredLost, settled.lost.len() as u64);
         self.marks.hit_if(Mark::BatchKeptInPart, !settled.kept.is_empty() && !settled.lost.is_empty());
         self.unanswered.clear();
+        if self.swarm.backups > 0 {
+            self.welcome_backup()?;
+        }
         for command in settled.lost.into_iter().chain(settled.kept) {
             self.clients.unanswered(command);
         }

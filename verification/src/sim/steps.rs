@@ -17,6 +17,9 @@ use crate::sink::look;
 impl World {
     /// The next thing that happens.
     pub(super) fn step(&mut self, daemon: &mut Daemon) -> Result<(), Stop> {
+        if self.swarm.backups > 0 && self.rng.percent(self.swarm.backups) {
+            return self.back_up(daemon);
+        }
         match self.rng.below(100) {
             0..=49 => self.batch(daemon),
             50..=74 => self.relay(daemon),
@@ -136,7 +139,7 @@ impl World {
         }
     }
 
-    fn relay(&mut self, daemon: &mut Daemon) -> Result<(), Stop> {
+    pub(super) fn relay(&mut self, daemon: &mut Daemon) -> Result<(), Stop> {
         let number = self.rng.index(self.around.sinks.len());
         for _ in 0..self.rng.between(1, 4) {
             self.attend(daemon)?;

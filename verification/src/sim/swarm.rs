@@ -34,13 +34,15 @@ pub struct Swarm {
     pub with_id: u64,
     /// Of a hundred starts, how many are tried on a damaged copy first.
     pub damages: u64,
+    /// Of a hundred steps, how many are backups.
+    pub backups: u64,
 }
 
 impl Swarm {
     /// The character of a seed.
     #[must_use]
     pub fn new(rng: &mut Rng) -> Self {
-        Self {
+        let mut swarm = Self {
             options: options(rng),
             faults: faults(rng),
             capacity: rng.percent(35).then(|| rng.between(50_000, 250_000)),
@@ -52,7 +54,10 @@ impl Swarm {
             fault_profile: (0..rng.between(1, 3)).map(|_| fault_profile(rng)).collect(),
             with_id: rng.between(20, 100),
             damages: if rng.percent(30) { 40 } else { 0 },
-        }
+            backups: if rng.percent(25) { rng.between(2, 8) } else { 0 },
+        };
+        swarm.faults.clones_files = rng.percent(30);
+        swarm
     }
 }
 

@@ -2,7 +2,9 @@
 
 use orderd::config::SinkStart;
 
+use super::backups::BackupFacts;
 use super::swarm::Swarm;
+use crate::backups::COPY;
 use crate::bugs::Bug;
 use crate::clock::{CountedIds, SimClock};
 use crate::coverage::{Coverage, Mark};
@@ -63,6 +65,8 @@ pub(super) struct World {
     pub(super) capacity: Option<u64>,
     /// From now on nothing fails.
     pub(super) healed: bool,
+    /// The backup.
+    pub(super) backup: BackupFacts,
 }
 
 /// Why a run of the daemon ended.
@@ -122,6 +126,7 @@ impl World {
             ids: CountedIds::default(),
             options: swarm.options.clone(),
             sinks: Vec::new(),
+            data_dir: String::new(),
             bug,
             run_seed: 0,
         };
@@ -142,6 +147,7 @@ impl World {
             was_full: false,
             capacity: None,
             healed: false,
+            backup: BackupFacts::default(),
         };
         world.capacity = world.swarm.capacity;
         world.around.disk.set_capacity(world.capacity);
@@ -338,6 +344,7 @@ fn mark_of(call: &str) -> Option<Mark> {
     let is = |part: &str| call.contains(part);
     match () {
         () if is("delivery") => Some(Mark::CutInDelivery),
+        () if is(COPY) => Some(Mark::CutInBackup),
         () if is("store.tmp") => Some(Mark::CutInCreation),
         () if is("checkpoints") => Some(Mark::CutInCheckpoint),
         () if is("remove") => Some(Mark::CutInRetention),

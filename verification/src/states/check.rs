@@ -42,21 +42,28 @@ pub enum Keep {
     Nothing,
 }
 
+/// Everything around a daemon on this disk, with the consumers of `standing`.
+pub fn fork(record: &Record, standing: &Standing, tree: Tree) -> Environment {
+    Environment {
+        disk: SimDisk::with_tree(tree, 1),
+        clock: SimClock::default(),
+        ids: CountedIds::starting_at(IDS_FROM),
+        options: record.options.clone(),
+        sinks: standing.sinks.clone(),
+        data_dir: String::new(),
+        bug: record.bug,
+        run_seed: RUN_SEED,
+    }
+}
+
 /// Starts the daemon on this disk.
 ///
 /// # Errors
 /// It does not start.
 pub fn recover(record: &Record, standing: &Standing, tree: Tree, depth: u64, keep: Keep) -> Result<Recovery, String> {
     let known = standing.copy();
-    let around = Environment {
-        disk: SimDisk::with_tree(tree, 1),
-        clock: SimClock::default(),
-        ids: CountedIds::starting_at(IDS_FROM),
-        options: record.options.clone(),
-        sinks: known.sinks.clone(),
-        bug: record.bug,
-        run_seed: RUN_SEED + depth,
-    };
+    let mut around = fork(record, &known, tree);
+    around.run_seed = RUN_SEED + depth;
     around.disk.set_capacity(known.capacity);
     let ledger = (keep == Keep::Calls).then(|| Expectations::shared(known));
     if let Some(ledger) = &ledger {

@@ -21,13 +21,34 @@ pub struct Standing {
     pub capacity: Option<u64>,
     /// The daemon was stopped, and said that all is saved.
     pub stopped: bool,
+    /// The backup, once one was begun.
+    pub backup: Option<BackupStanding>,
+}
+
+/// What is known of a backup and of the store that is made of it.
+#[derive(Clone, Default)]
+pub struct BackupStanding {
+    /// What it must hold, once its position was named.
+    pub holds: Option<Arc<Model>>,
+    /// Whether `orderd backup` was done.
+    pub is_done: bool,
+    /// Whether `orderd restore` was done.
+    pub is_restored: bool,
+}
+
+impl BackupStanding {
+    /// Other for another one.
+    fn fact(&self) -> u64 {
+        let lsn = self.holds.as_ref().map_or(0, |model| model.last_lsn.0 + 1);
+        lsn * 4 + u64::from(self.is_done) * 2 + u64::from(self.is_restored) + 1
+    }
 }
 
 impl Standing {
     /// Before anything happened.
     pub fn new(model: Model) -> Self {
         let model = Arc::new(model);
-        Self { model, unanswered: Arc::default(), sinks: Vec::new(), capacity: None, stopped: false }
+        Self { model, unanswered: Arc::default(), sinks: Vec::new(), capacity: None, stopped: false, backup: None }
     }
 
     /// The same, with consumers of its own that go on from here.
@@ -52,6 +73,7 @@ impl Standing {
         }
         fingerprint.add(self.capacity.unwrap_or(u64::MAX));
         fingerprint.add(u64::from(self.stopped));
+        fingerprint.add(self.backup.as_ref().map_or(0, BackupStanding::fact));
         fingerprint
     }
 }

@@ -1,6 +1,7 @@
 //! One script: all its points, and all that a power cut leaves at each.
 
 use super::Size;
+use super::backups::check_backup;
 use super::case_id::CaseId;
 use super::check::{Keep, Recovery, recover};
 use super::crash_subsets::{Chosen, choices, few_choices, first_parts};
@@ -141,6 +142,7 @@ fn fingerprint_of(tree: &Tree, moment: &Moment) -> u64 {
 
 /// Recovers twice, compares, and works on; gives how many commands were answered, and the second recovery.
 fn check(record: &Record, standing: &Standing, tree: &Tree, keep: Keep) -> Result<(u64, Recovery), String> {
+    check_backup(record, standing, tree)?;
     let first = recover(record, standing, tree.clone(), 0, Keep::Nothing)?;
     let model = first.judge(standing)?;
     let second = recover(record, standing, tree.clone(), 0, keep)?;

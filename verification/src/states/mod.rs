@@ -5,6 +5,7 @@
 //! power cut could leave of what was not synced is enumerated. Each state that was not met before is recovered,
 //! compared with what was certain, and worked on; and of one recovery in this many the crash states are enumerated again.
 
+mod backups;
 mod campaign;
 mod case_id;
 mod check;

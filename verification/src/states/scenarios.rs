@@ -35,6 +35,9 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "torn-tail", tiny_segments: false, script: torn_tail },
     Scenario { name: "killed", tiny_segments: false, script: killed },
     Scenario { name: "second-recovery", tiny_segments: false, script: second_recovery },
+    Scenario { name: "backup", tiny_segments: true, script: backup },
+    Scenario { name: "backup-replaced", tiny_segments: false, script: backup_replaced },
+    Scenario { name: "restore", tiny_segments: true, script: restore },
     Scenario { name: "everything", tiny_segments: true, script: everything },
 ];
 
@@ -252,6 +255,40 @@ fn second_recovery(stage: &mut ScriptRunner) -> Result<(), String> {
     stage.record();
     stage.start()?;
     stage.commands(2).map(drop)
+}
+
+/// A few segments and a checkpoint are copied while commands are taken.
+fn backup(stage: &mut ScriptRunner) -> Result<(), String> {
+    running(stage)?;
+    for _ in 0..2 {
+        stage.commands(4)?;
+    }
+    stage.checkpoint(0)?;
+    stage.drain()?;
+    stage.clone_files();
+    stage.record();
+    stage.back_up(2, None)?;
+    singles(stage, 1)
+}
+
+/// A backup takes the place of one that was killed.
+fn backup_replaced(stage: &mut ScriptRunner) -> Result<(), String> {
+    running(stage)?;
+    let calls = stage.shape.between(25, 45);
+    stage.back_up(0, Some(calls))?;
+    stage.record();
+    stage.back_up(1, None)
+}
+
+/// A store is made of a backup.
+fn restore(stage: &mut ScriptRunner) -> Result<(), String> {
+    running(stage)?;
+    stage.commands(4)?;
+    stage.checkpoint(0)?;
+    singles(stage, 1)?;
+    stage.back_up(0, None)?;
+    stage.record();
+    stage.restore()
 }
 
 fn everything(stage: &mut ScriptRunner) -> Result<(), String> {

@@ -29,11 +29,11 @@ const ORDERS_ALONE: u64 = 5;
 pub struct ScriptRunner {
     /// What makes one variation of a script differ from the others.
     pub shape: Rng,
-    around: Environment,
-    daemon: Option<Daemon>,
+    pub(super) around: Environment,
+    pub(super) daemon: Option<Daemon>,
     clients: Clients,
-    model: Model,
-    ledger: SharedLedger,
+    pub(super) model: Model,
+    pub(super) ledger: SharedLedger,
     runs: u64,
 }
 
@@ -61,6 +61,7 @@ impl ScriptRunner {
             ids: CountedIds::default(),
             options,
             sinks: Vec::new(),
+            data_dir: String::new(),
             bug,
             run_seed: 0,
         };
