@@ -130,6 +130,7 @@ compare-long *args:
 # One measurement of `orderd-compare`, for instance `just measure recovery --plans 1000000`.
 measure *args:
     cargo build --release
+    cargo build --release -p orderd-console
     cargo run --release -p orderd-compare -- {{args}}
 
 # The console, for the daemon of `just run`

@@ -63,6 +63,8 @@ enum Command {
     Fairness(long::FairnessArgs),
     Subscription(long::SubscriptionArgs),
     Connectors(long::ConnectorsArgs),
+    Backup(long::BackupArgs),
+    Console(long::ConsoleArgs),
     /// Draws the page and the plots from the figures that are there
     Page,
     #[command(hide = true)]
@@ -88,6 +90,8 @@ fn main() -> Result<()> {
         Command::Delivering(args) => long::delivering(args, &shared, &mut figures)?,
         Command::Fairness(args) => long::fairness(args, &shared, &mut figures)?,
         Command::Subscription(args) => long::subscription(args, &shared, &mut figures)?,
+        Command::Backup(args) => long::backup(args, &shared)?,
+        Command::Console(args) => long::console(args, &shared)?,
         Command::Delivery(args) => long::delivery(args, &shared, &mut figures)?,
     }
     if cli.common.write {

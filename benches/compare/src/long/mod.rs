@@ -1,8 +1,10 @@
 //! Measurements of orderd alone that take minutes: one file a subcommand.
 
+mod backup;
 mod checkpoint_p99;
 mod checkpoint_start;
 mod connectors;
+mod console;
 mod delivering;
 mod delivery;
 mod drain;
@@ -11,10 +13,13 @@ mod fairness;
 mod memory;
 mod recovery;
 mod subscription;
+mod turns;
 
+pub use backup::{BackupArgs, backup};
 pub use checkpoint_p99::{CheckpointP99Args, checkpoint_p99};
 pub use checkpoint_start::{CheckpointStartArgs, checkpoint_start};
 pub use connectors::{ConnectorsArgs, connectors};
+pub use console::{ConsoleArgs, console};
 pub use delivering::{DeliveringArgs, delivering};
 pub use delivery::{DeliveryArgs, delivery};
 pub use drain::{DrainArgs, drain};
