@@ -158,7 +158,8 @@ impl<'a> Copier<'a> {
                 Err(error) => return Err(BackupError::io("reading", &from)(error)),
             };
             if before.as_ref() == Some(&now) {
-                return self.write_copy(path, path, &now);
+                self.write_copy(path, path, &now)?;
+                return self.source.part_done(Part { bytes: now.len() as u64, written_in: None });
             }
             before = Some(now);
         }

@@ -168,6 +168,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_figures_that_are_kept_can_be_read() {
+        let kept = Figures::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/performance"));
+        assert!(kept.is_ok_and(|figures| !figures.figures.is_empty()));
+    }
+
+    #[test]
     fn the_median_is_the_middle_sample() {
         let spread = Spread::of(&[5.0, 1.0, 3.0]).unwrap();
         assert_eq!((spread.median, spread.min, spread.max), (3.0, 1.0, 5.0));

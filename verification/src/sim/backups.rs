@@ -151,11 +151,11 @@ const BUSY_PARTS_MAX: u64 = 30;
 impl Pinned<'_> {
     fn go_on(&mut self) -> Result<(), BackupError> {
         self.parts += 1;
-        if self.stop.is_none() && self.parts < BUSY_PARTS_MAX && self.world.rng.percent(40) {
+        while self.stop.is_none() && self.parts < BUSY_PARTS_MAX && self.world.rng.percent(50) {
             self.busy += 1;
             let went = match self.world.rng.below(4) {
-                0 | 1 => self.world.batch(self.daemon),
-                2 => self.world.keep_house(self.daemon),
+                0 => self.world.batch(self.daemon),
+                1 | 2 => self.world.keep_house(self.daemon),
                 _ => self.world.relay(self.daemon),
             };
             self.stop = went.err();
@@ -164,6 +164,17 @@ impl Pinned<'_> {
             None => Ok(()),
             Some(stop) => Err(BackupError::Daemon(format!("{stop:?}"))),
         }
+    }
+
+    /// Right after the position much is stored and delivered beyond it, now and then.
+    fn burst(&mut self) -> Result<(), BackupError> {
+        let rounds = if self.world.rng.percent(30) { 4 } else { 0 };
+        for _ in 0..rounds {
+            let went = self.world.batch(self.daemon).and_then(|()| self.world.relay(self.daemon));
+            self.stop = self.stop.take().or(went.err());
+            self.go_on()?;
+        }
+        Ok(())
     }
 
     fn pin(&mut self) -> Result<Position, BackupError> {
@@ -186,6 +197,7 @@ impl BackupSource for Pinned<'_> {
             self.stop = Some(Stop::Broken(problem));
         }
         self.holds = Some(self.world.model.clone());
+        self.burst()?;
         Ok(Some(position))
     }
 
