@@ -52,6 +52,25 @@ fn folders_are_0700_and_files_0600_whatever_the_umask() {
 }
 
 #[test]
+fn copies_have_the_modes_of_the_store_whatever_the_umask() {
+    let store = Store::new();
+    let mut daemon = Daemon::start(&store);
+    Client::connect(&store).place(1);
+    daemon.stop();
+    for umask in ["0000", "0777"] {
+        let (copy, restored) = (store.path(&format!("copy-{umask}")), store.path(&format!("restored-{umask}")));
+        let script = format!("umask {umask}; \"$0\" backup \"$1\" && \"$0\" restore \"$1\" --data-dir \"$2\"");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_orderd")]).arg(&copy).arg(&restored);
+        assert!(command.env("ORDERD_CONFIG", store.config()).status().unwrap().success());
+        for path in [everything(&copy), everything(&restored)].concat() {
+            let expected = if path.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(mode(&path), expected, "umask {umask}: {} is {:o}", path.display(), mode(&path));
+        }
+    }
+}
+
+#[test]
 fn the_socket_has_the_configured_mode_whatever_the_umask() {
     for (key, expected) in [
         ("", 0o660),

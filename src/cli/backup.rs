@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::fs::Mode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +87,8 @@ pub(super) fn run(args: &BackupArgs, config: Option<&Path>) -> Result<(), Failur
 /// # Errors
 /// The root of the machine cannot be opened.
 pub(super) fn whole_disk() -> Result<Arc<dyn Folders>, Failure> {
+    // Every file of a copy says its mode, as the store's do; a strict umask would take them from their owner.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     Ok(Arc::new(DiskStorage::whole().map_err(|error| Failure::io("cannot open /", &error))?))
 }
 
