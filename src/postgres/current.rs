@@ -16,10 +16,14 @@ impl PostgresStore {
             let rows = connection.query("read_head", &[])?;
             Head::of(rows.first().ok_or_else(|| out_of_range("head"))?)
         });
-        if head.ok()?.last_decision > self.mirror.seen() || !self.awaited.is_empty() {
+        let head = head.ok()?;
+        if head.last_decision > self.mirror.seen() || !self.awaited.is_empty() {
             self.look.store(true, Ordering::Release);
             return None;
         }
+        // A target may hold what an earlier worker here has read: this one must know that there is as much to be compared.
+        let durable = self.durable_sequence();
+        durable.set(durable.get().max(head.last_sequence));
         self.mirror.state().sink(name).cloned()
     }
 }

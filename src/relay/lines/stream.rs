@@ -153,7 +153,8 @@ impl LineStream {
             if let Some(rows) = self.source.snapshot().map(SnapshotFeed::orders) {
                 return self.rest_in_snapshot(rows, now);
             }
-            self.resuming = false;
+            // Not before everything was read that may be in the target: a store that is away has nothing to read, either.
+            self.resuming &= self.source.position().sequence < self.source.durable_sequence();
             return Ok(self.rest());
         }
         if self.resuming {
