@@ -28,7 +28,9 @@ CREATE TABLE store (
     history           text    NOT NULL,  -- cluster and timeline that gave the last number: see store_history()
     last_lsn          bigint  NOT NULL DEFAULT 0 CHECK (last_lsn >= 0),       -- plans, with or without events
     last_sequence     bigint  NOT NULL DEFAULT 0 CHECK (last_sequence >= 0),  -- events
+    first_sequence    bigint  NOT NULL DEFAULT 1 CHECK (first_sequence >= 1),  -- those before it were never here
     last_decision     bigint  NOT NULL DEFAULT 0,  -- the last plan that is a decision about delivery
+    decisions_removed bigint  NOT NULL DEFAULT 0,  -- decisions up to this plan may have been removed
     orders_count      bigint  NOT NULL DEFAULT 0,
     partition_events  bigint  NOT NULL DEFAULT 1000000 CHECK (partition_events >= 1)  -- as long as there are partitions
 ) WITH (fillfactor = 10);
@@ -40,6 +42,12 @@ CREATE FUNCTION store_history() RETURNS text LANGUAGE sql VOLATILE AS $$
     SELECT system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM pg_control_system()
 $$;
 INSERT INTO store (history) VALUES (store_history());
+
+-- The epoch of what is stored next. A relay works in one epoch: after a failover what it knows of events, and delivered,
+-- may not be there any more, and others may have their numbers.
+CREATE FUNCTION next_epoch() RETURNS bigint LANGUAGE sql VOLATILE SET search_path FROM CURRENT AS $$
+    SELECT epoch + (history <> store_history())::integer FROM store
+$$;
 
 -- One row per connection that stores plans, with its last batch. A COMMIT whose answer was lost is found out by
 -- deleting the row: the deletion waits for a transaction that is still under way, tells what was committed, and keeps
@@ -83,7 +91,7 @@ CREATE TABLE orders (
 CREATE TABLE transitions (
     order_id       uuid    NOT NULL,
     order_version  integer NOT NULL,
-    sequence       bigint  NOT NULL,
+    sequence       bigint,  -- NULL: its event had left the journal before the migration
     lsn            bigint  NOT NULL,
 
     CONSTRAINT transitions_pkey PRIMARY KEY (order_id, order_version) INCLUDE (sequence, lsn),
@@ -106,7 +114,8 @@ CREATE TABLE outbox (
     occurred_at    utc_time NOT NULL GENERATED ALWAYS AS (data ->> CASE event_type
         WHEN 'OrderPlaced'    THEN 'placed_at'
         WHEN 'OrderCompleted' THEN 'completed_at'
-        WHEN 'OrderCancelled' THEN 'cancelled_at' END) STORED,
+        WHEN 'OrderCancelled' THEN 'cancelled_at'
+        WHEN 'OrderSnapshot'  THEN 'placed_at' END) STORED,  -- parked, not here: nobody reads its time
     data           json     NOT NULL,  -- not jsonb, which reorders keys: a redelivery repeats the same bytes
     traceparent    text,
     tracestate     text,
@@ -154,7 +163,9 @@ CREATE TABLE sinks (
     type              text        NOT NULL,
     source            text        NOT NULL,  -- the daemon's, when it was registered
     start_sequence    bigint      NOT NULL,  -- it gets the events after this one
-    snapshot          boolean     NOT NULL DEFAULT false,  -- and before them every order as of it
+    snapshot_orders   bigint,  -- if it starts with a snapshot: how many orders it gets first,
+    snapshot_epoch    bigint,
+    snapshot_lsn      bigint,  -- which shows nothing of later plans
     snapshot_running  boolean     NOT NULL DEFAULT false,
     paused            boolean     NOT NULL DEFAULT false,
     halted            boolean     NOT NULL DEFAULT false,
@@ -164,10 +175,12 @@ CREATE TABLE sinks (
     -- How far it is: written by its relay alone.
     acked_sequence    bigint      NOT NULL,  -- everything up to here is delivered, parked or skipped
     acked_epoch       bigint      NOT NULL DEFAULT 0,  -- that event's `store_epoch`; 0 where it was not read
+    snapshot_rows     bigint,  -- of a snapshot: orders up to this number are settled; NULL: live
     window_bits       bytea       NOT NULL DEFAULT '',  -- what was delivered out of order above it,
     window_events     integer     NOT NULL DEFAULT 0,  -- and of how many events that speaks
     target_mark       bytea       NOT NULL DEFAULT '',  -- how much of a file is synced, and of which
     shown             json,  -- what the relay shows of itself
+    retries           bigint      NOT NULL DEFAULT 0,  -- asked for at other daemons (sink.retry)
     owner             text,
     epoch             bigint      NOT NULL DEFAULT 0,  -- one more for each owner
     expires_at        timestamptz,  -- by the server's clock alone
@@ -176,6 +189,7 @@ CREATE TABLE sinks (
     CONSTRAINT sinks_name CHECK (sink ~ '^[a-z0-9_-]{1,64}$'),
     CONSTRAINT sinks_type CHECK (type IN ('file', 'stdout', 'subscription')),
     CONSTRAINT sinks_skipped CHECK (cardinality(skipped_from) = cardinality(skipped_to)),
+    CONSTRAINT sinks_snapshot CHECK (num_nulls(snapshot_orders, snapshot_epoch, snapshot_lsn) IN (0, 3)),
     CONSTRAINT sinks_acked_sequence CHECK (acked_sequence >= 0),
     CONSTRAINT sinks_window_bits CHECK (octet_length(window_bits) <= 4096),
     CONSTRAINT sinks_lease CHECK ((owner IS NULL) = (expires_at IS NULL))
@@ -201,10 +215,11 @@ CREATE TABLE parked_events (
     sink  text NOT NULL,
     LIKE outbox INCLUDING CONSTRAINTS INCLUDING GENERATED,
 
-    CONSTRAINT parked_events_pkey PRIMARY KEY (sink, order_id, order_version),
-    CONSTRAINT parked_events_once UNIQUE (sink, sequence),
+    CONSTRAINT parked_events_pkey PRIMARY KEY (sink, order_id, sequence),
     CONSTRAINT parked_events_lane FOREIGN KEY (sink, order_id) REFERENCES lanes ON DELETE CASCADE
 );
+-- The orders of a snapshot may be parked, too; all of them carry the sequence that they are as of.
+ALTER TABLE parked_events DROP CONSTRAINT outbox_version_fits_type;
 
 -- Ranges that are handed out again: those under way, and the last ended ones of each sink.
 CREATE TABLE replays (
@@ -253,6 +268,21 @@ CREATE TABLE decisions (
     CONSTRAINT decisions_range CHECK (from_sequence <= to_sequence)
 );
 
+-- One row from the beginning of a migration on (orderd migrate): which journal is brought here, and how far that is. It is
+-- moved by the transactions that bring something. No daemon starts before the migration is finished.
+CREATE TABLE migration (
+    only_row     boolean NOT NULL DEFAULT true,
+    store_id     uuid    NOT NULL,
+    last_lsn     bigint  NOT NULL,  -- where the journal ends: one that has gone on since is another one
+    step         text    NOT NULL,
+    done         bigint  NOT NULL DEFAULT 0,  -- how much of the step
+    finished_at  timestamptz,
+
+    CONSTRAINT migration_pkey PRIMARY KEY (only_row),
+    CONSTRAINT migration_only_row CHECK (only_row),
+    CONSTRAINT migration_step CHECK (step IN ('orders', 'plans', 'versions', 'commands', 'sinks', 'lanes', 'verify'))
+);
+
 -- The consumer's, in the consumer's database: one row per order, beside the tables that its handler writes.
 CREATE TABLE inbox (
     consumer       text    NOT NULL,  -- a handler: each sees each event once
@@ -286,8 +316,8 @@ DECLARE
 BEGIN
     LOCK TABLE transitions IN SHARE ROW EXCLUSIVE MODE;  -- attaching asks for it; and one adder at a time
     SELECT partition_events, last_sequence + ahead INTO size, needed FROM store;
-    SELECT max(first) INTO base FROM outbox_partitions() AS first;
-    base := coalesce(base + size, 1);
+    SELECT greatest(max(first) + size, (SELECT 1 + (first_sequence - 1) / size * size FROM store)) INTO base
+      FROM outbox_partitions() AS first;
     WHILE base <= needed LOOP
         name := 'outbox_' || lpad(base::text, 20, '0');
         EXECUTE format('CREATE TABLE %I (LIKE outbox INCLUDING ALL)', name);
@@ -312,6 +342,7 @@ BEGIN
     SELECT partition_events, least(last_sequence - retained, (SELECT min(acked_sequence) FROM sinks),
            (SELECT min(coalesce(acked_sequence, from_sequence - 1)) FROM replays WHERE state = 'running'))
       INTO size, passed FROM store;
+    passed := greatest(passed, (SELECT first_sequence - 1 FROM store));
     FOR base IN SELECT outbox_partitions() LOOP
         EXIT WHEN base + size - 1 > passed;
         EXECUTE format('DROP TABLE %I', 'outbox_' || lpad(base::text, 20, '0'));
@@ -445,7 +476,7 @@ WITH head AS (
            epoch = epoch + (history <> here)::integer, history = here
       FROM store_history() AS here
     RETURNING epoch, last_lsn - $3::bigint AS lsn, last_sequence - cardinality($5::bigint[]) AS sequence, orders_count,
-              last_decision
+              last_decision, decisions_removed
 ), event AS (
     SELECT sequence + place AS sequence, lsn + plan AS lsn, epoch, event_id, order_id, order_version, event_type,
            data::json, traceparent, tracestate
@@ -463,7 +494,7 @@ WITH head AS (
 ), turn AS (
     UPDATE writers AS w SET batch = $2::bigint, lsn = head.lsn FROM head WHERE w.writer = $1::uuid
 )
-SELECT lsn, sequence, epoch, orders_count, last_decision FROM head
+SELECT lsn, sequence, epoch, orders_count, last_decision, decisions_removed FROM head
 */
 
 -- In the same transaction; heard after its commit, by other daemons than the one that $1 names. Only hurries the relays,
@@ -488,6 +519,26 @@ SELECT drop_outbox_partitions($1)
 DELETE FROM commands WHERE age <= (SELECT age FROM commands ORDER BY age DESC OFFSET $1 LIMIT 1)
 */
 
+-- Keeps the newest $1 (store.retain_decisions), and those since the oldest event that a sink has still to get or that is
+-- parked. One daemon at a time, and not all at once.
+/* @forget_decisions
+WITH surplus AS (
+    SELECT lsn FROM decisions ORDER BY lsn DESC OFFSET $1 LIMIT 1
+), bound AS (
+    SELECT least(surplus.lsn, (SELECT min(lsn) - 1 FROM parked_events),
+                 (SELECT min(o.lsn) - 1 FROM sinks AS s JOIN outbox AS o ON o.sequence = s.acked_sequence + 1)) AS lsn
+      FROM surplus
+     WHERE pg_try_advisory_xact_lock(hashtext('orderd decisions'))
+), forgotten AS (
+    DELETE FROM decisions
+     WHERE lsn IN (SELECT d.lsn FROM decisions AS d JOIN bound ON d.lsn <= bound.lsn ORDER BY d.lsn LIMIT 10000)
+    RETURNING lsn
+)
+UPDATE store SET decisions_removed = forgotten.last
+  FROM (SELECT max(lsn) AS last FROM forgotten) AS forgotten
+ WHERE forgotten.last IS NOT NULL
+*/
+
 /* @raise_epoch
 UPDATE store SET epoch = epoch + 1 RETURNING epoch
 */
@@ -508,27 +559,34 @@ SELECT order_version, sequence, event_type, event_id, occurred_at
 
 -- Where a sink may begin.
 /* @outbox_bounds
-SELECT coalesce((SELECT min(first) FROM outbox_partitions() AS first), 1) AS first, last_sequence AS last FROM store
+SELECT greatest((SELECT min(first) FROM outbox_partitions() AS first), first_sequence) AS first, last_sequence AS last
+  FROM store
 */
 
--- Elected: one row with the new epoch. No row: another daemon relays it. $3: the lease in milliseconds.
+-- Elected: one row with the new epoch, and the store's. No row: another daemon relays it. $3: the lease in milliseconds.
 /* @claim_sink
 UPDATE sinks
    SET owner = $2, epoch = epoch + 1, expires_at = clock_timestamp() + $3::bigint * interval '1 millisecond'
  WHERE sink = $1 AND (owner IS NULL OR expires_at < clock_timestamp())
-RETURNING epoch, acked_sequence, acked_epoch, window_bits, window_events, target_mark
+RETURNING epoch, acked_sequence, acked_epoch, window_bits, window_events, target_mark, snapshot_rows,
+          next_epoch() AS store_epoch
 */
 
 -- No row from any statement that asks for the epoch: deposed. Stop delivering; outcomes count for nothing.
 /* @renew_sink
 UPDATE sinks SET expires_at = clock_timestamp() + $3::bigint * interval '1 millisecond', shown = $4::text::json
  WHERE sink = $1 AND epoch = $2
-RETURNING (SELECT epoch FROM store) AS store_epoch
+RETURNING next_epoch() AS store_epoch, retries
+*/
+
+-- Whoever relays the sink is to end its waits.
+/* @ask_retry
+UPDATE sinks SET retries = retries + 1 WHERE sink = $1
 */
 
 -- Who relays a sink, if anybody does, and how far it is.
 /* @look_at_sink
-SELECT CASE WHEN expires_at >= clock_timestamp() THEN owner END AS relay, acked_sequence, shown::text
+SELECT CASE WHEN expires_at >= clock_timestamp() THEN owner END AS relay, acked_sequence, shown::text, retries
   FROM sinks
  WHERE sink = $1
 */
@@ -554,9 +612,22 @@ SELECT store_epoch, occurred_at::text FROM outbox WHERE sequence = $1
 
 /* @move_cursor
 UPDATE sinks
-   SET acked_sequence = $3, window_bits = $4, acked_epoch = $5, window_events = $6, target_mark = $7
- WHERE sink = $1 AND epoch = $2 AND acked_sequence <= $3
+   SET acked_sequence = $3, window_bits = $4, acked_epoch = $5, window_events = $6, target_mark = $7,
+       snapshot_rows = $8
+ WHERE sink = $1 AND epoch = $2 AND acked_sequence <= $3 AND next_epoch() = $9
 RETURNING acked_sequence
+*/
+
+-- The orders of a snapshot, by id: as they are now, of those that the plan $3 or an earlier one placed. None is ever
+-- removed, so each keeps its place. After the first $2 from $1 on.
+/* @read_snapshot
+SELECT o.order_id, o.customer_id, o.total_amount, o.status, o.version, o.placed_at::text, o.completed_at::text,
+       o.cancelled_at::text, last.lsn
+  FROM orders AS o
+  JOIN transitions AS last ON last.order_id = o.order_id AND last.order_version = o.version
+ WHERE o.order_id >= $1 AND EXISTS (SELECT FROM transitions AS t WHERE t.order_id = o.order_id AND t.lsn <= $3)
+ ORDER BY o.order_id
+OFFSET $2 LIMIT $4
 */
 
 -- Of a replay. The fence is the sink's.
@@ -567,7 +638,7 @@ SELECT acked_sequence, acked_epoch, window_bits, window_events, target_mark, tak
 */
 
 /* @move_replay
-WITH fenced AS (SELECT sink FROM sinks WHERE sink = $1 AND epoch = $2 FOR NO KEY UPDATE)
+WITH fenced AS (SELECT sink FROM sinks WHERE sink = $1 AND epoch = $2 AND next_epoch() = $11 FOR NO KEY UPDATE)
 UPDATE replays AS r
    SET acked_sequence = $3, window_bits = $4, acked_epoch = $5, window_events = $6, target_mark = $7, taken = $9,
        given_up = $10
@@ -595,12 +666,12 @@ SELECT o.sequence, o.lsn, o.store_epoch, o.event_id, o.order_id, o.order_version
 -- The fence locks the sink's row, so no other relay can be elected before the commit.
 /* @fence
 SELECT require_rows(count(*), 1, '40001', 'another daemon relays the sink')
-  FROM (SELECT FROM sinks WHERE sink = $1 AND epoch = $2 FOR NO KEY UPDATE) AS fenced
+  FROM (SELECT FROM sinks WHERE sink = $1 AND epoch = $2 AND next_epoch() = $3 FOR NO KEY UPDATE) AS fenced
 */
 
 /* @read_sinks
-SELECT sink, type, source, start_sequence, snapshot, snapshot_running, paused, halted, skipped_from, skipped_to,
-       skipped_events
+SELECT sink, type, source, start_sequence, snapshot_orders, snapshot_epoch, snapshot_lsn, snapshot_running, paused,
+       halted, skipped_from, skipped_to, skipped_events
   FROM sinks
 */
 
@@ -622,7 +693,7 @@ SELECT sink, replay_id, from_sequence, to_sequence, types, order_id, rate_max, s
 */
 
 /* @read_head
-SELECT last_lsn, last_sequence, epoch, orders_count, last_decision FROM store
+SELECT last_lsn, last_sequence, epoch, orders_count, last_decision, decisions_removed FROM store
 */
 
 /* @read_decisions
@@ -630,9 +701,9 @@ SELECT lsn, body FROM decisions WHERE lsn > $1 ORDER BY lsn LIMIT $2
 */
 
 /* @store_sink
-INSERT INTO sinks (sink, type, source, start_sequence, snapshot, snapshot_running, paused, halted, skipped_from,
-                   skipped_to, skipped_events, acked_sequence)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $4)
+INSERT INTO sinks (sink, type, source, start_sequence, snapshot_orders, snapshot_epoch, snapshot_lsn, snapshot_running,
+                   paused, halted, skipped_from, skipped_to, skipped_events, acked_sequence, snapshot_rows)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $4, CASE WHEN $8 THEN 0 END)
 ON CONFLICT (sink) DO UPDATE
    SET type = EXCLUDED.type, snapshot_running = EXCLUDED.snapshot_running, paused = EXCLUDED.paused,
        halted = EXCLUDED.halted, skipped_from = EXCLUDED.skipped_from, skipped_to = EXCLUDED.skipped_to,
@@ -674,7 +745,8 @@ ON CONFLICT DO NOTHING
 
 -- Delivered or skipped.
 /* @settle_parked
-DELETE FROM parked_events WHERE sink = $1 AND sequence = ANY ($2::bigint[])
+DELETE FROM parked_events AS p USING unnest($2::uuid[], $3::bigint[]) AS settled (order_id, sequence)
+ WHERE p.sink = $1 AND p.order_id = settled.order_id AND p.sequence = settled.sequence
 */
 
 -- A lane goes with its last event.
@@ -701,6 +773,149 @@ SELECT lsn + plan, kind, sink, order_id, from_sequence, to_sequence, at::utc_tim
   FROM head, unnest($2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::text[],
                     $9::bigint[], $10::text[], $11::bytea[])
        AS d (plan, kind, sink, order_id, from_sequence, to_sequence, at, uid, reason, body)
+*/
+
+-- ------------------------------------------------------------------------------------------------------------------
+-- A migration: what a journal holds, with the numbers that it has there. Each part is a transaction: BEGIN;
+-- @move_migration; what it brings; COMMIT. The orders come first, the head last, so that nothing is shown before all of it
+-- is there.
+-- ------------------------------------------------------------------------------------------------------------------
+
+-- Waits for a part that a killed program has sent.
+/* @find_migration
+SELECT store_id, last_lsn, step, done, finished_at IS NOT NULL FROM migration FOR UPDATE
+*/
+
+-- What is in the database already; of the daemons those that are connected now.
+/* @find_content
+SELECT (SELECT last_lsn FROM store) > 0 OR EXISTS (SELECT FROM orders) OR EXISTS (SELECT FROM outbox)
+       OR EXISTS (SELECT FROM sinks) OR EXISTS (SELECT FROM decisions)
+*/
+
+/* @count_daemons
+SELECT count(*) FROM writers JOIN pg_stat_activity ON pid = backend
+*/
+
+-- $3: the oldest event that the journal holds.
+/* @begin_migration
+WITH first AS (UPDATE store SET first_sequence = $3)
+INSERT INTO migration (store_id, last_lsn, step) VALUES ($1, $2, 'orders')
+*/
+
+/* @take_back_migration
+WITH first AS (UPDATE store SET first_sequence = 1)
+DELETE FROM migration
+*/
+
+/* @move_migration
+WITH moved AS (
+    UPDATE migration SET step = $4, done = $5 WHERE store_id = $1 AND step = $2 AND done = $3 AND finished_at IS NULL
+    RETURNING 1
+)
+SELECT require_rows(count(*), 1, '40001', 'the migration has gone on') FROM moved
+*/
+
+/* @bring_events
+WITH event AS (
+    SELECT sequence, lsn, epoch, event_id, order_id, order_version, event_type, source, data::json AS data, traceparent,
+           tracestate
+      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[], $6::integer[], $7::text[],
+                  $8::text[], $9::text[], $10::text[], $11::text[])
+           AS e (sequence, lsn, epoch, event_id, order_id, order_version, event_type, source, data, traceparent,
+                 tracestate)
+), transition AS (
+    INSERT INTO transitions (order_id, order_version, sequence, lsn)
+    SELECT order_id, order_version, sequence, lsn FROM event
+)
+INSERT INTO outbox (sequence, lsn, store_epoch, event_id, order_id, order_version, event_type, event_source, data,
+                    traceparent, tracestate)
+SELECT sequence, lsn, epoch, event_id, order_id, order_version, event_type, source, data, traceparent, tracestate
+  FROM event
+*/
+
+-- Whose events have left the journal; of the others they are there.
+/* @bring_versions
+INSERT INTO transitions (order_id, order_version, lsn)
+SELECT order_id, order_version, lsn
+  FROM unnest($1::uuid[], $2::integer[], $3::bigint[]) AS v (order_id, order_version, lsn)
+ON CONFLICT (order_id, order_version) DO NOTHING
+*/
+
+-- In their order, which is the order of their ages.
+/* @bring_commands
+INSERT INTO commands (command_id, fingerprint, order_id, order_version)
+SELECT id, fingerprint, order_id, order_version
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[]) WITH ORDINALITY
+       AS c (id, fingerprint, order_id, order_version, place)
+ ORDER BY place
+*/
+
+/* @bring_decisions
+INSERT INTO decisions (lsn, kind, sink, order_id, from_sequence, to_sequence, at, uid, reason, body)
+SELECT lsn, kind, sink, order_id, from_sequence, to_sequence, at::utc_time, uid, reason, body
+  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[],
+              $9::text[], $10::bytea[])
+       AS d (lsn, kind, sink, order_id, from_sequence, to_sequence, at, uid, reason, body)
+*/
+
+/* @bring_cursor
+UPDATE sinks
+   SET acked_sequence = $2, acked_epoch = $3, window_bits = $4, window_events = $5, target_mark = $6
+ WHERE sink = $1
+*/
+
+/* @bring_replay_progress
+UPDATE replays
+   SET acked_sequence = $3, acked_epoch = $4, window_bits = $5, window_events = $6, target_mark = $7, taken = $8,
+       given_up = $9
+ WHERE sink = $1 AND replay_id = $2
+*/
+
+-- What is not in the outbox: parked orders of a snapshot, and in a migration all that is parked. The plan of an event
+-- that has left the journal is known only if it was the order's last.
+/* @bring_parked
+INSERT INTO parked_events (sink, sequence, lsn, store_epoch, event_id, order_id, order_version, event_type,
+                           event_source, data, traceparent, tracestate)
+SELECT sink, e.sequence, coalesce(t.lsn, 0), epoch, event_id, order_id, order_version, event_type, source, data::json,
+       traceparent, tracestate
+  FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[], $6::integer[], $7::text[], $8::text[],
+              $9::text[], $10::text[], $11::text[])
+       AS e (sink, sequence, epoch, event_id, order_id, order_version, event_type, source, data, traceparent,
+             tracestate)
+  LEFT JOIN transitions AS t USING (order_id, order_version)
+ON CONFLICT DO NOTHING
+*/
+
+-- From here on the database shows what was brought.
+/* @bring_head
+WITH head AS (
+    UPDATE store
+       SET last_lsn = $1, last_sequence = $2, epoch = $3, orders_count = $4, last_decision = $5,
+           history = store_history()
+     WHERE last_lsn = 0
+    RETURNING 1
+)
+SELECT require_rows(count(*), 1, '55000', 'a daemon has stored something meanwhile') FROM head
+*/
+
+/* @find_cursor
+SELECT acked_sequence, acked_epoch, window_bits, window_events, target_mark FROM sinks WHERE sink = $1
+*/
+
+/* @find_order_lsns
+SELECT o.order_id, t.lsn
+  FROM orders AS o JOIN transitions AS t ON t.order_id = o.order_id AND t.order_version = o.version
+ WHERE o.order_id = ANY ($1::uuid[])
+*/
+
+/* @count_brought
+SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM outbox), (SELECT count(*) FROM commands),
+       (SELECT count(*) FROM decisions), (SELECT count(*) FROM sinks), (SELECT count(*) FROM lanes),
+       (SELECT count(*) FROM parked_events)
+*/
+
+/* @finish_migration
+UPDATE migration SET finished_at = clock_timestamp()
 */
 
 -- ------------------------------------------------------------------------------------------------------------------

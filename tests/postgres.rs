@@ -2,6 +2,7 @@
 
 mod daemons;
 mod kills;
+mod migrate;
 mod orders;
 mod outage;
 mod relays;

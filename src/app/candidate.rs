@@ -11,13 +11,13 @@ use crate::contracts::{
     SinkRecord,
 };
 use crate::executor::Task;
-use crate::postgres::{PostgresProgress, PostgresStore, SinkElection};
+use crate::postgres::{Database, PostgresProgress, PostgresRows, PostgresStore, SinkElection};
 use crate::relay::{Seat, Subscription, SubscriptionPorts, SubscriptionSettings, Worker, WorkerError, WorkerPorts};
 
 /// How often a vacant seat is looked after.
 const VACANT_TURN: Duration = Duration::from_millis(100);
 
-/// No sink starts with a snapshot here: its registration is refused.
+/// Of a sink that is being handed no snapshot.
 struct NoRows;
 
 impl OrderRows for NoRows {
@@ -46,6 +46,8 @@ pub(super) struct Candidate {
     pub(super) tasks: Receiver<Sender<Task<PostgresStore>>>,
     /// Lets the sink go.
     pub(super) election: SinkElection,
+    /// Where the orders of a snapshot are read.
+    pub(super) database: Database,
 }
 
 impl Candidate {
@@ -117,7 +119,7 @@ impl Candidate {
             Some(make_target) => {
                 let ports = WorkerPorts {
                     history: Arc::clone(&self.history),
-                    rows: Arc::new(NoRows),
+                    rows: self.rows(record)?,
                     clock: Arc::clone(&self.clock),
                     decide: self.decide.clone(),
                     uid: rustix::process::geteuid().as_raw(),
@@ -129,7 +131,7 @@ impl Candidate {
             }
             None => {
                 let settings = self.settings(progress.store_epoch());
-                let mut subscription = Subscription::new(settings, self.ports(), record, progress)?;
+                let mut subscription = Subscription::new(settings, self.ports(record)?, record, progress)?;
                 subscription.take_seat(&self.seat);
                 self.seat.attaches.set_elsewhere(None);
                 subscription.run()
@@ -153,14 +155,19 @@ impl Candidate {
         }
     }
 
-    fn ports(&self) -> SubscriptionPorts {
-        SubscriptionPorts {
+    fn ports(&self, record: &SinkRecord) -> Result<SubscriptionPorts, WorkerError> {
+        Ok(SubscriptionPorts {
             history: Arc::clone(&self.history),
-            rows: Arc::new(NoRows),
+            rows: self.rows(record)?,
             decide: self.decide.clone(),
             clock: Arc::clone(&self.clock),
             replays: Arc::clone(&self.replays),
-        }
+        })
+    }
+
+    fn rows(&self, record: &SinkRecord) -> std::io::Result<Arc<dyn OrderRows>> {
+        let Some(start) = record.running_snapshot() else { return Ok(Arc::new(NoRows)) };
+        Ok(Arc::new(PostgresRows::new(self.database.clone(), &record.name, start)?))
     }
 
     fn leave_vacant(&self) {

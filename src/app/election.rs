@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::candidate::not_the_relay;
-use crate::contracts::{Clock, Sequence, SinkState, SinkStatus};
+use crate::contracts::{Clock, DecisionNews, Sequence, SinkState, SinkStatus};
 use crate::postgres::{DatabaseError, Keeper, Leases, LookedAt, PostgresProgress, SinkElection};
 use crate::relay::Seat;
 
@@ -19,6 +19,8 @@ pub(super) struct Post {
     pub(super) seat: Seat,
     /// Where elections that were won go; `None` if this daemon does not stand for the sink.
     pub(super) elected: Option<Sender<PostgresProgress>>,
+    /// How often the relay had been asked to try again when this was last looked at.
+    pub(super) retries: Option<i64>,
 }
 
 /// Stands for sinks, prolongs leases and looks at others' sinks.
@@ -62,14 +64,17 @@ impl Elections {
     }
 
     /// Either way the worker looks: whether it is still the relay, and whether there are events that it could not read.
-    fn after_renewal(&self, at: usize, renewed: Result<bool, DatabaseError>) -> Result<(), DatabaseError> {
-        let Some(post) = self.posts.get(at) else { return Ok(()) };
+    fn after_renewal(&mut self, at: usize, renewed: Result<Option<i64>, DatabaseError>) -> Result<(), DatabaseError> {
+        let Some(post) = self.posts.get_mut(at) else { return Ok(()) };
+        if let Ok(Some(retries)) = renewed {
+            post.hear_retries(retries);
+        }
         let held = self.leases.held(&post.name);
         let is_late = held.is_none_or(|held| self.clock.monotonic() >= held.until);
         if let Some(held) = held.filter(|_| is_late) {
             self.leases.lost(&post.name, held.epoch);
         }
-        if is_late || matches!(renewed, Ok(false)) {
+        if is_late || matches!(renewed, Ok(None)) {
             post.seat.control.wake();
         }
         post.seat.control.durable();
@@ -77,9 +82,10 @@ impl Elections {
     }
 
     fn stand_or_look(&mut self, at: usize) -> Result<(), DatabaseError> {
-        let Some(post) = self.posts.get(at) else { return Ok(()) };
+        let Some(post) = self.posts.get_mut(at) else { return Ok(()) };
         let Some(looked) = self.election.look(&post.name)? else { return Ok(()) };
         post.show(&looked);
+        post.retries = Some(looked.retries);
         let is_free = looked.relay.is_none() || looked.relay.as_deref() == Some(self.daemon.as_str());
         let Some(elected) = post.elected.as_ref().filter(|elected| is_free && elected.is_empty()) else {
             return Ok(());
@@ -93,9 +99,17 @@ impl Elections {
 }
 
 impl Post {
+    /// Another daemon was asked to have the relay try again: the worker here hears it.
+    fn hear_retries(&mut self, retries: i64) {
+        if self.retries.is_some_and(|before| before < retries) {
+            self.seat.inbox.put([DecisionNews::Retry]);
+        }
+        self.retries = Some(retries);
+    }
+
     /// Shows what the sink's relay, or the last one, has shown of it.
     fn show(&self, looked: &LookedAt) {
-        let LookedAt { relay, acked_sequence, shown } = looked;
+        let LookedAt { relay, acked_sequence, shown, .. } = looked;
         let shown: Option<SinkStatus> = shown.as_deref().and_then(|shown| serde_json::from_str(shown).ok());
         self.seat.view.set_acknowledged(*acked_sequence);
         self.seat.monitor.update(|status| {

@@ -15,6 +15,7 @@ mod host;
 mod inspect;
 mod machine;
 mod maintenance;
+mod migrate;
 mod options;
 mod parts;
 #[cfg(feature = "postgres")]
@@ -35,6 +36,7 @@ pub use daemon::serve;
 pub use error::AppError;
 pub use host::Host;
 pub use inspect::{dump_store, verify_storage, verify_store};
+pub use migrate::migrate_store;
 pub use relays::{Relay, RelayHandle, RelayWorker};
 pub use restored::{NewEpoch, begin_epoch, begin_epoch_at};
 pub use schema::{apply_schema, print_schema};

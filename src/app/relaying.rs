@@ -17,7 +17,7 @@ use super::sink_options::SinkOptions;
 use crate::config::{Config, SinkKind, SinkStart};
 use crate::contracts::{
     CommitError, Decision, DecisionBatch, DecisionKind, PlanStore as _, ReplayProgress, Sequence, SinkStartPoint,
-    SinkState, SinkStatus,
+    SinkState, SinkStatus, SnapshotStart,
 };
 use crate::executor::Task;
 use crate::postgres::{Database, Keeper, Kept, Leases, PostgresReplays, PostgresStore, SinkElection};
@@ -74,9 +74,10 @@ pub(super) fn open(
             elected,
             tasks,
             election: election(),
+            database: database.clone(),
         };
         relays.push(Relay::of_seat(&name, sink_type, &seat, Box::new(move || candidate.run())));
-        posts.push(Post { name, seat, elected: stands.then_some(send_elected) });
+        posts.push(Post { name, seat, elected: stands.then_some(send_elected), retries: None });
     }
     store.set_inboxes(inboxes);
     let mut election = election();
@@ -84,6 +85,7 @@ pub(super) fn open(
     let kept = Kept {
         events_ahead: config.store.partition_events_ahead,
         events: config.store.retain_events,
+        decisions: config.store.retain_decisions,
         command_ids: config.executor.command_ids_max,
         every: config.store.maintain_ms,
     };
@@ -149,7 +151,7 @@ fn new_sinks(store: &PostgresStore, host: &Machine<'_>, sinks: &[SinkOptions]) -
                 let after = start_after(store, sink)?;
                 tracing::info!(sink = name, %after, "a new sink starts");
                 let (sink_type, source) = (sink.worker.sink_type, store.event_source());
-                SinkStartPoint { sink_type, after, snapshot: None, source }
+                SinkStartPoint { sink_type, after, snapshot: snapshot_start(store, sink), source }
             }
         };
         decisions.push(Decision {
@@ -163,18 +165,18 @@ fn new_sinks(store: &PostgresStore, host: &Machine<'_>, sinks: &[SinkOptions]) -
     Ok(decisions)
 }
 
+/// What there is at the head that `start_after` begins at: both were read at one moment.
+fn snapshot_start(store: &PostgresStore, sink: &SinkOptions) -> Option<SnapshotStart> {
+    let now = || SnapshotStart { orders: store.orders_count(), epoch: store.epoch(), lsn: store.durable_lsn() };
+    (sink.start == SinkStart::Snapshot).then(now)
+}
+
 fn start_after(store: &PostgresStore, sink: &SinkOptions) -> Result<Sequence, AppError> {
     let history = store.history();
     let after = match sink.start {
         SinkStart::Beginning => Sequence(history.oldest_sequence()?.0.saturating_sub(1)),
-        SinkStart::Now => history.last_sequence(),
+        SinkStart::Now | SinkStart::Snapshot => store.last_sequence(),
         SinkStart::Sequence(sequence) => Sequence(sequence.saturating_sub(1)),
-        SinkStart::Snapshot => {
-            let name = &sink.worker.name;
-            let problem =
-                format!("sinks: sink {name}: start = \"snapshot\" is the journal's alone; take another start");
-            return Err(AppError::Config(problem));
-        }
     };
     history.open_after(after)?;
     Ok(after)

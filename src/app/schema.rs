@@ -29,7 +29,7 @@ pub fn apply_schema(config: &Config) -> Result<String, AppError> {
 }
 
 #[cfg(not(feature = "postgres"))]
-fn missing<T>() -> Result<T, AppError> {
+pub(super) fn missing<T>() -> Result<T, AppError> {
     Err(AppError::Config("this program was built without PostgreSQL: install the package orderd-postgres".to_owned()))
 }
 

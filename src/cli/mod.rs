@@ -20,6 +20,7 @@ mod get;
 mod lane;
 mod man;
 mod metrics;
+mod migrate;
 mod order_view;
 mod output;
 mod params;
@@ -94,6 +95,7 @@ enum Command {
     Dump(dump::DumpArgs),
     Config(config::ConfigArgs),
     Schema(schema::SchemaArgs),
+    Migrate(migrate::MigrateArgs),
     Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -154,6 +156,7 @@ fn dispatch(command: &Command, config: Option<&Path>) -> Result<(), Failure> {
         Command::Dump(args) => dump::run(args, config),
         Command::Config(args) => config::run(args, config),
         Command::Schema(args) => schema::run(args, config),
+        Command::Migrate(args) => migrate::run(args, config),
         Command::Bench(args) => bench::run(args, config),
         Command::Completions(args) => completions::run(args, Cli::command()),
         Command::Man(args) => man::run(args, Cli::command()),

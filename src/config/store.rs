@@ -65,8 +65,12 @@ pub struct StoreConfig {
     pub partition_events_ahead: u64,
     /// This many events are kept although every sink has passed them.
     pub retain_events: u64,
-    /// How often partitions are made and dropped, and commands forgotten.
+    /// This many decisions are kept although no sink needs them.
+    pub retain_decisions: u64,
+    /// How often partitions are made and dropped, and commands and decisions forgotten.
     pub maintain_ms: Duration,
+    /// How much a transaction of a migration brings: orders, plans, commands or lanes.
+    pub migrate_rows_max: usize,
 }
 
 impl Default for StoreConfig {
@@ -88,7 +92,9 @@ impl Default for StoreConfig {
             conflict_retries_max: 8,
             partition_events_ahead: 1_000_000,
             retain_events: 1_000_000,
+            retain_decisions: 1_000_000,
             maintain_ms: Duration::from_millis(10_000),
+            migrate_rows_max: 2_000,
         }
     }
 }
@@ -126,7 +132,9 @@ impl StoreConfig {
                 1..=1_000_000_000_000,
             ),
             retain_events: section.number("retain_events", default.retain_events, 0..=1_000_000_000_000),
+            retain_decisions: section.number("retain_decisions", default.retain_decisions, 0..=1_000_000_000_000),
             maintain_ms: ms(&mut section, "maintain_ms", default.maintain_ms, 100),
+            migrate_rows_max: section.number("migrate_rows_max", default.migrate_rows_max, 1..=100_000),
         };
         read.check(&mut section);
         section.finish();
@@ -172,7 +180,9 @@ impl StoreConfig {
         out.number("conflict_retries_max", self.conflict_retries_max);
         out.number("partition_events_ahead", self.partition_events_ahead);
         out.number("retain_events", self.retain_events);
+        out.number("retain_decisions", self.retain_decisions);
         out.number("maintain_ms", self.maintain_ms);
+        out.number("migrate_rows_max", self.migrate_rows_max);
         Ok(())
     }
 }

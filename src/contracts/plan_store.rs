@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::{
-    ChangeRequest, Decision, DecisionInbox, Envelope, EventHistory, Fingerprint, Lsn, OrderRepository, Plan, Sequence,
-    SinkRecord, StoreStatus, StoreUnavailable,
+    ChangeRequest, Decision, DecisionInbox, DecisionNews, Envelope, EventHistory, Fingerprint, Lsn, OrderRepository,
+    Plan, Sequence, SinkRecord, StoreStatus, StoreUnavailable,
 };
 use crate::domain::{CommandId, OrderId, OrderState};
 
@@ -112,6 +112,15 @@ pub trait PlanStore: OrderRepository {
 
     /// Where the worker of a sink hears of decisions; `None` if it has none.
     fn inbox(&self, sink: &str) -> Option<&Arc<DecisionInbox>>;
+
+    /// Has the worker of a sink end its waits, wherever it is.
+    ///
+    /// # Errors
+    /// The worker is elsewhere, and the store does not answer.
+    fn retry(&self, sink: &str) -> Result<(), StoreUnavailable> {
+        self.inbox(sink).into_iter().for_each(|inbox| inbox.put([DecisionNews::Retry]));
+        Ok(())
+    }
 
     /// What is durable, to be looked into from any thread.
     fn history(&self) -> Arc<dyn EventHistory>;

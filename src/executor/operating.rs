@@ -7,7 +7,7 @@ use super::inspector::{Caller, Finding, Found, Inquiry, InspectorHandle};
 use super::operate::{Action, Context, FollowUp, Operations, decide, start_replay};
 use super::stored::Stored;
 use crate::contracts::{
-    Answer, CommitError, Committed, DecisionNews, OperatorRefusal, OperatorRequest, Outcome, PlanStore, Refusal, Room,
+    Answer, CommitError, Committed, OperatorRefusal, OperatorRequest, OperatorResult, Outcome, PlanStore, Refusal, Room,
 };
 
 /// Requests that touch many lanes and are under way at once; more are refused as `overloaded`.
@@ -122,6 +122,10 @@ impl<S: PlanStore> Executor<S> {
                     None => Ok(self.conclude(inquiry.answer())?.map(|answer| answer.outcome)),
                 }
             }
+            Ok(Action::Retry(sink)) => Ok(Some(match self.store.retry(&sink) {
+                Ok(()) => Outcome::Operated(Box::new(OperatorResult::Done {})),
+                Err(away) => Outcome::Refused(Refusal::StoreUnavailable(away)),
+            })),
             Ok(Action::Requeue(_)) if self.operator_work.jobs.len() >= JOBS_MAX => {
                 Ok(Some(Outcome::Refused(Refusal::Overloaded)))
             }
@@ -161,11 +165,6 @@ impl<S: PlanStore> Executor<S> {
         }
         for follow_up in std::mem::take(&mut self.operator_work.follow_ups) {
             match (follow_up, &self.operator_work.operations) {
-                (FollowUp::Retry(sink), _) => {
-                    if let Some(inbox) = self.store.inbox(&sink) {
-                        inbox.put([DecisionNews::Retry]);
-                    }
-                }
                 (FollowUp::Forget(sink), Some(operations)) => (operations.on_forgotten)(&sink),
                 (FollowUp::Forget(_), None) => {}
             }

@@ -139,7 +139,7 @@ pub(super) struct OrderColumns {
 }
 
 impl OrderColumns {
-    fn push(&mut self, seen: &SeenOrder, state: &OrderState) {
+    pub(super) fn push(&mut self, seen: &SeenOrder, state: &OrderState) {
         self.ids.push(state.order_id.uuid());
         self.customers.push(state.customer_id.uuid());
         self.amounts.push(bigint(state.total_amount.get()));

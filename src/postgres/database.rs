@@ -67,6 +67,13 @@ impl Database {
         Connection::open(&parameters, self.tls.clone(), &self.options, limit, &self.instance)
     }
 
+    /// The same database for whoever has statements that take long.
+    #[must_use]
+    pub fn patient(&self, statement_max: Duration) -> Self {
+        let options = DatabaseOptions { statement_max, lock_max: statement_max, ..self.options.clone() };
+        Self { options, tls: self.tls.clone(), instance: Arc::clone(&self.instance) }
+    }
+
     fn parameters(&self) -> Result<Config, String> {
         let (key, address) = match &self.options.address {
             Secret::Text(address) => ("store.url", address.clone()),

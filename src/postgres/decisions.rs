@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::DatabaseError;
 use super::connection::Step;
+use super::event_row::SNAPSHOT;
 use super::mirror::{EVENT_TYPES, LANE_STATES, REPLAY_STATES, SINK_TYPES, name_of};
 use super::order_row::{bigint, integer};
-use crate::contracts::{Decision, DecisionKind, DecisionSubject, ReplayRecord, Sequence, SinkRecord};
+use super::published_columns::ParkedColumns;
+use crate::contracts::{Decision, DecisionKind, DecisionSubject, ParkedLane, ReplayRecord, Sequence, SinkRecord};
 use crate::domain::OrderId;
-use crate::repo::{DeliveryState, encode_decision};
+use crate::repo::{DeliveryState, LaneName, encode_decision};
 
 /// A decision on its way, with its plan's number in the batch.
 #[derive(Debug, Clone)]
@@ -38,7 +41,7 @@ struct SinkRow {
     sink_type: &'static str,
     source: String,
     start: i64,
-    snapshot: bool,
+    snapshot: [Option<i64>; 3],
     snapshot_running: bool,
     paused: bool,
     halted: bool,
@@ -61,7 +64,11 @@ struct LaneRow {
 #[derive(Debug, Default)]
 struct LaneChanges {
     sink: String,
+    /// Of the outbox.
     parked: Vec<i64>,
+    /// Of a snapshot, which is not in the outbox.
+    snapshots: ParkedColumns,
+    settled_orders: Vec<Uuid>,
     settled: Vec<i64>,
     closed: Vec<Uuid>,
 }
@@ -80,8 +87,9 @@ struct ReplayRow {
     failed: i64,
 }
 
+/// Decisions, column by column.
 #[derive(Debug, Default)]
-struct DecisionColumns {
+pub(super) struct DecisionColumns {
     plans: Vec<i64>,
     kinds: Vec<&'static str>,
     sinks: Vec<String>,
@@ -103,13 +111,16 @@ struct Touched {
     record: bool,
     orders: BTreeSet<OrderId>,
     parked: BTreeSet<Sequence>,
-    settled: BTreeSet<Sequence>,
+    settled: BTreeSet<(OrderId, Sequence)>,
     replays: BTreeSet<Uuid>,
 }
 
 impl DecisionRows {
     /// What `shown`, in which they are applied, makes of these decisions.
-    pub(super) fn of(staged: &[StagedDecision], shown: &DeliveryState) -> Self {
+    ///
+    /// # Errors
+    /// An event cannot be stored.
+    pub(super) fn of(staged: &[StagedDecision], shown: &DeliveryState) -> Result<Self, DatabaseError> {
         let mut touched: BTreeMap<Arc<str>, Touched> = BTreeMap::new();
         let mut rows = Self::default();
         for StagedDecision { plan, decision, .. } in staged {
@@ -121,13 +132,29 @@ impl DecisionRows {
                 rows.forgotten.push(name.to_string());
             }
             if let Some(record) = shown.sink(&name) {
-                rows.add_sink(record, &touched);
+                rows.add_sink(record, &touched)?;
             }
+        }
+        Ok(rows)
+    }
+
+    /// All of these sinks with their replays, but without lanes.
+    pub(super) fn of_records(records: &[&SinkRecord]) -> Self {
+        let mut rows = Self::default();
+        for record in records {
+            rows.sinks.push(SinkRow::of(record));
+            rows.replays.extend(record.replays.iter().map(|replay| ReplayRow::of(&record.name, replay)));
         }
         rows
     }
 
-    fn add_sink(&mut self, record: &SinkRecord, touched: &Touched) {
+    /// These lanes, without their events.
+    pub(super) fn of_lanes(lanes: &[(LaneName, ParkedLane)]) -> Self {
+        let lanes = lanes.iter().map(|(name, lane)| LaneRow::of(&name.sink, name.order_id, lane));
+        Self { lanes: lanes.collect(), ..Self::default() }
+    }
+
+    fn add_sink(&mut self, record: &SinkRecord, touched: &Touched) -> Result<(), DatabaseError> {
         let sink = record.name.to_string();
         if touched.record {
             self.sinks.push(SinkRow::of(record));
@@ -138,18 +165,19 @@ impl DecisionRows {
                 changes.closed.push(order_id.uuid());
                 continue;
             };
-            let parked = lane.events.iter().filter(|event| touched.parked.contains(&event.sequence));
-            changes.parked.extend(parked.map(|event| bigint(event.sequence.0)));
-            self.lanes.push(LaneRow {
-                sink: sink.clone(),
-                order_id: order_id.uuid(),
-                state: name_of(&LANE_STATES, lane.state),
-                since: lane.since.to_string(),
-                attempts: integer(lane.attempts),
-                reason: lane.reason.to_string(),
-            });
+            for event in lane.events.iter().filter(|event| touched.parked.contains(&event.sequence)) {
+                if event.entry.event.event_type() == SNAPSHOT {
+                    changes.snapshots.push(&sink, event)?;
+                } else {
+                    changes.parked.push(bigint(event.sequence.0));
+                }
+            }
+            self.lanes.push(LaneRow::of(&sink, *order_id, lane));
         }
-        changes.settled.extend(touched.settled.iter().map(|sequence| bigint(sequence.0)));
+        for (order_id, sequence) in &touched.settled {
+            changes.settled_orders.push(order_id.uuid());
+            changes.settled.push(bigint(sequence.0));
+        }
         if !touched.orders.is_empty() {
             self.changes.push(changes);
         }
@@ -158,6 +186,7 @@ impl DecisionRows {
         if !touched.replays.is_empty() {
             self.kept_replays.push((sink, record.replays.iter().map(|replay| replay.spec.replay_id).collect()));
         }
+        Ok(())
     }
 
     /// Whether there are none.
@@ -173,9 +202,12 @@ impl DecisionRows {
         }
         steps.extend(self.sinks.iter().map(SinkRow::step));
         steps.extend(self.lanes.iter().map(LaneRow::step));
-        for LaneChanges { sink, parked, settled, closed } in &self.changes {
+        for LaneChanges { sink, parked, snapshots, settled_orders, settled, closed } in &self.changes {
             steps.push(Step { name: "park_events", params: vec![sink, parked] });
-            steps.push(Step { name: "settle_parked", params: vec![sink, settled] });
+            if !snapshots.is_empty() {
+                steps.push(snapshots.step());
+            }
+            steps.push(Step { name: "settle_parked", params: vec![sink, settled_orders, settled] });
             steps.push(Step { name: "close_lanes", params: vec![sink, closed] });
         }
         steps.extend(self.replays.iter().map(ReplayRow::step));
@@ -214,12 +246,12 @@ impl Touched {
             }
             DecisionKind::Delivered { events } => {
                 self.orders.extend(events.iter().map(|(order_id, _)| *order_id));
-                self.settled.extend(events.iter().map(|(_, sequence)| *sequence));
+                self.settled.extend(events);
             }
             DecisionKind::LaneSkipped { order_id, sequence } => {
                 self.record = true;
                 self.orders.insert(*order_id);
-                self.settled.insert(*sequence);
+                self.settled.insert((*order_id, *sequence));
             }
             DecisionKind::ReplayStarted(spec) => {
                 self.replays.insert(spec.replay_id);
@@ -239,7 +271,10 @@ impl SinkRow {
             sink_type: name_of(&SINK_TYPES, record.start.sink_type),
             source: record.start.source.to_string(),
             start: bigint(record.start.after.0),
-            snapshot: record.start.snapshot.is_some(),
+            snapshot: match record.start.snapshot {
+                Some(start) => [bigint(start.orders), i64::from(start.epoch), bigint(start.lsn.0)].map(Some),
+                None => [None; 3],
+            },
             snapshot_running: record.snapshot_running,
             paused: record.paused,
             halted: record.halted,
@@ -252,6 +287,7 @@ impl SinkRow {
     fn step(&self) -> Step<'_> {
         let Self { sink, sink_type, source, start, snapshot, snapshot_running, paused, halted, .. } = self;
         let (skipped_from, skipped_to, skipped_events) = (&self.skipped_from, &self.skipped_to, &self.skipped_events);
+        let [snapshot_orders, snapshot_epoch, snapshot_lsn] = snapshot;
         Step {
             name: "store_sink",
             params: vec![
@@ -259,7 +295,9 @@ impl SinkRow {
                 sink_type,
                 source,
                 start,
-                snapshot,
+                snapshot_orders,
+                snapshot_epoch,
+                snapshot_lsn,
                 snapshot_running,
                 paused,
                 halted,
@@ -272,6 +310,17 @@ impl SinkRow {
 }
 
 impl LaneRow {
+    fn of(sink: &str, order_id: OrderId, lane: &ParkedLane) -> Self {
+        Self {
+            sink: sink.to_owned(),
+            order_id: order_id.uuid(),
+            state: name_of(&LANE_STATES, lane.state),
+            since: lane.since.to_string(),
+            attempts: integer(lane.attempts),
+            reason: without_nul(&lane.reason),
+        }
+    }
+
     fn step(&self) -> Step<'_> {
         let Self { sink, order_id, state, since, attempts, reason } = self;
         Step { name: "store_lane", params: vec![sink, order_id, state, since, attempts, reason] }
@@ -304,7 +353,8 @@ impl ReplayRow {
 }
 
 impl DecisionColumns {
-    fn push(&mut self, plan: u64, decision: &Decision) {
+    /// `plan` is the number of its plan: in a batch, or for good.
+    pub(super) fn push(&mut self, plan: u64, decision: &Decision) {
         // For people who look with SQL.
         let DecisionSubject { order_id, events: range } = DecisionSubject::of(&decision.kind);
         self.plans.push(bigint(plan));
@@ -316,10 +366,23 @@ impl DecisionColumns {
         self.to.push(range.map(|(_, to)| bigint(to.0)));
         self.at.push(decision.at.to_string());
         self.uids.push(i64::from(decision.uid));
-        self.reasons.push(decision.reason.to_string());
+        self.reasons.push(without_nul(&decision.reason));
         self.bodies.push(encode_decision(decision));
         if let DecisionKind::Restored { epoch } = &decision.kind {
             self.epoch = self.epoch.max(i64::from(*epoch));
         }
     }
+
+    /// Those of a journal, with the numbers that their plans have there.
+    pub(super) fn bring_step(&self) -> Step<'_> {
+        let Self { plans, kinds, sinks, orders, from, to, at, uids, reasons, bodies, .. } = self;
+        let params: Vec<super::connection::Param<'_>> =
+            vec![plans, kinds, sinks, orders, from, to, at, uids, reasons, bodies];
+        Step { name: "bring_decisions", params }
+    }
+}
+
+/// A reason comes from outside, and PostgreSQL's texts hold everything but U+0000.
+fn without_nul(reason: &str) -> String {
+    reason.replace('\0', "\u{FFFD}")
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::order_row::{column, out_of_range, unsigned};
+use super::order_row::{column, unsigned};
 use super::progress::{PostgresProgress, position_and_details};
 use super::{Connection, Database, DatabaseError, Held, Leases};
-use crate::contracts::{Clock, Sequence};
+use crate::contracts::{Clock, ProgressKind, Sequence};
 
 /// Who relays a sink, and how it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct LookedAt {
     pub acked_sequence: Sequence,
     /// What its relay shows of it: JSON.
     pub shown: Option<String>,
+    /// How often its relay was asked to try again at once.
+    pub retries: i64,
 }
 
 /// Stands for the relay of sinks, and keeps what it has won.
@@ -69,9 +71,11 @@ impl SinkElection {
         let claimed = self.ask(|connection| {
             let rows = connection.query("claim_sink", &[&&**sink, &daemon, &lease_ms])?;
             let Some(row) = rows.first() else { return Ok(None) };
-            let head = connection.query("read_head", &[])?;
-            let store_epoch = column(head.first().ok_or_else(|| out_of_range("head"))?, 2)?;
-            Ok(Some((column::<i64>(row, 0)?, position_and_details(row, 1)?, store_epoch)))
+            let (position, mut details) = position_and_details(row, 1)?;
+            if column::<Option<i64>>(row, 6)?.is_some() {
+                (details.kind, details.rows) = (ProgressKind::Snapshot, unsigned(row, 6)?);
+            }
+            Ok(Some((column::<i64>(row, 0)?, (position, details), column::<i64>(row, 7)?)))
         })?;
         let Some((epoch, (position, details), store_epoch)) = claimed else { return Ok(None) };
         self.leases.won(Arc::clone(sink), Held { epoch, until, store_epoch });
@@ -79,30 +83,31 @@ impl SinkElection {
         Ok(Some(PostgresProgress::of_sink(database, leases, Arc::clone(sink), (epoch, store_epoch), position, details)))
     }
 
-    /// Prolongs the lease of a sink that this daemon relays, and shows how it is; whether it still relays it.
+    /// Prolongs the lease of a sink that this daemon relays, and shows how it is. Gives how often the relay was asked to
+    /// try again at once; `None` if this daemon does not relay the sink any more.
     ///
     /// # Errors
     /// See [`DatabaseError`]; the lease then ends by itself, unless a later try succeeds.
-    pub fn renew(&mut self, sink: &Arc<str>, held: Held, shown: &str) -> Result<bool, DatabaseError> {
+    pub fn renew(&mut self, sink: &Arc<str>, held: Held, shown: &str) -> Result<Option<i64>, DatabaseError> {
         let until = self.clock.monotonic().saturating_add(self.lease);
         let lease_ms = self.lease_ms();
         let renewed = self.ask(|connection| {
             let rows = connection.query("renew_sink", &[&&**sink, &held.epoch, &lease_ms, &shown])?;
-            rows.first().map(|row| column::<i64>(row, 0)).transpose()
+            rows.first().map(|row| Ok((column::<i64>(row, 0)?, column::<i64>(row, 1)?))).transpose()
         })?;
         match renewed {
-            Some(store_epoch) if store_epoch == held.store_epoch => {
+            Some((store_epoch, retries)) if store_epoch == held.store_epoch => {
                 self.leases.won(Arc::clone(sink), Held { until, ..held });
-                Ok(true)
+                Ok(Some(retries))
             }
             Some(_) => {
                 tracing::warn!(sink = &**sink, "the database was rewound by a failover; the sink goes on from there");
                 self.release(sink, held.epoch)?;
-                Ok(false)
+                Ok(None)
             }
             None => {
                 self.leases.lost(sink, held.epoch);
-                Ok(false)
+                Ok(None)
             }
         }
     }
@@ -125,7 +130,8 @@ impl SinkElection {
             let rows = connection.query("look_at_sink", &[&sink])?;
             let Some(row) = rows.first() else { return Ok(None) };
             let relay = column::<Option<&str>>(row, 0)?.map(Arc::from);
-            Ok(Some(LookedAt { relay, acked_sequence: Sequence(unsigned(row, 1)?), shown: column(row, 2)? }))
+            let (acked_sequence, shown, retries) = (Sequence(unsigned(row, 1)?), column(row, 2)?, column(row, 3)?);
+            Ok(Some(LookedAt { relay, acked_sequence, shown, retries }))
         })
     }
 

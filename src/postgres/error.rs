@@ -1,9 +1,11 @@
 //! What PostgreSQL's errors mean here.
 
+use std::io;
+
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
-use crate::contracts::Contested;
+use crate::contracts::{CommitError, Contested};
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +38,11 @@ impl DatabaseError {
     pub const fn ends_connection(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
+}
+
+/// A plan that does not fit what it was made from: internal error (a bug).
+pub(super) fn unfit(problem: impl Into<String>) -> CommitError {
+    CommitError::Failed { operation: "check of a plan", source: io::Error::other(problem.into()) }
 }
 
 /// A writer whose outcome was asked for: see `require_rows` in SCHEMA.sql.

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::DatabaseError;
 use super::order_row::{column, out_of_range, status, timestamp, unsigned};
-use crate::contracts::{OutboxEntry, PublishedEvent, Sequence};
+use crate::contracts::{OutboxEntry, PublishedEvent, Sequence, write_order};
 use crate::domain::{
     CancelReason, Cents, CustomerId, EventContext, EventId, OrderCancelled, OrderCompleted, OrderEvent, OrderId,
-    OrderPlaced,
+    OrderPlaced, OrderState,
 };
 
 /// What [`published_event`] reads, in its order.
@@ -59,7 +59,14 @@ struct Read<'a> {
     reason: Option<Cow<'a, str>>,
     #[serde(borrow)]
     metadata: Option<&'a RawValue>,
+    /// Of a snapshot alone.
+    #[serde(borrow)]
+    status: Option<&'a str>,
+    version: Option<u32>,
 }
+
+/// The type of events that are not in the outbox, but may be parked.
+pub(super) const SNAPSHOT: &str = "OrderSnapshot";
 
 /// The `data` of an entry.
 pub(super) fn data(entry: &OutboxEntry) -> Result<String, serde_json::Error> {
@@ -88,8 +95,10 @@ pub(super) fn data(entry: &OutboxEntry) -> Result<String, serde_json::Error> {
             };
             Written { cancelled: Some(cancelled), ..written(event.customer_id, event.total_amount) }
         }
-        OrderEvent::Snapshot(_) => {
-            return Err(serde::ser::Error::custom("a snapshot is no entry of the outbox"));
+        OrderEvent::Snapshot(state) => {
+            let mut order = Vec::new();
+            write_order(&mut order, state);
+            return String::from_utf8(order).map_err(serde::ser::Error::custom);
         }
     };
     serde_json::to_string(&written)
@@ -146,6 +155,16 @@ fn event(event_type: &str, order_id: OrderId, data: &Read<'_>) -> Result<OrderEv
                 reason: reason.map_err(|_| out_of_range("reason"))?,
             }))
         }
+        SNAPSHOT => Ok(OrderEvent::Snapshot(OrderState {
+            order_id,
+            customer_id,
+            total_amount,
+            status: status(data.status.unwrap_or_default())?,
+            version: data.version.ok_or_else(|| out_of_range("version"))?,
+            placed_at: time(data.placed_at)?,
+            completed_at: data.completed_at.map(timestamp).transpose()?,
+            cancelled_at: data.cancelled_at.map(timestamp).transpose()?,
+        })),
         _ => Err(out_of_range("event type")),
     }
 }

@@ -13,6 +13,8 @@ pub struct Kept {
     pub events_ahead: u64,
     /// This many events stay although every sink has passed them.
     pub events: u64,
+    /// This many decisions stay although no sink needs them.
+    pub decisions: u64,
     /// This many command ids are remembered.
     pub command_ids: usize,
     /// How often this is looked after.
@@ -47,10 +49,12 @@ impl Keeper {
 
     fn keep(&self) -> Result<(), DatabaseError> {
         let (ahead, events) = (bigint(self.kept.events_ahead), bigint(self.kept.events));
+        let decisions = bigint(self.kept.decisions);
         let command_ids = i64::try_from(self.kept.command_ids).unwrap_or(i64::MAX);
         self.pool.ask(|connection| {
             connection.query("add_partitions", &[&ahead])?;
             connection.query("forget_commands", &[&command_ids])?;
+            connection.query("forget_decisions", &[&decisions])?;
             connection.query("drop_partitions", &[&events]).map(drop)
         })
     }

@@ -12,7 +12,7 @@ use super::order_row::{bigint, column, out_of_range, timestamp, unsigned};
 use super::{DatabaseError, statements};
 use crate::contracts::{
     Decision, EventType, LaneState, Lsn, ParkedLane, ReplayRecord, ReplaySpec, ReplayState, Sequence, SinkRecord,
-    SinkStartPoint, SinkType,
+    SinkStartPoint, SinkType, SnapshotStart,
 };
 use crate::domain::OrderId;
 use crate::repo::{DeliveryState, UndoDecision, decode_decision};
@@ -28,6 +28,8 @@ pub(super) struct Head {
     pub epoch: u32,
     pub orders_count: u64,
     pub last_decision: Lsn,
+    /// Decisions up to here may not be there any more.
+    pub decisions_removed: Lsn,
 }
 
 impl Head {
@@ -39,6 +41,7 @@ impl Head {
             epoch: u32::try_from(unsigned(row, 2)?).map_err(|_| out_of_range("epoch"))?,
             orders_count: unsigned(row, 3)?,
             last_decision: Lsn(unsigned(row, 4)?),
+            decisions_removed: Lsn(unsigned(row, 5)?),
         })
     }
 }
@@ -100,6 +103,11 @@ impl Mirror {
         &self.state
     }
 
+    /// What was decided, for whoever only reads it.
+    pub(super) fn into_state(self) -> DeliveryState {
+        self.state
+    }
+
     /// The last decision that it has.
     pub(super) const fn seen(&self) -> Lsn {
         self.seen
@@ -147,21 +155,28 @@ fn sink_record(row: &Row) -> Result<SinkRecord, DatabaseError> {
         let numbers = column::<Vec<i64>>(row, at)?;
         numbers.into_iter().map(|n| u64::try_from(n).map(Sequence).map_err(|_| out_of_range("sequence"))).collect()
     };
+    let snapshot = match column::<Option<i64>>(row, 4)? {
+        None => None,
+        Some(_) => Some(SnapshotStart {
+            orders: unsigned(row, 4)?,
+            epoch: u32::try_from(unsigned(row, 5)?).map_err(|_| out_of_range("epoch"))?,
+            lsn: Lsn(unsigned(row, 6)?),
+        }),
+    };
     let start = SinkStartPoint {
         sink_type: by_name(&SINK_TYPES, column(row, 1)?, "type of a sink")?,
         source: Arc::from(column::<&str>(row, 2)?),
         after: Sequence(unsigned(row, 3)?),
-        // What a snapshot begins with is not kept here: no sink of this store starts with one.
-        snapshot: None,
+        snapshot,
     };
     Ok(SinkRecord {
         name: Arc::from(column::<&str>(row, 0)?),
         start,
-        snapshot_running: column(row, 5)?,
-        paused: column(row, 6)?,
-        halted: column(row, 7)?,
-        skipped: sequences(8)?.into_iter().zip(sequences(9)?).collect(),
-        skipped_events: sequences(10)?,
+        snapshot_running: column(row, 7)?,
+        paused: column(row, 8)?,
+        halted: column(row, 9)?,
+        skipped: sequences(10)?.into_iter().zip(sequences(11)?).collect(),
+        skipped_events: sequences(12)?,
         lanes: BTreeMap::new(),
         parked_events: 0,
         parked_bytes: 0,

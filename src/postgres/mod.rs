@@ -18,13 +18,16 @@ mod history;
 mod keeper;
 mod leases;
 mod listener;
+mod migration;
 mod mirror;
 mod options;
 mod order_row;
 mod plan_store;
 mod pool;
 mod progress;
+mod published_columns;
 mod schema;
+mod snapshot_rows;
 mod statements;
 mod store;
 #[cfg(test)]
@@ -46,7 +49,11 @@ pub use history::PostgresHistory;
 pub use keeper::{Keeper, Kept};
 pub use leases::{Held, Leases};
 pub use listener::Listener;
+pub use migration::{
+    Begun, BroughtCommand, BroughtHead, Counts, Journal, Mark, Migration, MigrationStep, SinkProgress, check_event,
+};
 pub use options::{DatabaseOptions, Secret};
 pub use progress::{PostgresProgress, PostgresReplays};
-pub use schema::{Applied, SCHEMA, SCHEMA_VERSION, apply, check_version};
+pub use schema::{Applied, SCHEMA, SCHEMA_VERSION, apply, check_complete, check_version};
+pub use snapshot_rows::PostgresRows;
 pub use store::{PostgresOptions, PostgresStore};

@@ -6,20 +6,17 @@ use std::sync::Arc;
 use super::batch::{SeenOrder, StoredCommand};
 use super::command_row::remembered_command;
 use super::decisions::StagedDecision;
+use super::error::unfit;
 use super::order_row;
 use super::order_row::unsigned;
 use super::store::PostgresStore;
 use crate::contracts::{
-    ChangeRequest, Command, CommitError, Committed, Decision, DecisionInbox, Envelope, EventHistory, JournalStatus,
-    Lsn, Mutation, OrderNotFound, OrderRepository, Plan, PlanStore, RememberedCommand, RetrieveError, Room, Sequence,
-    SinkRecord, Staged, StoreCondition, StoreStatus, StoreUnavailable,
+    ChangeRequest, Command, CommitError, Committed, Decision, DecisionInbox, DecisionNews, Envelope, EventHistory,
+    JournalStatus, Lsn, Mutation, OrderNotFound, OrderRepository, Plan, PlanStore, RememberedCommand, RetrieveError,
+    Room, Sequence, SinkRecord, Staged, StoreCondition, StoreStatus, StoreUnavailable,
 };
 use crate::domain::{CommandId, Order, OrderId, OrderState};
 use crate::repo::{outbox_muts, update_mut};
-
-fn unfit(problem: impl Into<String>) -> CommitError {
-    CommitError::Failed { operation: "check of a plan", source: io::Error::other(problem.into()) }
-}
 
 impl OrderRepository for PostgresStore {
     fn retrieve(&self, order_id: OrderId) -> Result<Order, RetrieveError> {
@@ -198,6 +195,14 @@ impl PlanStore for PostgresStore {
 
     fn inbox(&self, sink: &str) -> Option<&Arc<DecisionInbox>> {
         self.inboxes.get(sink)
+    }
+
+    fn retry(&self, sink: &str) -> Result<(), StoreUnavailable> {
+        if self.is_relayed_elsewhere(sink) {
+            return self.ask(|connection| connection.query("ask_retry", &[&sink]).map(drop));
+        }
+        self.inboxes.get(sink).into_iter().for_each(|inbox| inbox.put([DecisionNews::Retry]));
+        Ok(())
     }
 
     fn history(&self) -> Arc<dyn EventHistory> {

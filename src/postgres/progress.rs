@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::feed::feed_error;
 use super::order_row::{bigint, column, out_of_range, unsigned};
 use super::pool::Pool;
-use super::{Database, DatabaseError, Leases};
+use super::{Database, DatabaseError, Held, Leases};
 use crate::contracts::{
     EventHistory, FeedError, FeedPosition, Progress, ProgressDetails, ProgressError, ProgressKind, ReplayProgress,
     ReplaySpec, Sequence, TargetMark, WindowBits,
@@ -61,15 +61,21 @@ impl PostgresProgress {
         let (bits, mark) = (details.window.bytes(), mark_bytes(details.file));
         let events = i32::try_from(details.window.len()).unwrap_or_default();
         let (taken, given_up) = (bigint(details.delivered), bigint(details.failed));
+        let rows = (details.kind == ProgressKind::Snapshot).then_some(bigint(details.rows));
         let sink = &*self.sink;
         let mut params: Vec<super::connection::Param<'_>> =
             vec![&sink, &self.epoch, &sequence, &bits, &acked_epoch, &events, &mark];
         let name = match &self.replay_id {
-            None => MOVE_CURSOR,
+            None => {
+                params.push(&rows);
+                params.push(&self.store_epoch);
+                MOVE_CURSOR
+            }
             Some(replay_id) => {
                 params.push(replay_id);
                 params.push(&taken);
                 params.push(&given_up);
+                params.push(&self.store_epoch);
                 MOVE_REPLAY
             }
         };
@@ -94,7 +100,8 @@ impl Progress for PostgresProgress {
             }
             Ok(false) => {
                 self.leases.lost(&self.sink, self.epoch);
-                Err(ProgressError::Deposed(format!("another daemon relays the sink {}", self.sink)))
+                let why = "another daemon relays it, or a failover has rewound the database";
+                Err(ProgressError::Deposed(format!("sink {}: {why}", self.sink)))
             }
             Err(error) => Err(ProgressError::TryAgain(format!("the database: {error}"))),
         }
@@ -124,7 +131,7 @@ impl PostgresReplays {
 impl ReplayProgress for PostgresReplays {
     fn open(&self, sink: &str, spec: &ReplaySpec) -> Result<Box<dyn Progress>, FeedError> {
         let not_relayed = || FeedError::OtherHistory(format!("this daemon does not relay the sink {sink}"));
-        let epoch = self.leases.epoch_of(sink).ok_or_else(not_relayed)?;
+        let Held { epoch, store_epoch, .. } = self.leases.held(sink).ok_or_else(not_relayed)?;
         let found = self.pool.ask(|connection| {
             let rows = connection.query("find_replay_progress", &[&sink, &spec.replay_id])?;
             let row = rows.first().ok_or_else(|| out_of_range("replay"))?;
@@ -149,7 +156,7 @@ impl ReplayProgress for PostgresReplays {
             sink: Arc::from(sink),
             replay_id: Some(spec.replay_id),
             epoch,
-            store_epoch: 0,
+            store_epoch,
             position,
             details,
         }))
@@ -170,7 +177,7 @@ pub(super) fn position_and_details(row: &Row, first: usize) -> Result<(FeedPosit
 }
 
 /// `target_mark`: length, inode and device, 8 bytes each, little-endian; empty for none.
-fn mark_bytes(mark: TargetMark) -> Vec<u8> {
+pub(super) fn mark_bytes(mark: TargetMark) -> Vec<u8> {
     if mark == TargetMark::default() {
         return Vec::new();
     }

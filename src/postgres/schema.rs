@@ -61,6 +61,19 @@ pub fn check_version(connection: &mut Connection) -> Result<(), DatabaseError> {
     }
 }
 
+/// Whether a migration into the database, if there was one, came to its end.
+///
+/// # Errors
+/// [`DatabaseError::Refused`] if not, with what to do.
+pub fn check_complete(connection: &mut Connection) -> Result<(), DatabaseError> {
+    if connection.query_text("SELECT FROM migration WHERE finished_at IS NULL")?.is_empty() {
+        return Ok(());
+    }
+    let problem =
+        "a journal is being brought into the database, and not all of it is there: run orderd migrate to its end";
+    Err(DatabaseError::Refused(problem.to_owned()))
+}
+
 fn newer_version(found: i32) -> String {
     format!(
         "the database has version {found} of the schema, and this program knows {SCHEMA_VERSION}: install a newer one"

@@ -11,11 +11,12 @@ use super::batch::{Batch, STAGED_AFTER, SeenOrder};
 use super::command_row::remembered_command;
 use super::connection::Step;
 use super::decisions::{DecisionRows, StagedDecision};
+use super::error::unfit;
 use super::executor_link::{Backoff, BatchOutcome, Link};
 use super::mirror::{Head, Mirror};
 use super::order_row::{bigint, column, order};
 use super::transaction::{Fence, Stored, store};
-use super::{Database, DatabaseError, Leases, PostgresHistory, check_version};
+use super::{Database, DatabaseError, Leases, PostgresHistory, check_complete, check_version};
 use crate::contracts::{
     Clock, CommitError, Committed, Contested, DecisionInbox, DecisionNews, Envelope, Lsn, StoreUnavailable,
 };
@@ -57,8 +58,8 @@ pub struct PostgresStore {
     pub(super) history: Arc<PostgresHistory>,
     /// When the head was last read.
     looked_at: Duration,
-    /// The database has forgotten plans that this daemon has seen.
-    rewound: bool,
+    /// What this daemon rests on and the database has not any more.
+    lost: Option<String>,
     /// Somebody has heard that there is something to look at.
     pub(super) look: Arc<AtomicBool>,
 }
@@ -73,6 +74,7 @@ impl PostgresStore {
         let mut link = Link::new(database.clone(), Arc::clone(&clock), backoff);
         let connection = &mut link.writer()?.connection;
         check_version(connection)?;
+        check_complete(connection)?;
         let (mirror, head) = Mirror::load(connection)?;
         let durable_sequence = Arc::new(DurableSequence::new(head.last_sequence));
         let history = Arc::new(PostgresHistory::new(database.clone(), Arc::clone(&durable_sequence)));
@@ -92,7 +94,7 @@ impl PostgresStore {
             durable_sequence,
             history,
             looked_at,
-            rewound: false,
+            lost: None,
             look: Arc::default(),
         })
     }
@@ -202,7 +204,11 @@ impl PostgresStore {
     pub(super) fn follow(&mut self, head: Head) {
         self.looked_at = self.clock.monotonic();
         if head.last_lsn < self.head.last_lsn || head.last_decision < self.mirror.seen() {
-            self.rewound = true;
+            self.lost = Some(format!("plans up to {}, which this daemon has seen", self.head.last_lsn));
+            return;
+        }
+        if head.decisions_removed > self.mirror.seen() {
+            self.lost = Some(format!("decisions after {}, which this daemon has not read", self.mirror.seen()));
             return;
         }
         self.head = head;
@@ -235,11 +241,14 @@ impl PostgresStore {
 
     /// What this daemon knows must be in the database: after a failover that lost plans, only a start makes it so.
     pub(super) fn check_history(&self) -> Result<(), CommitError> {
-        if !self.rewound {
-            return Ok(());
-        }
-        let problem = format!("it has lost plans up to {}, which this daemon has seen", self.head.last_lsn);
-        Err(CommitError::Failed { operation: "look at the database", source: io::Error::other(problem) })
+        let Some(lost) = &self.lost else { return Ok(()) };
+        let problem = io::Error::other(format!("it has not any more {lost}"));
+        Err(CommitError::Failed { operation: "look at the database", source: problem })
+    }
+
+    /// Whether another daemon relays the sink, or none.
+    pub(super) fn is_relayed_elsewhere(&self, sink: &str) -> bool {
+        self.leases.as_ref().is_some_and(|leases| leases.epoch_of(sink).is_none())
     }
 
     /// Looks for what others have stored, if it was not looked for of late.
@@ -264,16 +273,17 @@ impl PostgresStore {
         let Some(leases) = &self.leases else { return Some(Vec::new()) };
         let mut fences = BTreeMap::new();
         for staged in self.staged.iter().filter(|staged| staged.ticket.is_some()) {
-            fences.insert(staged.decision.sink.to_string(), leases.epoch_of(&staged.decision.sink)?);
+            fences.insert(staged.decision.sink.to_string(), leases.held(&staged.decision.sink)?);
         }
-        Some(fences.into_iter().collect())
+        Some(fences.into_iter().map(|(sink, held)| (sink, held.epoch, held.store_epoch)).collect())
     }
 
     pub(super) fn send(&mut self, batch: &Batch) -> Result<Committed, CommitError> {
         let Some(fences) = self.fences() else {
             return Err(CommitError::Conflict { which: Contested::Delivery });
         };
-        let decisions = DecisionRows::of(&self.staged, self.mirror.state());
+        let decisions =
+            DecisionRows::of(&self.staged, self.mirror.state()).map_err(|error| unfit(error.to_string()))?;
         let stored = Stored {
             batch,
             decisions: &decisions,

@@ -11,8 +11,8 @@ use super::mirror::Head;
 use super::order_row::{bigint, integer};
 use super::statements::{BEGIN, COMMIT};
 
-/// A sink whose relay decided something: the transaction fails if the sink has another epoch.
-pub(super) type Fence = (String, i64);
+/// A sink whose relay decided something, with the epochs of sink and store: the transaction fails if they are others.
+pub(super) type Fence = (String, i64, i64);
 
 /// What a transaction stores.
 pub(super) struct Stored<'a> {
@@ -36,7 +36,7 @@ pub(super) fn store(writer: &mut Writer, stored: &Stored<'_>) -> Result<Head, Da
     let EventColumns { plans: places, ids, orders, versions, types, data, traceparents, tracestates } = &batch.events;
 
     let mut steps = vec![step(BEGIN, vec![]), step("take_turn", vec![&writer.id])];
-    steps.extend(fences.iter().map(|(sink, epoch)| step("fence", vec![sink, epoch])));
+    steps.extend(fences.iter().map(|(sink, epoch, store_epoch)| step("fence", vec![sink, epoch, store_epoch])));
     steps.extend(decisions.steps());
     if !changed.ids.is_empty() {
         steps.push(step("lock_orders", vec![&changed.ids]));

@@ -19,7 +19,7 @@ fn a_relay_reads_on_from_its_cursor_and_another_sink_from_its_own() {
         assert_eq!(claim(&mut relay, sink, "a", 60_000), Some(1));
     }
     assert_eq!(sequences(&relay.rows("EXECUTE read_events(0, 4)")), [1, 2, 3, 4]);
-    relay.rows("EXECUTE move_cursor('audit', 1, 4, '', 1, 0, '')");
+    relay.rows("EXECUTE move_cursor('audit', 1, 4, '', 1, 0, '', NULL, 1)");
     assert_eq!(sequences(&relay.rows("EXECUTE read_events(4, 10)")), [5, 6]);
     assert_eq!(relay.rows("SELECT sink, acked_sequence FROM sinks ORDER BY sink"), [["audit", "4"], ["mail", "0"]]);
     // A sink that is registered later begins where it says; one that is known keeps its place.
@@ -39,7 +39,7 @@ fn what_a_dead_relay_had_not_recorded_is_read_again() {
     place(&mut first, 1..=3);
     register(&mut first, "audit", 0);
     claim(&mut first, "audit", "a", 100);
-    first.rows("EXECUTE move_cursor('audit', 1, 1, '', 1, 0, '')");
+    first.rows("EXECUTE move_cursor('audit', 1, 1, '', 1, 0, '', NULL, 1)");
     let delivered = first.rows("EXECUTE read_events(1, 10)");
     first.kill9();
 
@@ -59,12 +59,15 @@ fn a_deposed_relay_moves_no_cursor_and_parks_nothing() {
     assert_eq!(claim(&mut elected, "audit", "b", 60_000), None, "one relay while the lease runs");
     eventually(DEADLINE, "the lease has run out", || claim(&mut elected, "audit", "b", 60_000) == Some(2));
 
-    assert!(deposed.rows("EXECUTE move_cursor('audit', 1, 3, '', 1, 0, '')").is_empty());
+    assert!(deposed.rows("EXECUTE move_cursor('audit', 1, 3, '', 1, 0, '', NULL, 1)").is_empty());
     assert!(deposed.rows("EXECUTE renew_sink('audit', 1, 60000, '{}')").is_empty());
-    deposed.refused("40001", "another daemon relays", "EXECUTE fence('audit', 1)");
+    deposed.refused("40001", "another daemon relays", "EXECUTE fence('audit', 1, 1)");
     assert_eq!(deposed.changed("EXECUTE release_sink('audit', 1)"), 0);
-    assert_eq!(elected.rows("EXECUTE move_cursor('audit', 2, 1, '', 1, 0, '')"), [["1"]]);
-    assert!(elected.rows("EXECUTE move_cursor('audit', 2, 0, '', 1, 0, '')").is_empty(), "a cursor never goes back");
+    assert_eq!(elected.rows("EXECUTE move_cursor('audit', 2, 1, '', 1, 0, '', NULL, 1)"), [["1"]]);
+    assert!(
+        elected.rows("EXECUTE move_cursor('audit', 2, 0, '', 1, 0, '', NULL, 1)").is_empty(),
+        "a cursor never goes back"
+    );
     assert_eq!(elected.changed("EXECUTE release_sink('audit', 2)"), 1);
     assert_eq!(claim(&mut deposed, "audit", "a", 60_000), Some(3));
 }
@@ -78,7 +81,7 @@ fn no_relay_is_elected_between_a_fence_and_its_commit() {
     register(&mut first, "audit", 0);
     claim(&mut first, "audit", "a", 1);
     first.rows("BEGIN");
-    first.rows("EXECUTE fence('audit', 1)");
+    first.rows("EXECUTE fence('audit', 1, 1)");
     let pid = second.backend_pid();
     second.send("EXECUTE claim_sink('audit', 'b', 60000)");
     super::concurrency::wait_until_blocked(&mut first, &pid);
@@ -100,7 +103,7 @@ fn a_parked_order_waits_alone_and_is_handed_out_again_in_order() {
     claim(&mut relay, "audit", "a", 60_000);
 
     relay.rows("BEGIN");
-    relay.rows("EXECUTE fence('audit', 1)");
+    relay.rows("EXECUTE fence('audit', 1, 1)");
     park(&mut relay, 1, &[1]);
     relay.rows("COMMIT");
     // Later events of a parked order join it; everybody else's are delivered.
@@ -108,7 +111,7 @@ fn a_parked_order_waits_alone_and_is_handed_out_again_in_order() {
     let parked = relay.rows(&format!("EXECUTE parked_orders('audit', '{both}')"));
     assert_eq!(parked, [[order_id(1), "rejected".to_owned()]]);
     assert_eq!(relay.changed("EXECUTE park_events('audit', '{10}')"), 1);
-    relay.rows("EXECUTE move_cursor('audit', 1, 11, '', 1, 0, '')");
+    relay.rows("EXECUTE move_cursor('audit', 1, 11, '', 1, 0, '', NULL, 1)");
 
     // Parked events do not keep the outbox.
     let event = "SELECT sequence, event_id, occurred_at, data::text FROM";
@@ -120,7 +123,10 @@ fn a_parked_order_waits_alone_and_is_handed_out_again_in_order() {
     store_lane(&mut relay, 1, "requeued");
     for sequence in [1, 10] {
         assert_eq!(heads(&mut relay), [sequence], "the first of its lane and nothing after it");
-        assert_eq!(relay.changed(&format!("EXECUTE settle_parked('audit', '{{{sequence}}}')")), 1);
+        assert_eq!(
+            relay.changed(&format!("EXECUTE settle_parked('audit', '{{{}}}', '{{{sequence}}}')", order_id(1))),
+            1
+        );
     }
     assert_eq!(relay.changed(&format!("EXECUTE close_lanes('audit', '{{{}}}')", order_id(1))), 1);
     let decided = relay.rows("SELECT kind, from_sequence, to_sequence, uid FROM decisions");
@@ -210,7 +216,7 @@ pub fn decide(session: &mut Session, kind: &str, order: Option<u32>, sequence: O
 /// `@store_sink` for one that is new, or is known already.
 pub fn register(session: &mut Session, sink: &str, after: u64) {
     session.rows(&format!(
-        "EXECUTE store_sink('{sink}', 'file', '/orderd', {after}, false, false, false, false, '{{}}', '{{}}', '{{}}')"
+        "EXECUTE store_sink('{sink}', 'file', '/orderd', {after}, NULL, NULL, NULL, false, false, false, '{{}}', '{{}}', '{{}}')"
     ));
 }
 

@@ -13,11 +13,11 @@ fn partitions_go_when_every_sink_has_passed_them() {
         register(&mut session, sink, 0);
         claim(&mut session, sink, "a", 60_000);
     }
-    session.rows("EXECUTE move_cursor('fast', 1, 35, '', 1, 0, '')");
-    session.rows("EXECUTE move_cursor('slow', 1, 19, '', 1, 0, '')");
+    session.rows("EXECUTE move_cursor('fast', 1, 35, '', 1, 0, '', NULL, 1)");
+    session.rows("EXECUTE move_cursor('slow', 1, 19, '', 1, 0, '', NULL, 1)");
     assert_eq!(drop_partitions(&mut session, 0), 1, "the slow sink has still to read 20");
     assert_eq!(session.value("SELECT min(sequence) FROM outbox"), "11");
-    session.rows("EXECUTE move_cursor('slow', 1, 35, '', 1, 0, '')");
+    session.rows("EXECUTE move_cursor('slow', 1, 35, '', 1, 0, '', NULL, 1)");
     assert_eq!(drop_partitions(&mut session, 20), 0, "the last 20 are kept");
     assert_eq!(drop_partitions(&mut session, 0), 2);
     // What is unique stays unique, and a new sink begins at what there is.

@@ -186,7 +186,8 @@ fn several_plans_of_one_transaction_are_numbered_in_order() {
     session.rows(&place_orders(&[2, 1]));
     let stored = session.rows(&store_events(&[(2, Step::Placed), (1, Step::Placed)]));
     session.rows("COMMIT");
-    assert_eq!(stored, [["0", "0", "1", "2", "0"]], "after this plan and this event; epoch, orders, last decision");
+    let head = "after this plan and this event; epoch, orders, last decision, decisions removed up to";
+    assert_eq!(stored, [["0", "0", "1", "2", "0", "0"]], "{head}");
     let subjects = session.rows("SELECT sequence, lsn, order_id FROM outbox ORDER BY sequence");
     assert_eq!(subjects, [["1", "1", &order_id(2)], ["2", "2", &order_id(1)]]);
 }

@@ -15,13 +15,13 @@ pub(in crate::executor) enum Action {
     Read(JournalQuery),
     /// Many lanes, batch by batch.
     Requeue(RequeueJob),
+    /// The sink's worker ends its back-offs. Nothing is decided, so nothing is recorded.
+    Retry(Arc<str>),
 }
 
 /// What follows from a decision that is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::executor) enum FollowUp {
-    /// The worker ends its back-offs.
-    Retry(Arc<str>),
     /// The sink's cursor goes.
     Forget(Arc<str>),
 }

@@ -55,11 +55,8 @@ pub(super) fn resume(context: &Context<'_>, name: &str, reason: Option<&str>) ->
     Ok(Action::done(resume))
 }
 
-/// Nothing is decided, so nothing is recorded.
 pub(super) fn retry(context: &Context<'_>, name: &str) -> Result<Action, Refusal> {
-    let known = context.sink(name)?;
-    let follow_up = known.handle.map(|handle| FollowUp::Retry(handle.name.clone()));
-    Ok(Action::Decide { decisions: Vec::new(), result: OperatorResult::Done {}, follow_up })
+    Ok(Action::Retry(context.sink(name)?.record.name.clone()))
 }
 
 pub(super) fn skip_to(
