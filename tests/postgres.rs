@@ -2,8 +2,10 @@
 
 mod daemons;
 mod kills;
+mod lanes;
 mod migrate;
 mod orders;
 mod outage;
 mod relays;
+mod snapshots;
 mod tls;
