@@ -1,6 +1,7 @@
 //! PostgreSQL as the store of one and of several daemons, in a server that these tests start themselves.
 
 mod daemons;
+mod failover;
 mod kills;
 mod lanes;
 mod migrate;

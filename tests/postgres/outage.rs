@@ -10,15 +10,18 @@ use crate::support::{Client, DEADLINE, Daemon, Store, eventually, uuid};
 
 /// What one client was told.
 #[derive(Default)]
-struct Told {
-    acknowledged: Vec<String>,
+pub struct Told {
+    pub acknowledged: Vec<String>,
     unavailable: usize,
     unknown: usize,
 }
 
+/// More with `ORDERD_TEST_OUTAGES`.
+const OUTAGES: usize = 3;
+
 #[test]
 fn a_server_that_is_stopped_at_once_under_load_loses_nothing_and_doubles_nothing() {
-    const OUTAGES: usize = 3;
+    let outages = std::env::var("ORDERD_TEST_OUTAGES").ok().and_then(|count| count.parse().ok()).unwrap_or(OUTAGES);
     let database = Database::of_its_own();
     let stores = [database.daemon("a", ""), database.daemon("b", "")];
     let mut daemons: Vec<Daemon> = stores.iter().map(Daemon::start).collect();
@@ -26,7 +29,7 @@ fn a_server_that_is_stopped_at_once_under_load_loses_nothing_and_doubles_nothing
     let told: Vec<Told> = std::thread::scope(|scope| {
         let clients: Vec<_> =
             stores.iter().cycle().take(8).map(|store| scope.spawn(|| place_all_along(store, &goes_on))).collect();
-        for _ in 0..OUTAGES {
+        for _ in 0..outages {
             let before = events(&database);
             eventually(DEADLINE, "orders are placed", || events(&database) > before + 50);
             database.server.stop_immediately();
@@ -57,7 +60,7 @@ fn events(database: &Database) -> u64 {
 }
 
 /// Places orders, each with a command id that it is sent with until it is acknowledged.
-fn place_all_along(store: &Store, goes_on: &AtomicBool) -> Told {
+pub fn place_all_along(store: &Store, goes_on: &AtomicBool) -> Told {
     let (mut client, mut told) = (Client::connect(store), Told::default());
     while goes_on.load(Ordering::Relaxed) {
         let command_id = uuid();

@@ -57,21 +57,71 @@ impl Server {
 
     /// One that nobody else uses.
     pub fn start() -> Server {
+        let server = Server::in_a_folder();
+        let data = server.data();
+        server.programs.run(
+            server.dir(),
+            "initdb",
+            &["-U", "orderd", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D", text(&data)],
+        );
+        server.run("");
+        server
+    }
+
+    fn in_a_folder() -> Server {
         let programs = Programs::find();
         // Not TMPDIR: a socket's path has at most 107 bytes, and the server's user must be able to enter the folder.
         let dir = tempfile::Builder::new().prefix("orderd-pg-").tempdir_in("/tmp").expect("a temporary folder");
         if let Some((uid, gid)) = programs.user {
             chown(dir.path(), Some(uid), Some(gid)).expect("the folder is given to the server's user");
         }
-        let data = dir.path().join("data");
-        programs.run(
-            dir.path(),
-            "initdb",
-            &["-U", "orderd", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D", text(&data)],
-        );
-        let server = Server { programs, dir, port: AtomicU16::new(5432) };
-        server.run("");
+        Server { programs, dir, port: AtomicU16::new(5432) }
+    }
+
+    /// A new server that follows this one.
+    pub fn standby(&self) -> Server {
+        let server = Server::in_a_folder();
+        server.follow(self);
         server
+    }
+
+    /// Begins again as a standby of `primary`, in the same folder.
+    pub fn follow(&self, primary: &Server) {
+        let data = self.data();
+        std::fs::remove_dir_all(&data).ok();
+        self.programs.run(
+            self.dir(),
+            "pg_basebackup",
+            &["-h", text(primary.dir()), "-U", "orderd", "-c", "fast", "-X", "stream", "-N", "-R", "-D", text(&data)],
+        );
+        self.run("");
+    }
+
+    /// What the primary does from now on does not reach this standby any more.
+    pub fn stop_following(&self) {
+        self.value("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
+        self.value("postgres", "SELECT pg_reload_conf()");
+        let begun = Instant::now();
+        while self.value("postgres", "SELECT count(*) FROM pg_stat_wal_receiver") != "0" {
+            assert!(begun.elapsed() < DEADLINE, "the standby goes on following");
+        }
+    }
+
+    /// From now on it takes changes.
+    pub fn promote(&self) {
+        self.programs.run(self.dir(), "pg_ctl", &["promote", "-w", "-t", "60", "-D", text(&self.data())]);
+    }
+
+    /// All of its processes are gone at once, as with their machine.
+    pub fn kill(&self) {
+        let noted = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("it runs");
+        let own = noted.lines().next().expect("its process id").to_owned();
+        let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).expect("its processes");
+        let pids = std::iter::once(own.as_str()).chain(children.split_whitespace()).filter_map(|pid| pid.parse().ok());
+        for pid in pids.filter_map(rustix::process::Pid::from_raw) {
+            // One that has ended meanwhile needs none.
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+        }
     }
 
     /// Stops it and lets it recover as from an archive: it goes on in a timeline of its own.
