@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::history::Outcome;
 use crate::load::{Command, Recorder, Rng, Summary, count, seed, wait_relayed};
-use crate::support::{Client, DEADLINE, Daemon, Mount, Store, assert_error, eventually, place_params};
+use crate::support::{Client, DEADLINE, Daemon, Mount, Store, assert_error, eventually, lines, place_params};
 
 const DISK_BYTES: u64 = 24 << 20;
 
@@ -58,6 +58,44 @@ fn a_full_disk_refuses_commands_until_there_is_room_and_loses_nothing() {
         assert!(summary.refused > 0, "{summary:?}");
         done += number;
     }
+}
+
+#[test]
+fn a_sink_that_is_new_on_a_full_disk_begins_when_there_is_room() {
+    let store = Store::raw(CONFIG);
+    let disk = Mount::tmpfs(&store.path("disk"), DISK_BYTES);
+    let filler = store.path("disk/filler");
+    let mut daemon = Daemon::start(&store);
+    for amount in 1..=3 {
+        Client::connect(&store).place(amount);
+    }
+    daemon.stop();
+    fill(&filler);
+    let sink =
+        |name: &str, keys| format!("[[sinks]]\nname = \"{name}\"\ntype = \"file\"\npath = \"{name}.ndjson\"\n{keys}\n");
+    store.configure_raw(&[CONFIG, &sink("late", ""), &sink("copy", "start = \"snapshot\"")].join("\n"));
+    let mut daemon = Daemon::spawn(&store);
+    wait_state(&store, "storage_full");
+    let late = || Client::connect(&store).status()["sinks"][1].take();
+    eventually(DEADLINE, "the new sink says what it waits for", || {
+        late()["last_error"].as_str().is_some_and(|error| error.contains("no room to register"))
+    });
+    assert_eq!((&late()["name"], &late()["state"]), (&json!("late"), &json!("retrying")));
+    assert!(!store.path("late.ndjson").exists() || lines(&store.path("late.ndjson")).is_empty(), "nothing before that");
+    std::fs::remove_file(&filler).expect("room again");
+    eventually(DEADLINE, "the new sink has everything", || late()["acked_sequence"] == 3);
+    assert_eq!((&late()["state"], &late()["last_error"]), (&json!("idle"), &Value::Null));
+    let copied = || lines(&store.path("copy.ndjson"));
+    eventually(DEADLINE, "each order as of the start", || copied().len() == 3);
+    assert!(copied().iter().all(|line| line.contains("\"type\":\"OrderSnapshot\"")), "{:?}", copied());
+    // They are sinks like any other from then on.
+    daemon.kill9();
+    let mut daemon = Daemon::start(&store);
+    Client::connect(&store).place(4);
+    eventually(DEADLINE, "the next event comes once", || lines(&store.path("late.ndjson")).len() == 4);
+    eventually(DEADLINE, "and after the snapshot", || copied().len() == 4);
+    daemon.stop();
+    disk.unmount();
 }
 
 fn fill_one_store(cycles: u64, rng: &mut Rng) -> Summary {

@@ -9,16 +9,19 @@ use super::AppError;
 use super::cursors::{load_cursors, position_of, uuid_of};
 use super::executor_rows::ExecutorRows;
 use super::host::Host;
-use super::registration::{check_sinks, register};
-use super::relays::Relay;
+use super::registration::{LateSink, RegisteredSinks, check_sinks, make_cursor_later, register};
+use super::relays::{Relay, RelayHandle};
 use super::sink_options::SinkOptions;
 use crate::contracts::{
     Clock, DecisionBatch, JournalNeeds, Lsn, OrderRows, PlanStore as _, Progress as _, ReplayProgress, Sequence,
-    SinkType, Storage,
+    SinkRecord, SinkType, Storage,
 };
 use crate::executor::{Executor, ExecutorOptions, Operations, Task};
 use crate::journal::{IdentityError, JournalHandle, StoreId, create_store, open_store as open_store_id};
-use crate::relay::{Subscription, SubscriptionPorts, SubscriptionSettings, Worker, WorkerPorts, cloud_event};
+use crate::relay::{
+    Registration, RegistrationPorts, Subscription, SubscriptionPorts, SubscriptionSettings, Worker, WorkerPorts,
+    cloud_event,
+};
 use crate::repo::{
     CursorFile, Maintenance, MaintenanceOptions, OpenReport, ReplayCursors, Store, StoreOptions, lsn_of, recover_store,
 };
@@ -89,7 +92,7 @@ impl Core {
         let journal = recovered.files().clone();
         let (mut store, report) = recovered.open(Arc::clone(&clock), &options.store)?;
         log_report(&report, clock.as_ref());
-        let cursors = register(&mut store, &journal, clock.as_ref(), &options.sinks, sinks)?;
+        let RegisteredSinks { cursors, late } = register(&mut store, &journal, clock.as_ref(), &options.sinks, sinks)?;
         let (decide, decisions) = bounded(options.sinks.len().max(1));
         let needs = Arc::new(JournalNeeds::default());
         for (name, cursor) in &cursors {
@@ -99,7 +102,8 @@ impl Core {
         // One of each sink, one that a sink has left under way, and maintenance's.
         let (ask, tasks) = bounded(options.sinks.len().saturating_mul(2).saturating_add(1));
         let rows: Arc<dyn OrderRows> = Arc::new(ExecutorRows { tasks: ask.clone() });
-        let parts = RelayParts { options, store: &store, journal: &journal, decide, rows, needs: Arc::clone(&needs) };
+        let needed = Arc::clone(&needs);
+        let parts = RelayParts { options, store: &store, journal: &journal, decide, rows, late, needs: needed };
         let (relays, leftovers) = open_relays(host, &parts, cursors)?;
         store.set_inboxes(relays.iter().map(Relay::inbox).collect());
         let (maintenance_needs, covered) = (Arc::clone(&needs), report.checkpoint_lsn);
@@ -160,10 +164,34 @@ struct RelayParts<'a> {
     journal: &'a JournalHandle,
     decide: Sender<DecisionBatch>,
     rows: Arc<dyn OrderRows>,
+    late: Vec<LateSink>,
     needs: Arc<JournalNeeds>,
 }
 
 impl RelayParts<'_> {
+    fn late(&self, name: &str) -> Option<&LateSink> {
+        self.late.iter().find(|late| *late.sink.name == *name)
+    }
+
+    /// What is recorded of the sink, or will be as soon as there is room.
+    fn record(&self, name: &str) -> Option<&SinkRecord> {
+        self.store.sink(name).or_else(|| Some(&self.late(name)?.record))
+    }
+
+    /// What records the sink of `relay` as soon as there is room, if there was none.
+    fn registration(&self, relay: &RelayHandle, clock: Arc<dyn Clock>) -> Option<Registration> {
+        let LateSink { sink, record, has_cursor } = self.late(&relay.sink.name)?;
+        let ports = RegistrationPorts {
+            make_cursor: (!has_cursor).then(|| make_cursor_later(self.journal, sink)),
+            clock,
+            decide: self.decide.clone(),
+            uid: rustix::process::geteuid().as_raw(),
+            inbox: Arc::clone(&relay.sink.inbox),
+            monitor: Arc::clone(&relay.sink.monitor),
+        };
+        Some(Registration::new(Arc::clone(&sink.name), record.start.clone(), ports))
+    }
+
     fn replay_progress(&self) -> Arc<dyn ReplayProgress> {
         Arc::new(ReplayCursors {
             history: self.store.history(),
@@ -185,10 +213,12 @@ fn open_relays(
         let Some((_, cursor)) = at.map(|at| cursors.swap_remove(at)) else {
             return Err(AppError::Internal(format!("sink {} has no cursor", sink.worker.name)));
         };
-        relays.push(match sink.worker.sink_type {
+        let mut relay = match sink.worker.sink_type {
             SinkType::File | SinkType::Stdout => open_lines(host, parts, sink, cursor)?,
             SinkType::Subscription => open_subscription(host, parts, sink, cursor)?,
-        });
+        };
+        relay.registration = parts.registration(&relay.handle, host.clock());
+        relays.push(relay);
     }
     let leftovers = cursors.into_iter().map(|(name, cursor)| {
         let position = cursor.position();
@@ -214,7 +244,7 @@ fn open_lines(
         uid: rustix::process::geteuid().as_raw(),
         replays: parts.replay_progress(),
     };
-    let worker = Worker::new(&sink.worker, ports, target, Box::new(cursor), parts.store.sink(&sink.worker.name));
+    let worker = Worker::new(&sink.worker, ports, target, Box::new(cursor), parts.record(&sink.worker.name));
     Ok(Relay::of_lines(worker, sink.worker.sink_type))
 }
 
@@ -225,7 +255,7 @@ fn open_subscription(
     cursor: CursorFile,
 ) -> Result<Relay, AppError> {
     let name = sink.worker.name.as_str();
-    let Some(record) = parts.store.sink(name) else {
+    let Some(record) = parts.record(name) else {
         return Err(AppError::Internal(format!("sink {name} is not recorded")));
     };
     let settings = SubscriptionSettings {

@@ -375,7 +375,6 @@ fn start_executor<S: PlanStore + Send + 'static>(
 }
 
 fn start_relay(threads: &mut Threads, relay: Relay) -> Result<(), AppError> {
-    let control = Arc::clone(&relay.handle.control);
     let name = format!("relay-{}", relay.handle.sink.name);
-    threads.start(&name, move || Ok(relay.worker.run(&control)?))
+    threads.start(&name, move || Ok(relay.run()?))
 }

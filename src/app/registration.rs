@@ -9,9 +9,10 @@ use super::sink_options::SinkOptions;
 use crate::config::SinkStart;
 use crate::contracts::{
     Clock, CommitError, Decision, DecisionKind, EventHistory as _, FeedError, FeedPosition, PlanStore as _,
-    Progress as _, ProgressDetails, ProgressKind, Sequence, SinkRecord, SinkStartPoint, SnapshotStart,
+    Progress as _, ProgressDetails, ProgressError, ProgressKind, Sequence, SinkRecord, SinkStartPoint, SnapshotStart,
 };
 use crate::journal::{CURSORS_DIR, JournalHandle};
+use crate::relay::MakeCursor;
 use crate::repo::{CursorFile, DurableSequence, JournalHistory, JournalOutbox, RecoveredStore, Store, cursor, lsn_of};
 
 /// The cursors of recorded sinks, by name.
@@ -56,62 +57,137 @@ pub(super) fn check_sinks<'a>(
     Ok(FoundSinks { cursors, leftovers, new })
 }
 
-/// Records what is new. On return each configured sink has a record and a cursor, and each cursor has a record.
+/// The sinks of a start, each with a record and a cursor, or with what will make them.
+pub(super) struct RegisteredSinks {
+    /// The cursors of all sinks, by name.
+    pub(super) cursors: Cursors,
+    /// New sinks that there was no room for.
+    pub(super) late: Vec<LateSink>,
+}
+
+/// A new sink, and where it begins.
+#[derive(Debug, Clone)]
+pub(super) struct NewSink {
+    pub(super) name: Arc<str>,
+    pub(super) position: FeedPosition,
+    kind: ProgressKind,
+}
+
+impl NewSink {
+    fn details(&self) -> ProgressDetails {
+        ProgressDetails { kind: self.kind, ..ProgressDetails::default() }
+    }
+}
+
+/// A new sink that there was no room for.
+pub(super) struct LateSink {
+    /// Where it begins.
+    pub(super) sink: NewSink,
+    /// The same, as it will be recorded: a snapshot is as of this start, whenever there is room for the record.
+    pub(super) record: SinkRecord,
+    /// Whether its cursor found room.
+    pub(super) has_cursor: bool,
+}
+
+/// Records what is new. On return each configured sink has a record and a cursor, or waits for room, and each cursor has
+/// a record.
 ///
 /// The order is what makes a crash in between harmless:
 /// 1. a cursor without a record is a leftover, of a sink that was forgotten or of a start that got no further than 2:
 ///    it goes;
 /// 2. the cursors of new sinks are made durable;
 /// 3. only then are the sinks recorded, and those again whose type has changed.
+///
+/// A full disk keeps nobody from starting: see [`Registration`](crate::relay::Registration).
 pub(super) fn register(
     store: &mut Store,
     journal: &JournalHandle,
     clock: &dyn Clock,
     sinks: &[SinkOptions],
     found: FoundSinks<'_>,
-) -> Result<Cursors, AppError> {
+) -> Result<RegisteredSinks, AppError> {
     let FoundSinks { mut cursors, leftovers, new } = found;
     remove_leftovers(journal, &leftovers)?;
-    let mut decisions = Vec::new();
+    let mut late = Vec::new();
     for (sink, position) in new {
-        let name = &sink.worker.name;
-        let snapshot = (sink.start == SinkStart::Snapshot).then(|| SnapshotStart {
-            orders: store.orders_count(),
-            epoch: store.epoch(),
-            lsn: lsn_of(&position),
-        });
-        let kind = if snapshot.is_some() { ProgressKind::Snapshot } else { ProgressKind::Live };
-        let details = ProgressDetails { kind, ..ProgressDetails::default() };
-        let (storage, store_id) = (journal.storage.as_ref(), uuid_of(journal.store_id));
-        let cursor = CursorFile::create_with(storage, name, store_id, position, details)?;
-        tracing::info!(sink = name, after = %position.sequence, "a new sink starts");
-        cursors.push((name.clone(), cursor));
-        let start = SinkStartPoint {
-            sink_type: sink.worker.sink_type,
-            after: position.sequence,
-            snapshot,
-            source: store.event_source(),
-        };
-        decisions.push(registered(sink, start, clock));
+        let start = start_of(sink, position, store);
+        let kind = if start.snapshot.is_some() { ProgressKind::Snapshot } else { ProgressKind::Live };
+        let sink = NewSink { name: sink.worker.name.as_str().into(), position, kind };
+        let record = SinkRecord::new(Arc::clone(&sink.name), start);
+        let (cursor, has_cursor) = make_cursor(&sink, journal)?;
+        cursors.push((sink.name.to_string(), cursor));
+        late.push(LateSink { sink, record, has_cursor });
     }
+    let with_cursor = late.iter().filter(|late| late.has_cursor);
+    let mut decisions: Vec<_> =
+        with_cursor.map(|late| registered(&late.sink.name, late.record.start.clone(), clock)).collect();
     for sink in sinks {
         let record = store.sink(&sink.worker.name);
         if let Some(record) = record.filter(|record| record.start.sink_type != sink.worker.sink_type) {
             let start = SinkStartPoint { sink_type: sink.worker.sink_type, ..record.start.clone() };
-            decisions.push(registered(sink, start, clock));
+            decisions.push(registered(&record.name, start, clock));
         }
     }
     if !decisions.is_empty() {
         store.make_room()?;
-        store.stage_decisions(None, decisions).and_then(|_| store.commit()).map(drop).map_err(|error| match error {
-            CommitError::Full(source) => AppError::Io(format!("no room to record a new sink: {source}")),
-            other @ (CommitError::Failed { .. }
-            | CommitError::Conflict { .. }
-            | CommitError::Unavailable(_)
-            | CommitError::Unknown(_)) => other.into(),
-        })?;
+        match store.stage_decisions(None, decisions).and_then(|_| store.commit()) {
+            Ok(_) => {
+                let recorded = late.extract_if(.., |late| late.has_cursor);
+                recorded.for_each(|LateSink { sink, .. }| {
+                    tracing::info!(sink = &*sink.name, after = %sink.position.sequence, "a new sink starts");
+                });
+            }
+            Err(CommitError::Full(error)) => {
+                tracing::error!(%error, "no room to record new sinks, or another type: they begin when there is");
+            }
+            Err(
+                other @ (CommitError::Failed { .. }
+                | CommitError::Conflict { .. }
+                | CommitError::Unavailable(_)
+                | CommitError::Unknown(_)),
+            ) => return Err(other.into()),
+        }
     }
-    Ok(cursors)
+    Ok(RegisteredSinks { cursors, late })
+}
+
+fn start_of(sink: &SinkOptions, position: FeedPosition, store: &Store) -> SinkStartPoint {
+    SinkStartPoint {
+        sink_type: sink.worker.sink_type,
+        after: position.sequence,
+        snapshot: (sink.start == SinkStart::Snapshot).then(|| SnapshotStart {
+            orders: store.orders_count(),
+            epoch: store.epoch(),
+            lsn: lsn_of(&position),
+        }),
+        source: store.event_source(),
+    }
+}
+
+/// The cursor of a new sink, and whether there was room for it.
+fn make_cursor(sink: &NewSink, journal: &JournalHandle) -> Result<(CursorFile, bool), AppError> {
+    let (storage, store_id) = (&journal.storage, uuid_of(journal.store_id));
+    match CursorFile::create_with(storage.as_ref(), &sink.name, store_id, sink.position, sink.details()) {
+        Ok(cursor) => Ok((cursor, true)),
+        Err(error) if error.is_no_room() => {
+            tracing::error!(sink = &*sink.name, %error, "no room for the cursor of a new sink: it begins when there is");
+            let planned = CursorFile::planned(Arc::clone(storage), &sink.name, store_id, sink.position, sink.details());
+            Ok((planned, false))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes the cursor of a new sink once there is room.
+pub(super) fn make_cursor_later(journal: &JournalHandle, sink: &NewSink) -> MakeCursor {
+    let (storage, store_id, sink) = (Arc::clone(&journal.storage), uuid_of(journal.store_id), sink.clone());
+    Box::new(move || {
+        let made = CursorFile::create_with(storage.as_ref(), &sink.name, store_id, sink.position, sink.details());
+        made.map(drop).map_err(|error| {
+            let problem = error.to_string();
+            if error.is_no_room() { ProgressError::TryAgain(problem) } else { ProgressError::Unknown(problem) }
+        })
+    })
 }
 
 /// Refuses another type for a sink that still has what only its old type can settle.
@@ -190,9 +266,9 @@ fn start_position(sink: &SinkOptions, found: &RecoveredStore) -> Result<FeedPosi
     }
 }
 
-fn registered(sink: &SinkOptions, start: SinkStartPoint, clock: &dyn Clock) -> Decision {
+fn registered(sink: &Arc<str>, start: SinkStartPoint, clock: &dyn Clock) -> Decision {
     Decision {
-        sink: Arc::from(sink.worker.name.as_str()),
+        sink: Arc::clone(sink),
         at: clock.now(),
         uid: rustix::process::geteuid().as_raw(),
         reason: Arc::from(""),

@@ -7,12 +7,14 @@ use crate::contracts::SinkView;
 use crate::contracts::{AttachInbox, AttachTarget, DecisionInbox, SinkHandle, SinkType};
 #[cfg(feature = "postgres")]
 use crate::relay::Seat;
-use crate::relay::{Control, Heartbeat, Subscription, Worker, WorkerError};
+use crate::relay::{Control, Heartbeat, Registration, Subscription, Worker, WorkerError};
 
 /// One sink's worker, before it runs, and how to reach it then.
 pub struct Relay {
     /// Reaches it.
     pub handle: RelayHandle,
+    /// What has to be done before the worker begins, for a sink that there was no room to record.
+    pub registration: Option<Registration>,
     /// What runs.
     pub worker: RelayWorker,
 }
@@ -54,7 +56,7 @@ impl Relay {
             monitor: worker.monitor(),
         };
         let handle = RelayHandle { sink, control, heartbeat: worker.heartbeat(), attaches: None };
-        Self { handle, worker: RelayWorker::Lines(Box::new(worker)) }
+        Self { handle, registration: None, worker: RelayWorker::Lines(Box::new(worker)) }
     }
 
     /// Where it hears of decisions.
@@ -81,7 +83,22 @@ impl Relay {
         };
         let attaches = (sink_type == SinkType::Subscription).then(|| Arc::clone(&seat.attaches));
         let (control, heartbeat) = (Arc::clone(&seat.control), Arc::clone(&seat.heartbeat));
-        Self { handle: RelayHandle { sink, control, heartbeat, attaches }, worker: RelayWorker::Elected(run) }
+        let handle = RelayHandle { sink, control, heartbeat, attaches };
+        Self { handle, registration: None, worker: RelayWorker::Elected(run) }
+    }
+
+    /// Works until it is told to stop, once the sink is recorded. This is all that the worker's thread does.
+    ///
+    /// # Errors
+    /// The daemon must end: see [`WorkerError`].
+    pub fn run(self) -> Result<(), WorkerError> {
+        let Self { handle, registration, worker } = self;
+        if let Some(registration) = registration
+            && !registration.run(&handle.control, &handle.heartbeat)?
+        {
+            return Ok(());
+        }
+        worker.run(&handle.control)
     }
 
     /// A subscription's worker.
@@ -96,7 +113,7 @@ impl Relay {
         };
         let (control, heartbeat) = (worker.control(), worker.heartbeat());
         let handle = RelayHandle { sink, control, heartbeat, attaches: Some(worker.attaches()) };
-        Self { handle, worker: RelayWorker::Subscription(Box::new(worker)) }
+        Self { handle, registration: None, worker: RelayWorker::Subscription(Box::new(worker)) }
     }
 }
 
@@ -113,11 +130,11 @@ impl RelayHandle {
 }
 
 impl RelayWorker {
-    /// Works until it is told to stop. This is all that the worker's thread does.
+    /// Works until it is told to stop.
     ///
     /// # Errors
     /// The daemon must end: see [`WorkerError`].
-    pub fn run(self, control: &Control) -> Result<(), WorkerError> {
+    fn run(self, control: &Control) -> Result<(), WorkerError> {
         match self {
             Self::Lines(worker) => worker.run(control),
             Self::Subscription(subscription) => subscription.run(),

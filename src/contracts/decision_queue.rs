@@ -67,6 +67,12 @@ impl DecisionInbox {
         std::mem::take(&mut *self.locked())
     }
 
+    /// The oldest news alone.
+    #[must_use]
+    pub fn take_oldest(&self) -> Option<DecisionNews> {
+        self.locked().pop_front()
+    }
+
     /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {

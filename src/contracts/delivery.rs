@@ -237,6 +237,24 @@ pub struct SinkRecord {
 }
 
 impl SinkRecord {
+    /// The record of a sink that was just registered.
+    #[must_use]
+    pub const fn new(name: Arc<str>, start: SinkStartPoint) -> Self {
+        Self {
+            name,
+            paused: false,
+            halted: false,
+            snapshot_running: start.snapshot.is_some(),
+            start,
+            lanes: BTreeMap::new(),
+            parked_events: 0,
+            parked_bytes: 0,
+            skipped: Vec::new(),
+            skipped_events: Vec::new(),
+            replays: Vec::new(),
+        }
+    }
+
     /// The snapshot that is being handed out, if one is.
     #[must_use]
     pub fn running_snapshot(&self) -> Option<SnapshotStart> {

@@ -57,11 +57,30 @@ pub fn replay_of(file_name: &str) -> Option<(&str, Uuid)> {
 
 /// An open cursor.
 pub struct CursorFile {
-    file: Box<dyn StorageFile>,
+    file: Handle,
     path: String,
     owner: Owner,
     newest: Slot,
     saved: Arc<SavedPosition>,
+}
+
+enum Handle {
+    Open(Box<dyn StorageFile>),
+    /// The file is made by the sink's registration, before the first save.
+    NotYet(Arc<dyn Storage>),
+}
+
+impl Handle {
+    fn open(&mut self, path: &str) -> Result<&dyn StorageFile, ProgressError> {
+        let not_there = |error: io::Error| ProgressError::TryAgain(format!("open {path}: {error}"));
+        if let Self::NotYet(storage) = self {
+            *self = Self::Open(storage.open(path).map_err(not_there)?);
+        }
+        match self {
+            Self::Open(file) => Ok(&**file),
+            Self::NotYet(_) => Err(not_there(io::ErrorKind::NotFound.into())),
+        }
+    }
 }
 
 /// What the journal must keep for a cursor.
@@ -129,6 +148,15 @@ pub enum CursorError {
     },
 }
 
+impl CursorError {
+    /// Whether there was no room for a new cursor.
+    #[must_use]
+    pub fn is_no_room(&self) -> bool {
+        let kinds = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge];
+        matches!(self, Self::Io { operation: "create" | "write" | "rename", source, .. } if kinds.contains(&source.kind()))
+    }
+}
+
 impl CursorFile {
     /// Opens the cursor of `sink`; `None` if it never had one.
     ///
@@ -158,7 +186,7 @@ impl CursorFile {
         file.sync_data().map_err(|source| CursorError::Io { operation: "sync", path: path.clone(), source })?;
         let saved = Arc::new(SavedPosition::default());
         saved.set(&oldest_needed);
-        Ok(Some(Self { file, path, owner, newest, saved }))
+        Ok(Some(Self { file: Handle::Open(file), path, owner, newest, saved }))
     }
 
     /// Reads the cursor of `sink` and changes nothing; `None` if it never had one.
@@ -227,7 +255,24 @@ impl CursorFile {
         storage.sync_dir(FOLDER).map_err(failed("sync", FOLDER))?;
         let saved = Arc::new(SavedPosition::default());
         saved.set(&position);
-        Ok(Self { file, path, owner, newest, saved })
+        Ok(Self { file: Handle::Open(file), path, owner, newest, saved })
+    }
+
+    /// The cursor of a new sink for which there is no room yet: [`CursorFile::create`] makes its file later, and nothing
+    /// is saved before.
+    #[must_use]
+    pub fn planned(
+        storage: Arc<dyn Storage>,
+        sink: &str,
+        store_id: Uuid,
+        position: FeedPosition,
+        details: ProgressDetails,
+    ) -> Self {
+        let (path, owner) = (path_of(sink), Owner::new(store_id, sink));
+        let newest = Slot { generation: 1, position, details };
+        let saved = Arc::new(SavedPosition::default());
+        saved.set(&position);
+        Self { file: Handle::NotYet(storage), path, owner, newest, saved }
     }
 
     /// Compares what was read with the store: `last` is its last durable event, `epoch` the present one.
@@ -266,11 +311,12 @@ impl Progress for CursorFile {
 
     fn save(&mut self, position: FeedPosition, details: ProgressDetails) -> Result<(), ProgressError> {
         let next = Slot { generation: self.newest.generation.saturating_add(1), position, details };
+        let file = self.file.open(&self.path)?;
         let path = &self.path;
         // Nothing was synced, and the newest save stands.
         let not_written = |error| ProgressError::TryAgain(format!("write {path}: {error}"));
-        self.file.write_all_at(&next.encode(self.owner), next.offset()).map_err(not_written)?;
-        self.file.sync_data().map_err(|error| ProgressError::Unknown(format!("sync {path}: {error}")))?;
+        file.write_all_at(&next.encode(self.owner), next.offset()).map_err(not_written)?;
+        file.sync_data().map_err(|error| ProgressError::Unknown(format!("sync {path}: {error}")))?;
         // Only now: before the sync, the slot that this one replaces could still be the one to come back.
         self.saved.set(&self.newest.position);
         self.newest = next;

@@ -117,19 +117,7 @@ impl DeliveryState {
         let name = &decision.sink;
         match &decision.kind {
             DecisionKind::Registered(start) if !self.sinks.contains_key(name) => {
-                let record = SinkRecord {
-                    name: Arc::clone(name),
-                    start: start.clone(),
-                    paused: false,
-                    halted: false,
-                    snapshot_running: start.snapshot.is_some(),
-                    lanes: BTreeMap::new(),
-                    parked_events: 0,
-                    parked_bytes: 0,
-                    skipped: Vec::new(),
-                    skipped_events: Vec::new(),
-                    replays: Vec::new(),
-                };
+                let record = SinkRecord::new(Arc::clone(name), start.clone());
                 self.sinks.insert(Arc::clone(name), RecordedSink { record, registered: lsn, copied: lsn });
                 Undo::Sink(Arc::clone(name), None)
             }

@@ -118,6 +118,8 @@ marks! {
     SinkTookPart,
     /// a sink was added to a store that had events
     SinkAdded,
+    /// a new sink was recorded when there was room again
+    RegisteredLate,
     /// a start had orders of a snapshot to deliver
     Snapshot,
     /// a start went on in the midst of a snapshot

@@ -9,7 +9,7 @@ use orderd::app::{AppError, Core, Relay as CoreRelay, RelayWorker};
 use orderd::contracts::{Clock, CommitError, Decision, DecisionBatch, FeedPosition, PlanStore, SinkRecord, SinkState};
 use orderd::executor::{Executor, Task};
 use orderd::journal::JournalHandle;
-use orderd::relay::{Step, Worker, WorkerError};
+use orderd::relay::{Registered, Registration, Step, Worker, WorkerError};
 use orderd::repo::{Maintenance, OpenReport, Store};
 
 use crate::clock::SimClock;
@@ -33,6 +33,8 @@ pub enum StartError {
 /// A relay worker, and why it ended.
 pub struct Relay {
     worker: Option<Worker>,
+    /// What has to be done before it begins, if there was no room for its sink's record.
+    registration: Option<Registration>,
     /// Why it ended.
     pub failed: Option<WorkerError>,
     /// How often it delivered something while somebody waited for a sync.
@@ -48,6 +50,14 @@ impl Relay {
 }
 
 impl Relay {
+    fn register(&mut self) {
+        match self.registration.as_mut().map(Registration::step) {
+            None | Some(Ok(Registered::NotBefore(_))) => {}
+            Some(Ok(Registered::Done)) => self.registration = None,
+            Some(Err(error)) => (self.worker, self.registration, self.failed) = (None, None, Some(error)),
+        }
+    }
+
     /// The damage that its sink is blocked by.
     fn damage(&self) -> Option<String> {
         let status = self.worker.as_ref()?.monitor().read();
@@ -112,17 +122,16 @@ impl Daemon {
             Some(SnapshotAt { rows: start.orders.saturating_sub(left), left })
         };
         let snapshots: Vec<_> = core.relays.iter().map(snapshot_at).collect();
-        let workers: Vec<Worker> = core.relays.into_iter().filter_map(lines).collect();
-        let positions: Vec<_> = workers.iter().map(Worker::position).collect();
+        let relays: Vec<Relay> = core.relays.into_iter().filter_map(lines).collect();
+        let positions: Vec<_> = relays.iter().filter_map(|relay| Some(relay.worker()?.position())).collect();
         for (sink, position) in around.sinks.iter().zip(&positions) {
             let mut consumer = look(&sink.consumer);
-            // The first start says where a sink begins.
-            if consumer.seen.is_empty() && consumer.base == 0 {
+            // The start that records a sink says where it begins; until something is seen it may be this one.
+            if consumer.seen.is_empty() {
                 consumer.base = position.sequence.0;
             }
         }
-        let relay = |worker| Relay { worker: Some(worker), failed: None, delivered_while_syncing: 0 };
-        let relays = Rc::new(RefCell::new(workers.into_iter().map(relay).collect()));
+        let relays = Rc::new(RefCell::new(relays));
         Ok(Self {
             executor: core.executor,
             relays,
@@ -142,6 +151,7 @@ impl Daemon {
     /// It is not known what is stored: the process must end.
     pub fn attend(&mut self) -> Result<Attended, CommitError> {
         let mut attended = Attended::default();
+        self.relays.borrow_mut().iter_mut().for_each(Relay::register);
         while let Ok(task) = self.tasks.try_recv() {
             task(self.executor.store());
             attended.tasks += 1;
@@ -153,7 +163,14 @@ impl Daemon {
                 attended.decided.extend(batch.decisions);
             }
         }
+        self.relays.borrow_mut().iter_mut().for_each(Relay::register);
         Ok(attended)
+    }
+
+    /// Whether there is a sink that was not recorded yet.
+    #[must_use]
+    pub fn has_late_sinks(&self) -> bool {
+        self.relays.borrow().iter().any(|relay| relay.registration.is_some())
     }
 
     /// From now on workers step now and then while somebody waits for a sync.
@@ -242,16 +259,21 @@ impl Drop for Daemon {
     }
 }
 
-fn lines(relay: CoreRelay) -> Option<Worker> {
-    match relay.worker {
-        RelayWorker::Lines(worker) => Some(*worker),
-        RelayWorker::Subscription(_) => None,
-    }
+fn lines(relay: CoreRelay) -> Option<Relay> {
+    let worker = match relay.worker {
+        RelayWorker::Lines(worker) => *worker,
+        RelayWorker::Subscription(_) => return None,
+    };
+    let registration = relay.registration;
+    Some(Relay { worker: Some(worker), registration, failed: None, delivered_while_syncing: 0 })
 }
 
 fn step(relays: &Relays, number: usize) -> Option<Step> {
     let mut relays = relays.borrow_mut();
     let relay = relays.get_mut(number)?;
+    if relay.registration.is_some() {
+        return Some(Step::Idle);
+    }
     match relay.worker.as_mut()?.step() {
         // Damage stops the sink, and what it says is what counts; what cannot be read for the moment is read again.
         Ok(Step::Retry(_)) if relay.damage().is_some() => {

@@ -81,15 +81,6 @@ impl World {
                 self.marks.hit(Mark::RecoveryFailed);
                 Ok(None)
             }
-            Err(StartError::Io(error)) if self.capacity.is_some() => {
-                // No room for the cursor or the record of a new sink: somebody has to make some.
-                if !error.contains("cursor") && !error.contains("record a new sink") {
-                    return Err(format!("it does not start: {error}"));
-                }
-                self.capacity = None;
-                self.around.disk.set_capacity(None);
-                Ok(None)
-            }
             Err(error) => Err(format!("it does not start: {error:?}")),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use orderd::contracts::{Clock, CommitError, ParkedLane, PlanStore, Request};
+use orderd::contracts::{Clock, CommitError, DecisionKind, ParkedLane, PlanStore, Request};
 use orderd::relay::WorkerError;
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, OrderRow};
 
@@ -44,6 +44,7 @@ impl World {
 
     /// Clients ask, and what they are told is checked.
     pub(super) fn batch(&mut self, daemon: &mut Daemon) -> Result<(), Stop> {
+        self.attend(daemon)?;
         let requests = self.clients.next(self.swarm.commands_max, &self.model);
         let at = self.around.clock.now();
         let newest = daemon.files.index.list().last().map(|(base, _)| *base);
@@ -157,6 +158,8 @@ impl World {
         })?;
         for decision in &attended.decided {
             check_decision(&self.model, decision)?;
+            self.marks.hit_if(Mark::RegisteredLate, matches!(decision.kind, DecisionKind::Registered(_)));
+            self.before_last_commit = self.model.last_lsn.0;
             self.model.decided(decision.clone());
         }
         Ok(attended.tasks > 0 || !attended.decided.is_empty())

@@ -305,12 +305,12 @@ impl World {
         self.drain(daemon)?;
         self.clients.only_again();
         let mut stuck = 0;
-        while self.clients.has_unanswered() || stuck == 0 {
+        while self.clients.has_unanswered() || daemon.has_late_sinks() || stuck == 0 {
             let plans = self.model.plans.len();
             let full = self.marks.count(Mark::Full);
             self.batch(daemon).map_err(|stop| format!("without faults: {stop:?}"))?;
             self.drain(daemon)?;
-            if self.marks.count(Mark::Full) == full {
+            if self.marks.count(Mark::Full) == full && !daemon.has_late_sinks() {
                 stuck = stuck.max(1);
                 continue;
             }
