@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, DEADLINE, Daemon, Store, eventually, keys, uuid};
+use crate::support::{Client, DEADLINE, Daemon, Store, eventually, keys, lines, uuid};
 
 const KEYS: [&str; 12] = [
     "commands_total",
@@ -104,6 +104,21 @@ fn status_counts_what_happened() {
             sink["acked_sequence"] == 20 && sink["lag_events"] == 0 && sink["lag_ms"] == 0 && sink["state"] == "idle"
         });
     }
+}
+
+#[test]
+fn a_sink_is_idle_only_while_nothing_is_unsettled() {
+    let store = Store::with("", "[relay]\ncursor_ms_max = 60000\n");
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    client.place(1);
+    eventually(DEADLINE, "the line is written", || lines(&store.sink()).len() == 1);
+    for _ in 0..200 {
+        // It is not acknowledged before the cursor is due.
+        let sink = client.status()["sinks"][0].clone();
+        assert_eq!((&sink["state"], &sink["lag_events"]), (&json!("delivering"), &json!(1)), "{sink}");
+    }
+    daemon.stop();
 }
 
 #[test]

@@ -103,6 +103,22 @@ impl SinkState {
             Self::Stopped => "stopped",
         }
     }
+
+    /// What a sink with `lag_events` unsettled events is at: a worker that rests until they are acknowledged, or has not
+    /// heard of them yet, is not idle.
+    const fn with_lag(self, lag_events: u64) -> Self {
+        match self {
+            Self::Idle if lag_events > 0 => Self::Delivering,
+            Self::Idle
+            | Self::Delivering
+            | Self::Retrying
+            | Self::Waiting
+            | Self::Blocked
+            | Self::Halted
+            | Self::Paused
+            | Self::Stopped => self,
+        }
+    }
 }
 
 /// How a sink is.
@@ -285,7 +301,8 @@ impl SinkMonitor {
         let lag_ms = oldest_pending.map_or(0, |oldest| now.millis_since(oldest));
         let rate_events_per_s = shown.throughput.rate_events_per_s(sample);
         let eta_ms = shown.throughput.eta_ms(sample);
-        SinkStatus { lag_events, lag_ms, rate_events_per_s, eta_ms, ..shown.status.clone() }
+        let state = shown.status.state.with_lag(lag_events);
+        SinkStatus { state, lag_events, lag_ms, rate_events_per_s, eta_ms, ..shown.status.clone() }
     }
 
     fn locked(&self) -> MutexGuard<'_, Shown> {
