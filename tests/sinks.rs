@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, DEADLINE, Daemon, Program, Store, events, events_of, eventually, lines};
+use crate::support::{Client, DEADLINE, Daemon, Program, Store, events, events_of, eventually, lines, request};
 
 fn file_sink(name: &str, more: &str) -> String {
     format!("[[sinks]]\nname = \"{name}\"\ntype = \"file\"\npath = \"{name}.ndjson\"\n{more}\n")
@@ -202,4 +202,31 @@ fn a_sink_of_another_type_keeps_its_new_type_over_restarts() {
     store.configure("", &file_sink("bus", ""));
     let refused = Daemon::refused(&store).expect(78);
     assert!(refused.stderr.contains("still has parked lanes"), "{}", refused.stderr);
+}
+
+/// A journal that holds some 2,000 decisions.
+const SMALL_JOURNAL: &str = "[executor]\nbatch_bytes_max = 16384\n[checkpoint]\njournal_bytes = 65536\n\
+    [journal]\nsegment_bytes = 65536\nbytes_max = 262144\nretain_bytes = 0\ndecisions_bytes = 16384\n";
+
+#[test]
+fn sinks_at_rest_keep_no_journal_of_decisions() {
+    let store = Store::with("", &format!("{SMALL_JOURNAL}[[sinks]]\nname = \"bus\"\ntype = \"subscription\"\n"));
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    client.place(1);
+    client.result("sink.skip_to", json!({"sink": "bus", "sequence": "end", "reason": "nobody comes"}));
+    let decisions = ["sink.pause", "sink.resume"].map(|method| request(&json!(1), method, &json!({"sink": "bus"})));
+    let decisions: Vec<String> = decisions.iter().cycle().take(200).cloned().collect();
+    eventually(4 * DEADLINE, "there were more decisions than the journal holds", || {
+        client.pipeline(&decisions);
+        client.status()["journal"]["durable_lsn"].as_u64().unwrap() > 6000
+    });
+    eventually(DEADLINE, "there is room again", || client.status()["state"] == "ready");
+    client.place(2);
+    events_of(&store, 2);
+    daemon.kill9();
+    let mut daemon = Daemon::start(&store);
+    Client::connect(&store).place(3);
+    assert_eq!(events_of(&store, 3).len(), 3, "each came once");
+    daemon.stop();
 }

@@ -24,8 +24,9 @@ pub trait Progress: Send {
         true
     }
 
-    /// Whether the store keeps much for the save before the last one. Another save of the same position ends that.
-    fn keeps_too_much(&self) -> bool {
+    /// Whether the store keeps much for the last two saves that is not needed from `position` on. Two saves of that
+    /// position end it.
+    fn keeps_too_much(&self, _position: &FeedPosition) -> bool {
         false
     }
 }

@@ -323,11 +323,11 @@ impl Progress for CursorFile {
         Ok(())
     }
 
-    /// Whether the older slot keeps a segment of the journal that the newer one does not need: a full journal would stay
-    /// full for a sink that has nothing more to do.
-    fn keeps_too_much(&self) -> bool {
+    /// Whether a slot keeps a segment of the journal that is not needed from `position` on: a full journal would stay full
+    /// for a sink that has nothing more to do.
+    fn keeps_too_much(&self, position: &FeedPosition) -> bool {
         // Before the first plan there is no segment.
-        self.saved.lsn().max(Lsn::ZERO.next()) < JournalPosition::from(self.newest.position).first_needed()
+        self.saved.lsn().max(Lsn::ZERO.next()) < JournalPosition::from(*position).first_needed()
     }
 }
 

@@ -170,6 +170,11 @@ impl EventFeed for JournalOutbox {
                 self.source = Arc::from(plan.source);
             }
             let (lsn, body_crc, segment, offset) = (frame.lsn, frame.body_crc, frame.segment, frame.offset);
+            if plan.events_count() == 0 && !self.inside_plan {
+                // Passed over: what goes on from here needs nothing of it, nor of what is before it.
+                self.position = JournalPosition { lsn, segment, offset, body_crc, ..self.position };
+                continue;
+            }
             // A plan is read whole: its events lie in one batch.
             for event in published(plan, &self.source) {
                 let sequence = event.sequence;

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::store_test::registered;
 use super::{DurableSequence, JournalOutbox, JournalPosition, Store, published};
-use crate::contracts::{EventFeed, FeedError, FeedPosition, Lsn, Sequence, Storage};
+use crate::contracts::{Decision, DecisionKind, EventFeed, FeedError, FeedPosition, Lsn, PlanStore, Sequence, Storage};
+use crate::domain::Timestamp;
 use crate::executor::Executor;
 use crate::fuzzing::base::{executor, open, submission};
 use crate::journal::{JournalHandle, create_store, segment_path};
@@ -26,6 +28,15 @@ impl Outbox {
             executor.run(&[submission(number)]).unwrap();
         }
         Self { memory, executor }
+    }
+
+    /// A plan without an event.
+    fn decide(&mut self, kind: DecisionKind) {
+        let (at, reason) = (Timestamp::from_micros(5).unwrap(), Arc::from("because"));
+        let store = self.executor.store_mut();
+        store.make_room().unwrap();
+        store.stage_decisions(None, vec![Decision { sink: Arc::from("mail"), at, uid: 7, reason, kind }]).unwrap();
+        store.commit().unwrap();
     }
 
     fn files(&self) -> JournalHandle {
@@ -100,6 +111,24 @@ fn reading_goes_on_behind_every_position_that_was_one() {
     let mut early =
         JournalOutbox::open(outbox.files(), Arc::new(DurableSequence::new(Sequence(4))), positions[4].into()).unwrap();
     assert_eq!((rest(&mut early), early.durable_sequence()), (vec![5, 6, 7, 8, 9], Sequence(9)));
+}
+
+#[test]
+fn plans_without_events_are_passed_over_and_not_needed_any_more() {
+    let mut outbox = Outbox::of(3);
+    for kind in [registered(), DecisionKind::Paused, DecisionKind::Resumed, DecisionKind::Paused] {
+        outbox.decide(kind);
+    }
+    let mut read = outbox.open_at(FeedPosition::START).unwrap();
+    assert_eq!(rest(&mut read), [1, 2, 3]);
+    let end = JournalPosition::from(read.position());
+    assert_eq!((end.sequence, end.lsn, end.segment), (Sequence(3), Lsn(7), Lsn(7)));
+    assert_eq!(rest(&mut outbox.open_at(end).unwrap()), [0; 0]);
+    outbox.executor.run(&[submission(3)]).unwrap();
+    outbox.forget_before(7);
+    assert_eq!(rest(&mut outbox.open_at(end).unwrap()), [4]);
+    let problem = outbox.refused(JournalPosition { sequence: Sequence(2), ..end });
+    assert_eq!(problem, "the cursor says that LSN 7 holds event 2; the journal does not");
 }
 
 #[test]

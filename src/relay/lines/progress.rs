@@ -33,7 +33,7 @@ impl LinesProgress {
             mark: saved.details().file,
             delivered: saved.details().delivered,
             // A kill may have come between the two saves.
-            due_at: saved.keeps_too_much().then_some(Duration::ZERO),
+            due_at: saved.keeps_too_much(&saved.position()).then_some(Duration::ZERO),
             saved,
             unsaved_events: 0,
             retry_at: None,
@@ -68,6 +68,18 @@ impl LinesProgress {
         self.unsaved_events = self.unsaved_events.saturating_add(events);
         self.delivered = self.delivered.saturating_add(events);
         self.due_at = self.due_at.or_else(|| Some(now.saturating_add(self.delay_max)));
+    }
+
+    /// Up to `position` follows nothing that is to be delivered. Whether it is taken over, because the journal is kept for
+    /// more than what comes after it.
+    pub(super) fn pass(&mut self, position: FeedPosition, now: Duration) -> bool {
+        let is_next = self.as_of.is_none() && position.sequence == self.position.sequence;
+        let passes = is_next && position != self.position && self.saved.keeps_too_much(&position);
+        if passes {
+            self.position = position;
+            self.due_at = self.due_at.or_else(|| Some(now.saturating_add(self.delay_max)));
+        }
+        passes
     }
 
     /// Events of a replay that were acknowledged.
@@ -118,7 +130,7 @@ impl LinesProgress {
             self.retry_at = Some(now.saturating_add(self.backoff.next_wait()));
         })?;
         self.backoff.reset();
-        let once_more = self.saved.keeps_too_much().then(|| now.saturating_add(self.delay_max));
+        let once_more = self.saved.keeps_too_much(&position).then(|| now.saturating_add(self.delay_max));
         (self.unsaved_events, self.due_at, self.retry_at) = (0, once_more, None);
         Ok(())
     }

@@ -58,7 +58,14 @@ impl LineStream {
         self.retry_or_due(at)
     }
 
-    pub(super) fn rest(&mut self) -> Step {
+    /// Everything durable was delivered.
+    pub(super) fn rest(&mut self, now: Duration) -> Step {
+        let end = self.source.position();
+        // Plans without events followed: the cursor need not keep the journal from before them.
+        if self.progress.pass(end, now) {
+            self.batch.restart(end);
+            self.set_delivered(end);
+        }
         self.monitor.update(|status| {
             status.state = SinkState::Idle;
             status.lag_ms = 0;

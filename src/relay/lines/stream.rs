@@ -155,7 +155,7 @@ impl LineStream {
             }
             // Not before everything was read that may be in the target: a store that is away has nothing to read, either.
             self.resuming &= self.source.position().sequence < self.source.durable_sequence();
-            return Ok(self.rest());
+            return Ok(self.rest(now));
         }
         if self.resuming {
             return self.resume(now);

@@ -52,7 +52,7 @@ impl Content {
         self.base
     }
 
-    /// Reads the next plan; gives its events, none if nothing more is durable.
+    /// Reads the next plan with events, and passes over the ones without; gives its events, none if no more are durable.
     ///
     /// # Errors
     /// See [`FeedError`].
@@ -66,6 +66,12 @@ impl Content {
         let end = feed.position();
         self.feed = Some(feed);
         let count = self.scratch.len();
+        if count == 0 {
+            match self.items.back_mut() {
+                Some(last) => last.end = Some(end),
+                None => self.base = end,
+            }
+        }
         let mut events = Vec::with_capacity(count);
         for (at, event) in (1..).zip(self.scratch.drain(..)) {
             let expected = self.base.sequence.plus(self.items.len() as u64).next();
@@ -147,6 +153,11 @@ impl Content {
     /// The event that is read next.
     pub(super) fn next(&self) -> Sequence {
         self.base.sequence.plus(self.items.len() as u64).next()
+    }
+
+    /// Whether there is no event that is durable and not settled.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.items.is_empty() && self.next() > self.durable_sequence()
     }
 
     /// The last event that is durable.

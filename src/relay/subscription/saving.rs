@@ -35,7 +35,7 @@ pub(super) enum Saved {
 impl Saving {
     pub(super) fn new(progress: Box<dyn Progress>, events_max: u64, delay_max: Duration, backoff: Backoff) -> Self {
         // A kill may have come between the two saves.
-        let (due_at, retry_at) = (progress.keeps_too_much().then_some(Duration::ZERO), None);
+        let (due_at, retry_at) = (progress.keeps_too_much(&progress.position()).then_some(Duration::ZERO), None);
         Self { progress, saved_count: 0, unsaved: 0, due_at, retry_at, backoff, events_max, delay_max }
     }
 
@@ -55,6 +55,13 @@ impl Saving {
     /// The cursor says something else from here on: it is saved at this time, if not before.
     pub(super) fn save_by(&mut self, at: Duration) {
         self.due_at = Some(self.due_at.map_or(at, |due_at| due_at.min(at)));
+    }
+
+    /// The feed goes on after `base`: the cursor says so soon if the journal is kept for more than that.
+    pub(super) fn pass(&mut self, base: FeedPosition, now: Duration) {
+        if self.due_at.is_none() && self.progress.keeps_too_much(&base) {
+            self.due_at = Some(now.saturating_add(self.delay_max));
+        }
     }
 
     /// What was settled at the start is in the cursor.
@@ -92,7 +99,7 @@ impl Saving {
             Ok(()) => {
                 self.backoff.reset();
                 (self.saved_count, self.unsaved) = (settled_count, 0);
-                self.due_at = self.progress.keeps_too_much().then(|| now.saturating_add(self.delay_max));
+                self.due_at = self.progress.keeps_too_much(&base).then(|| now.saturating_add(self.delay_max));
                 self.retry_at = None;
                 Ok(Saved::Done)
             }

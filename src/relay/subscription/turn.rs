@@ -131,7 +131,8 @@ impl Subscription {
             if next > self.content.next() {
                 self.content.jump(Sequence(next.0 - 1))?;
             }
-            if wanted == 0 {
+            // At the end it is read on all the same, to pass over plans without events.
+            if wanted == 0 && !self.content.is_at_end() {
                 return Ok(Read::Enough);
             }
             let events = self.content.read()?;
@@ -221,6 +222,7 @@ impl Subscription {
         self.shared.note(failures);
         if self.snapshot.is_none() {
             self.content.release(prefix);
+            self.saving.pass(self.content.base(), now);
         }
         self.saving.note(settled_count, now);
         if self.saving.is_due(now) {
