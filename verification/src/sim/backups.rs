@@ -7,23 +7,14 @@ use orderd::contracts::{Folders, PlanStore as _};
 
 use super::world::{Stop, World};
 use crate::backups::{
-    COPY, CopyState, KillableDisk, RESTORED, Unpinned, back_up_stopped, check_copy, judge_restored, pin, restore_copy,
-    unpin_all,
+    BackupFacts, COPY, CopyState, KillableDisk, RESTORED, Unpinned, back_up_stopped, check_copy, judge_restored, pin,
+    restore_copy, unpin_all,
 };
 use crate::coverage::Mark;
 use crate::daemon::Daemon;
 use crate::disk::{CrashPolicy, hook};
 use crate::environment::Environment;
 use crate::model::Model;
-
-/// What is known of the one backup.
-#[derive(Default)]
-pub(super) struct BackupFacts {
-    /// What it must hold: the history when its position was named.
-    holds: Option<Model>,
-    /// `orderd backup` said that it is done.
-    done: bool,
-}
 
 impl World {
     /// Makes a backup, beside everything else that goes on.

@@ -2,9 +2,8 @@
 
 use orderd::config::SinkStart;
 
-use super::backups::BackupFacts;
 use super::swarm::Swarm;
-use crate::backups::COPY;
+use crate::backups::{BackupFacts, COPY};
 use crate::bugs::Bug;
 use crate::clock::{CountedIds, SimClock};
 use crate::coverage::{Coverage, Mark};
