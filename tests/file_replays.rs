@@ -213,3 +213,35 @@ fn a_file_sink_keeps_to_the_rate_that_it_is_given() {
     eventually(DEADLINE, "all is there", || lines(&store.sink()).len() == 60);
     assert!(began.elapsed() >= Duration::from_millis(1200), "60 events at 40 a second after {:?}", began.elapsed());
 }
+
+#[test]
+fn one_replay_more_than_may_run_is_refused_until_one_has_ended() {
+    let store = Store::with("", "[relay]\nreplays_max = 2\n");
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    place(&mut client, &store, 0..20);
+    client.result("sink.pause", json!({"sink": "events"}));
+    let range = || json!({"sink": "events", "from": 1, "to": 20});
+    let (first, _) = start(&mut client, &store, range());
+    start(&mut client, &store, range());
+    let refused = |client: &mut Client| {
+        let error = client.call("replay.start", range()).unwrap_err();
+        assert_error(&error, 1101, "overloaded");
+        assert!(error["message"].as_str().unwrap().contains("replays_max"), "{error}");
+    };
+    refused(&mut client);
+    assert_eq!(
+        client.result("replay.start", json!({"sink": "events", "from": 1, "to": 20, "dry_run": true}))["events"],
+        20
+    );
+    // They count over a kill, too.
+    daemon.kill9();
+    let _daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    refused(&mut client);
+    client.result("replay.cancel", json!({"replay_id": first["replay_id"]}));
+    let (third, path) = start(&mut client, &store, range());
+    client.result("sink.resume", json!({"sink": "events"}));
+    wait_done(&mut client, &third["replay_id"]);
+    assert_eq!(lines(&path), lines(&store.sink()));
+}

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use self::ledger::{Ledger, Seen};
 use crate::subscriptions::{bus, wait_for};
 use crate::support::{
-    Client, DEADLINE, Daemon, Program, Store, assert_error, eventually, lines, orderd, request, uuid,
+    Client, DEADLINE, Daemon, Program, Store, assert_error, eventually, lines, orderd, place_params, request, uuid,
 };
 
 /// A store with orders that were there before the sink `bus`, which starts with a snapshot, and these keys of it.
@@ -198,8 +198,6 @@ fn what_an_operator_may_do_while_a_snapshot_is_handed_out() {
         consumer.delivered(&[out.tag]);
     }
     wait_for(&mut client, "they are settled", |bus| bus["lag_events"] == orders - 3);
-    let parked = client.call("lane.park", json!({"sink": "bus", "order_id": consumer.event().order_id, "reason": "x"}));
-    assert_error(&parked.unwrap_err(), -32602, "invalid_params");
     ledger.place(&mut client);
     ledger.place(&mut client);
     // To the position itself there is nothing to pass over; beyond it, the rest of the snapshot and what follows it.
@@ -218,6 +216,64 @@ fn what_an_operator_may_do_while_a_snapshot_is_handed_out() {
     assert_eq!(out.sequence, position + 2);
     consumer.delivered(&[out.tag]);
     wait_for(&mut client, "all is settled", |bus| bus["acked_sequence"] == position + 2 && bus["lag_events"] == 0);
+}
+
+/// One that is in flight, one that was not even read, and one whose snapshot was delivered and that has changed since.
+#[test]
+fn orders_are_parked_by_hand_while_a_snapshot_is_handed_out() {
+    let mut ledger = Ledger::new(9);
+    let store = Store::new();
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    (0..39).for_each(|_| ledger.place(&mut client));
+    let last = client.result("order.place", place_params(7))["order"].take();
+    ledger.note(last.clone());
+    let last = last["order_id"].as_str().unwrap();
+    ledger.mark(&mut client);
+    daemon.stop();
+    configure(&store, "subscription", "in_flight_max = 2");
+    let mut daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    let position = ledger.position();
+    let (mut consumer, mut seen) = (Program::attach(&store, "bus"), Seen::default());
+    let first = consumer.event();
+    seen.take(&first.event);
+    consumer.delivered(&[first.tag]);
+    let in_flight = consumer.event();
+    wait_for(&mut client, "it is settled", |bus| bus["lag_events"] == 39);
+    let park = |order_id: &str| json!({"sink": "bus", "order_id": order_id, "reason": "wait"});
+    let settled = client.call("lane.park", park(&first.order_id));
+    assert_error(&settled.unwrap_err(), 1205, "lane_not_found");
+    ledger.run(&mut client, "order.complete", json!({"order_id": first.order_id}));
+    for order_id in [first.order_id.as_str(), in_flight.order_id.as_str(), last] {
+        client.result("lane.park", park(order_id));
+    }
+    let lanes = client.result("lane.list", json!({"sink": "bus", "state": "held"}));
+    let firsts: Vec<_> = lanes["lanes"].as_array().unwrap().iter().map(|lane| lane["first_sequence"].clone()).collect();
+    assert!(firsts.len() == 3 && firsts.contains(&json!(position + 1)), "{lanes}");
+    // What was in flight counts all the same, and ends its lane.
+    seen.take(&in_flight.event);
+    consumer.delivered(&[in_flight.tag]);
+    wait_for(&mut client, "two are left", |bus| bus["parked_lanes"] == 2);
+
+    daemon.kill9();
+    let _daemon = Daemon::start(&store);
+    let mut client = Client::connect(&store);
+    let mut consumer = Program::attach(&store, "bus");
+    while seen.snapshots() < 39 {
+        let out = consumer.event();
+        assert_ne!(out.order_id, last, "it is held");
+        seen.take(&out.event);
+        consumer.delivered(&[out.tag]);
+    }
+    client.result("lane.requeue", json!({"sink": "bus", "all": true}));
+    while seen.count() < ledger.events() {
+        let out = consumer.event();
+        seen.take(&out.event);
+        consumer.delivered(&[out.tag]);
+    }
+    wait_for(&mut client, "no lane is left", |bus| bus["parked_lanes"] == 0 && bus["lag_events"] == 0);
+    ledger.check(&seen);
 }
 
 #[test]

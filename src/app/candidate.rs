@@ -1,5 +1,6 @@
 //! A daemon that stands for the relay of one sink: it runs a worker whenever it was elected.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,6 +160,7 @@ impl Candidate {
         Ok(SubscriptionPorts {
             history: Arc::clone(&self.history),
             rows: self.rows(record)?,
+            lane_rows: HashMap::new(),
             decide: self.decide.clone(),
             clock: Arc::clone(&self.clock),
             replays: Arc::clone(&self.replays),

@@ -1,6 +1,7 @@
 //! Everything of a daemon but its threads, wired in one place. The daemon gives it threads; the simulation and the
 //! batteries drive it step by step.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -16,6 +17,7 @@ use crate::contracts::{
     Clock, DecisionBatch, JournalNeeds, Lsn, OrderRows, PlanStore as _, Progress as _, ReplayProgress, Sequence,
     SinkRecord, SinkType, Storage,
 };
+use crate::domain::OrderId;
 use crate::executor::{Executor, ExecutorOptions, Operations, Task};
 use crate::journal::{IdentityError, JournalHandle, StoreId, create_store, open_store as open_store_id};
 use crate::relay::{
@@ -111,7 +113,7 @@ impl Core {
             Maintenance::new(journal.clone(), Arc::clone(&clock), options.maintenance, covered, maintenance_needs);
         let mut executor = Executor::new(store, clock, host.order_ids(), options.executor);
         let (forget, forgotten) = bounded(FORGOTTEN_MAX);
-        executor.operate_with(operations(&relays, &leftovers, needs, forget));
+        executor.operate_with(operations(&relays, &options.sinks, &leftovers, needs, forget));
         host.bind_socket()?;
         Ok(Self { executor, relays, decisions, ask, tasks, forgotten, maintenance, journal, report })
     }
@@ -122,12 +124,14 @@ const FORGOTTEN_MAX: usize = 64;
 
 fn operations(
     relays: &[Relay],
+    sinks: &[SinkOptions],
     leftovers: &[Leftover],
     needs: Arc<JournalNeeds>,
     forget: Sender<String>,
 ) -> Operations {
     Operations {
         sinks: relays.iter().map(|relay| relay.handle.sink.clone()).collect(),
+        replays_max: sinks.iter().map(SinkOptions::replays_max).collect(),
         leftovers: leftovers.iter().map(|sink| (Arc::clone(&sink.name), sink.sequence)).collect(),
         render: cloud_event::render,
         pins: Arc::clone(needs.backups()),
@@ -273,11 +277,22 @@ fn open_subscription(
     let ports = SubscriptionPorts {
         history: parts.store.history(),
         rows: Arc::clone(&parts.rows),
+        lane_rows: lane_rows(parts.store, record),
         decide: parts.decide.clone(),
         clock: host.clock(),
         replays: parts.replay_progress(),
     };
     Ok(Relay::of_subscription(name, Subscription::new(settings, ports, record, Box::new(cursor))?))
+}
+
+/// The rows of parked orders, while the sink is being handed a snapshot that has them.
+fn lane_rows(store: &Store, record: &SinkRecord) -> HashMap<OrderId, Sequence> {
+    let Some(snapshot) = record.running_snapshot() else { return HashMap::new() };
+    let row = |order_id: &OrderId| {
+        let (number, _) = store.order_row(*order_id).filter(|(number, _)| *number < snapshot.orders)?;
+        Some((*order_id, Sequence(number).next()))
+    };
+    record.lanes.keys().filter_map(row).collect()
 }
 
 /// Tells what a start found, for people.

@@ -94,6 +94,7 @@ fn sink_options(sink: &SinkConfig, relay: &RelayConfig) -> SinkOptions {
         start: sink.start,
         limits: limits(sink),
         delivered_tags_max: sink.delivery.delivered_tags_max,
+        replays_max: sink.delivery.replays_max,
         consumer_uids: sink.consumer_uids.clone(),
         daemon: sink.daemon.clone(),
     }

@@ -71,6 +71,7 @@ pub(super) fn open(
     let mut executor = Executor::new(store, host.clock(), host.order_ids(), options.executor);
     executor.operate_with(Operations {
         sinks: relays.iter().map(|relay| relay.handle.sink.clone()).collect(),
+        replays_max: options.sinks.iter().map(SinkOptions::replays_max).collect(),
         leftovers,
         render: cloud_event::render,
         pins: Arc::default(),

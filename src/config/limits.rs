@@ -176,6 +176,8 @@ limits! {
         detaches_in_a_row_max: u64 = 3, 1..=1_000_000;
         /// The longest wait that a program may ask for.
         retry_after_ms_max: Duration = 3_600_000, 1..=DAY_MS;
+        /// Replays of a sink that run at once; one more is refused.
+        replays_max: usize = 100, 1..=10_000;
         /// Failures that `sink.show` lists, the last ones.
         failures_listed_max: usize = 100, 1..=10_000;
         /// Wait after the first failed delivery; it doubles with each further one.

@@ -26,6 +26,8 @@ pub enum DecisionNews {
         lsn: Lsn,
         /// What was decided.
         decision: Arc<Decision>,
+        /// If it parks an order of a snapshot: the order's row, as [`OrderRows`](super::OrderRows) counts them.
+        row: Option<u64>,
     },
     /// There was no room, not even in the reserve: nothing of the batch is stored. The worker tries again later.
     Full {

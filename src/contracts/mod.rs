@@ -16,6 +16,7 @@ mod operator;
 mod operator_result;
 mod order_json;
 mod order_rows;
+mod order_snapshot;
 mod outbox_entry;
 mod pins;
 mod plan_store;
@@ -53,6 +54,7 @@ pub use operator_result::{
 };
 pub use order_json::{write_order, write_order_fields};
 pub use order_rows::{OrderRow, OrderRows, RowsAnswer};
+pub use order_snapshot::order_snapshot;
 pub use outbox_entry::{OutboxEntry, PublishedEvent};
 pub use pins::{Pins, TooManyPins};
 pub use plan_store::{CommitError, Committed, Contested, PlanStore, RememberedCommand, Room, Staged};

@@ -125,6 +125,14 @@ pub enum OperatorRefusal {
     /// 1207
     #[error("there is no replay {0}; `replay.list` names them")]
     ReplayNotFound(Uuid),
+    /// 1101: more may run once one of them has ended.
+    #[error(
+        "sink {sink} runs {running} replays, as many as replays_max allows; wait until one has ended, or cancel one"
+    )]
+    TooManyReplays { sink: String, running: usize },
+    /// 1101: a moment later it can be.
+    #[error("{0}; ask again in a moment")]
+    NotYet(String),
     /// 1208
     #[error("sink {0} is configured; remove it from the configuration and restart before it can be forgotten")]
     SinkConfigured(String),

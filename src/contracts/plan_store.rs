@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{
     ChangeRequest, Decision, DecisionInbox, DecisionNews, Envelope, EventHistory, Fingerprint, Lsn, OrderRepository,
-    Plan, Sequence, SinkRecord, StoreStatus, StoreUnavailable,
+    OrderRow, Plan, Sequence, SinkRecord, StoreStatus, StoreUnavailable,
 };
 use crate::domain::{CommandId, OrderId, OrderState};
 
@@ -103,6 +103,12 @@ pub trait PlanStore: OrderRepository {
     /// # Errors
     /// It cannot be read now.
     fn order_lsn(&self, order_id: OrderId) -> Result<Option<Lsn>, StoreUnavailable>;
+
+    /// An order's row and its number from 0, as [`OrderRows`](super::OrderRows) counts them; `None` if there is no such
+    /// order, or the store has no rows.
+    fn order_row(&self, _order_id: OrderId) -> Option<(u64, OrderRow)> {
+        None
+    }
 
     /// What was decided about a sink; `None` if it was never registered, or was forgotten.
     fn sink(&self, name: &str) -> Option<&SinkRecord>;

@@ -25,6 +25,18 @@ pub trait SinkView: Send + Sync {
         0
     }
 
+    /// Whether an order of that snapshot, by the number of its row from 0, was delivered, parked or passed over; `true`
+    /// if none is handed out.
+    fn is_row_settled(&self, _row: u64) -> bool {
+        true
+    }
+
+    /// Whether the cursor says of a parked order of that snapshot that it is settled: until then a kill brings its row
+    /// again.
+    fn is_row_saved(&self, _order_id: OrderId) -> bool {
+        true
+    }
+
     /// How a lane's first event fares; `None` if the worker keeps nothing of this order.
     fn lane(&self, order_id: OrderId) -> Option<LaneView>;
 

@@ -230,7 +230,7 @@ impl PostgresStore {
                 for (lsn, decision) in decisions {
                     let ticket = self.awaited.remove(&lsn).flatten();
                     if let Some(inbox) = self.inboxes.get(&decision.sink) {
-                        inbox.put([DecisionNews::Durable { ticket, lsn, decision }]);
+                        inbox.put([DecisionNews::Durable { ticket, lsn, decision, row: None }]);
                     }
                 }
                 self.awaited.clear();

@@ -153,7 +153,7 @@ fn decisions_of_another_daemon_reach_the_worker_here_in_their_order() {
     let told: Vec<_> = Vec::from(inbox.take())
         .into_iter()
         .map(|news| match news {
-            DecisionNews::Durable { ticket, lsn, decision } => (ticket, lsn.0, decision.kind.as_str()),
+            DecisionNews::Durable { ticket, lsn, decision, .. } => (ticket, lsn.0, decision.kind.as_str()),
             DecisionNews::Full { ticket } => (Some(ticket), 0, "full"),
             DecisionNews::Retry => (None, 0, "retry"),
         })

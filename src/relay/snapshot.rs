@@ -12,10 +12,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::contracts::{
-    EventFeed, EventHistory, FeedError, FeedPosition, OrderRow, OrderRows, OutboxEntry, PublishedEvent, Sequence,
-    SinkRecord, SnapshotStart,
+    EventFeed, EventHistory, FeedError, FeedPosition, OrderRow, OrderRows, PublishedEvent, Sequence, SinkRecord,
+    SnapshotStart, order_snapshot,
 };
-use crate::domain::{EventId, OrderEvent, OrderState};
 
 /// Rows that are asked for at once: copying them takes a moment in which no command is decided.
 const PAGE_ROWS: usize = 512;
@@ -111,28 +110,7 @@ impl SnapshotFeed {
     }
 
     fn event(&self, row: &OrderRow) -> Result<PublishedEvent, FeedError> {
-        let (state, at, epoch) = (self.as_of_position(row)?, self.position.sequence, self.start.epoch);
-        let id = EventId::of_snapshot(state.order_id, epoch, at.0);
-        let event = OrderEvent::Snapshot(state);
-        let entry = OutboxEntry { id, order_version: state.version, event, context: None };
-        Ok(PublishedEvent { sequence: at, entry, source: Arc::clone(&self.source), epoch })
-    }
-
-    /// The order as it was at the position: the first event that it raised after that tells the version.
-    fn as_of_position(&self, row: &OrderRow) -> Result<OrderState, FeedError> {
-        if row.last_lsn <= self.start.lsn {
-            return Ok(row.state);
-        }
-        let raised = self.history.order_events(row.state.order_id, row.last_lsn)?.events;
-        let first_after = raised.iter().find(|event| event.sequence > self.position.sequence);
-        let version =
-            first_after.map(|event| event.entry.order_version.saturating_sub(1)).filter(|version| *version > 0);
-        version.map(|version| row.state.as_of(version)).ok_or_else(|| {
-            let (order_id, sequence) = (row.state.order_id, self.position.sequence);
-            FeedError::Damaged(format!(
-                "order {order_id} cannot be shown as of event {sequence}: its chain of plans ends"
-            ))
-        })
+        order_snapshot(row, self.position.sequence, &self.start, &self.source, self.history.as_ref())
     }
 }
 

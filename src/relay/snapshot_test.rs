@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::contracts::{DecisionPage, EventFeed, Lsn, OrderEvents, RowsAnswer, Sequence, SinkStartPoint, SinkType};
-use crate::domain::{Cents, CustomerId, Order, OrderId, OrderStatus, Timestamp};
+use crate::domain::{Cents, CustomerId, EventId, Order, OrderEvent, OrderId, OrderState, OrderStatus, Timestamp};
 
 const POSITION: FeedPosition = FeedPosition { sequence: Sequence(1000), ..FeedPosition::START };
 

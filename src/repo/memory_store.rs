@@ -8,9 +8,9 @@ use super::state::{StoreState, UndoStep};
 use super::{order_repo, outbox_muts};
 use crate::contracts::{
     CommitError, Committed, Contested, Decision, DecisionInbox, DecisionNews, DecisionPage, Envelope, EventFeed,
-    EventHistory, FeedError, FeedPosition, JournalStatus, Lsn, Mutation, OrderEvents, OrderRepository, Plan, PlanStore,
-    PublishedEvent, RememberedCommand, RetrieveError, Room, Sequence, SinkRecord, Staged, StoreCondition, StoreStatus,
-    StoreUnavailable,
+    EventHistory, FeedError, FeedPosition, JournalStatus, Lsn, Mutation, OrderEvents, OrderRepository, OrderRow, Plan,
+    PlanStore, PublishedEvent, RememberedCommand, RetrieveError, Room, Sequence, SinkRecord, Staged, StoreCondition,
+    StoreStatus, StoreUnavailable,
 };
 use crate::domain::{CommandId, Order, OrderId, Timestamp};
 
@@ -176,9 +176,8 @@ impl PlanStore for MemoryStore {
         let mut told = None;
         for (ticket, lsn, decision) in tickets {
             match (&stored, ticket) {
-                (Ok(_), _) => {
-                    self.tell(&decision, DecisionNews::Durable { ticket, lsn, decision: Arc::clone(&decision) })
-                }
+                (Ok(_), _) => self
+                    .tell(&decision, DecisionNews::Durable { ticket, lsn, decision: Arc::clone(&decision), row: None }),
                 (Err(_), Some(ticket)) if told != Some(ticket) => {
                     self.tell(&decision, DecisionNews::Full { ticket });
                     told = Some(ticket);
@@ -220,6 +219,10 @@ impl PlanStore for MemoryStore {
 
     fn order_lsn(&self, order_id: OrderId) -> Result<Option<Lsn>, StoreUnavailable> {
         Ok(self.state.orders.find(order_id).map(|(_, row)| row.last_lsn))
+    }
+
+    fn order_row(&self, order_id: OrderId) -> Option<(u64, OrderRow)> {
+        self.state.orders.find(order_id).map(|(number, row)| (u64::from(number), row))
     }
 
     fn sink(&self, name: &str) -> Option<&SinkRecord> {

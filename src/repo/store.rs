@@ -7,14 +7,21 @@ use std::sync::Arc;
 use super::history::JournalHistory;
 use super::state::{StoreState, UndoStep};
 use super::stored::{OrderTimes, PlanContext, encode};
-use super::{DurableSequence, order_repo, outbox_muts};
+use super::{DurableSequence, OrderTable, order_repo, outbox_muts};
 use crate::contracts::{
     CommitError, Committed, Decision, DecisionInbox, DecisionKind, DecisionNews, EventHistory, JournalStatus, Lsn,
-    Mutation, OrderRepository, Plan, PlanStore, RememberedCommand, RetrieveError, Room, Sequence, SinkRecord, Staged,
-    StoreCondition, StoreStatus, StoreUnavailable,
+    Mutation, OrderRepository, OrderRow, Plan, PlanStore, RememberedCommand, RetrieveError, Room, Sequence, SinkRecord,
+    Staged, StoreCondition, StoreStatus, StoreUnavailable,
 };
-use crate::domain::{CommandId, Order, OrderId};
+use crate::domain::{CommandId, Order, OrderEvent, OrderId};
 use crate::journal::{FRAME_BODY_BYTES_MAX, Journal, JournalHandle};
+
+/// The row of an order that is parked with its part of a snapshot.
+fn parked_row(orders: &OrderTable, kind: &DecisionKind) -> Option<u64> {
+    let DecisionKind::Parked { order_id, events, .. } = kind else { return None };
+    let is_snapshot = events.iter().any(|event| matches!(event.entry.event, OrderEvent::Snapshot(_)));
+    orders.find(*order_id).filter(|_| is_snapshot).map(|(row, _)| u64::from(row))
+}
 
 /// The store over the journal.
 pub struct Store {
@@ -116,7 +123,8 @@ impl Store {
         }
         for StagedDecision { ticket, lsn, decision } in self.decided.drain(..) {
             if let Some(inbox) = self.inboxes.get(&decision.sink) {
-                inbox.put([DecisionNews::Durable { ticket, lsn, decision }]);
+                let row = parked_row(&self.state.orders, &decision.kind);
+                inbox.put([DecisionNews::Durable { ticket, lsn, decision, row }]);
             }
         }
     }
@@ -272,6 +280,10 @@ impl PlanStore for Store {
 
     fn order_lsn(&self, order_id: OrderId) -> Result<Option<Lsn>, StoreUnavailable> {
         Ok(self.state.orders.find(order_id).map(|(_, row)| row.last_lsn))
+    }
+
+    fn order_row(&self, order_id: OrderId) -> Option<(u64, OrderRow)> {
+        self.state.orders.find(order_id).map(|(number, row)| (u64::from(number), row))
     }
 
     fn sink(&self, name: &str) -> Option<&SinkRecord> {

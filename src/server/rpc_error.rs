@@ -138,6 +138,7 @@ impl ErrorKind {
             OperatorRefusal::LaneNotFound { .. } => Self::LaneNotFound,
             OperatorRefusal::OutOfRange { .. } => Self::OutOfRange,
             OperatorRefusal::ReplayNotFound(_) => Self::ReplayNotFound,
+            OperatorRefusal::TooManyReplays { .. } | OperatorRefusal::NotYet(_) => Self::Overloaded,
             OperatorRefusal::SinkConfigured(_) => Self::SinkConfigured,
             OperatorRefusal::Invalid(_) => Self::InvalidParams,
             OperatorRefusal::Unreadable(_) => Self::InternalError,

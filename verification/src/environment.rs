@@ -139,6 +139,7 @@ impl Environment {
             consumer_uids: Vec::new(),
             daemon: None,
             delivered_tags_max: 1000,
+            replays_max: 100,
         };
         CoreOptions {
             store: self.store_options(),

@@ -16,6 +16,8 @@ pub type EventRenderer = fn(&PublishedEvent, &mut Vec<u8>) -> Result<(), serde_j
 pub struct Operations {
     /// The configured sinks, in the order of the configuration.
     pub sinks: Vec<SinkHandle>,
+    /// Replays that may run at once, by sink.
+    pub replays_max: BTreeMap<Arc<str>, usize>,
     /// How far those sinks had got that have a cursor and are no longer configured.
     pub leftovers: BTreeMap<Arc<str>, Sequence>,
     /// Renders events.

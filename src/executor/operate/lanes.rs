@@ -3,11 +3,11 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::context::{KnownSink, RunningSink};
+use super::context::{KnownSink, RunningSink, unreadable};
 use super::{Action, Context};
 use crate::contracts::{
     DecisionKind, EventState, LaneFilter, LaneState, LaneSummary, OperatorRefusal, OperatorResult, ParkedLane,
-    PublishedEvent, Refusal, Sequence,
+    PublishedEvent, Refusal, Sequence, order_snapshot,
 };
 use crate::domain::OrderId;
 
@@ -88,6 +88,11 @@ pub(super) fn skip(
         let problem = format!("event {sequence} is in flight; wait for its outcome, or pause the sink first");
         return Err(OperatorRefusal::Invalid(problem).into());
     }
+    let is_row = sink.record.snapshot_running && sequence == sink.record.start.after;
+    if is_row && sink.handle.is_some_and(|handle| !handle.view.is_row_saved(order_id)) {
+        let problem = format!("that order {order_id} is parked out of the snapshot is not saved in the cursor");
+        return Err(OperatorRefusal::NotYet(problem).into());
+    }
     let kind = DecisionKind::LaneSkipped { order_id, sequence };
     Ok(Action::done([context.decision(&sink.record.name, Some(reason), kind)]))
 }
@@ -99,15 +104,12 @@ pub(super) fn park(context: &Context<'_>, name: &str, order_id: OrderId, reason:
     }
     let sink = context.running_sink(name)?;
     let parked = sink.record.lanes.get(&order_id);
-    if sink.record.snapshot_running && parked.is_none() {
-        let problem = format!(
-            "sink {name} still hands out the snapshot that it starts with; park order {order_id} once that is over, or \
-             pause the sink"
-        );
-        return Err(OperatorRefusal::Invalid(problem).into());
-    }
-    // What comes after a snapshot waits until all of that is settled.
-    let waiting = if sink.record.snapshot_running { Vec::new() } else { waiting(context, sink, order_id)? };
+    let waiting = match (open_snapshot(context, sink, order_id)?, sink.record.snapshot_running) {
+        // Its later events come after the whole snapshot, and join the lane then.
+        (Some(snapshot), _) => vec![Arc::new(snapshot)],
+        (None, true) if parked.is_some() => Vec::new(),
+        (None, _) => waiting(context, sink, order_id)?,
+    };
     if parked.is_none() && waiting.is_empty() {
         let problem = format!("nothing of order {order_id} waits at sink {name}; orderd trace tells where it is");
         return Err(OperatorRefusal::LaneNotFound(problem).into());
@@ -116,6 +118,28 @@ pub(super) fn park(context: &Context<'_>, name: &str, order_id: OrderId, reason:
     let attempts = attempts.max(parked.map_or(0, |lane| lane.attempts));
     let kind = DecisionKind::Parked { order_id, state: LaneState::Held, attempts, events: waiting };
     Ok(Action::done([context.decision(&sink.record.name, Some(reason), kind)]))
+}
+
+/// The order of a snapshot that the sink is being handed, as far as it has still to settle it and it is not parked.
+fn open_snapshot(
+    context: &Context<'_>,
+    sink: RunningSink<'_>,
+    order_id: OrderId,
+) -> Result<Option<PublishedEvent>, Refusal> {
+    let (record, start) = (sink.record, &sink.record.start);
+    let Some(snapshot) = record.running_snapshot().filter(|_| !record.lanes.contains_key(&order_id)) else {
+        return Ok(None);
+    };
+    let row = context.store.order_row(order_id);
+    if row.is_none() && context.store.order_lsn(order_id)?.is_some() {
+        let problem = format!("this store cannot tell where in the snapshot order {order_id} is; park it once that is over");
+        return Err(OperatorRefusal::Invalid(problem).into());
+    }
+    let row = row.filter(|(number, _)| *number < snapshot.orders);
+    let Some((_, row)) = row.filter(|(number, _)| !sink.handle.view.is_row_settled(*number)) else { return Ok(None) };
+    let history = context.store.history();
+    let event = order_snapshot(&row, start.after, &snapshot, &start.source, history.as_ref());
+    Ok(Some(event.map_err(unreadable)?))
 }
 
 /// The events of an order that the sink has still to settle and that are not parked.

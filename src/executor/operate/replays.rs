@@ -18,6 +18,7 @@ const LISTED_MAX: usize = 100;
 /// Looks at who is to get the events again, before anything is read.
 pub(super) fn prepare(context: &Context<'_>, request: &ReplayRequest) -> Result<Action, Refusal> {
     let sink = context.running_sink(&request.sink)?;
+    check_count(context, request, sink.record)?;
     if sink.record.start.sink_type == SinkType::Stdout {
         let problem = format!("sink {} is standard output, which has no replays", request.sink);
         return Err(OperatorRefusal::Invalid(problem).into());
@@ -28,6 +29,16 @@ pub(super) fn prepare(context: &Context<'_>, request: &ReplayRequest) -> Result<
     let parked = parked.map(|event| event.sequence).collect();
     let acked = sink.handle.view.acked_sequence();
     Ok(Action::Read(JournalQuery::Replay { request: request.clone(), acked, parked }))
+}
+
+/// Each running replay keeps the journal, and reads for itself.
+fn check_count(context: &Context<'_>, request: &ReplayRequest, sink: &SinkRecord) -> Result<(), OperatorRefusal> {
+    let running = sink.replays.iter().filter(|replay| replay.state == ReplayState::Running).count();
+    let is_full = context.operations.replays_max.get(&sink.name).is_some_and(|max| running >= *max);
+    if is_full && !request.dry_run {
+        return Err(OperatorRefusal::TooManyReplays { sink: (*sink.name).to_owned(), running });
+    }
+    Ok(())
 }
 
 /// Decides on what was found.
@@ -46,6 +57,8 @@ pub(in crate::executor) fn start(
         return Err(OperatorRefusal::Invalid(problem).into());
     }
     let sink = context.running_sink(&request.sink)?;
+    // Others may have been started while the range was looked for.
+    check_count(context, request, sink.record)?;
     let spec = ReplaySpec {
         replay_id,
         from,

@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::testing::{Bench, order};
+use super::testing::{Bench, REPLAYS_MAX, order};
 use crate::contracts::{
     Command, DecisionKind, EventType, Lsn, OperatorRefusal, OperatorRequest, ReplayBound, ReplayRequest, ReplayView,
     Sequence,
@@ -92,6 +92,19 @@ fn a_range_is_what_the_sink_had_and_the_journal_holds() {
     assert_eq!(bench.json(start(by_time.clone()))["last_sequence"], 7, "an end in time is no more than the sink had");
     assert!(out_of_range(bench.refusal(start(ReplayRequest { from: latest, ..by_time.clone() }))));
     assert!(out_of_range(bench.refusal(start(ReplayRequest { to: earliest, ..by_time }))));
+}
+
+#[test]
+fn only_so_many_replays_of_a_sink_run_at_once() {
+    let mut bench = bench();
+    let started: Vec<_> = (0..REPLAYS_MAX).map(|_| bench.json(start(request(2, 7)))["replay_id"].clone()).collect();
+    let full = OperatorRefusal::TooManyReplays { sink: "mail".into(), running: REPLAYS_MAX };
+    assert_eq!(bench.refusal(start(request(2, 7))), full);
+    assert_eq!(bench.json(start(ReplayRequest { dry_run: true, ..request(2, 7) }))["events"], 6);
+    let replay_id = serde_json::from_value(started[1].clone()).unwrap();
+    bench.ask(OperatorRequest::ReplayCancel { replay_id, reason: None }).unwrap();
+    bench.ask(start(request(2, 7))).unwrap();
+    assert_eq!(bench.refusal(start(request(2, 7))), full);
 }
 
 #[test]

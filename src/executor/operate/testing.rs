@@ -20,6 +20,8 @@ use crate::repo::{Store, StoreOptions, open_store};
 use crate::testkit::{STORE_ID, SteppedClock, Watched};
 
 pub const UID: u32 = 1234;
+/// Of `mail`.
+pub const REPLAYS_MAX: usize = 3;
 const CONNECTION: ConnectionId = ConnectionId(1);
 
 /// A worker as the executor sees it.
@@ -121,6 +123,7 @@ impl Bench {
                 handle("file", SinkType::File, &Arc::default(), &inbox),
                 handle("stdout", SinkType::Stdout, &Arc::default(), &inbox),
             ],
+            replays_max: BTreeMap::from([(Arc::from("mail"), REPLAYS_MAX)]),
             leftovers: BTreeMap::from([(Arc::from("old"), Sequence(2))]),
             render: crate::relay::cloud_event::render,
             pins: Arc::clone(&pins),

@@ -40,7 +40,7 @@ fn decide(inbox: &DecisionInbox, kind: DecisionKind) {
     let at = event(1).entry.event.occurred_at();
     let (sink, reason): (Arc<str>, Arc<str>) = (Arc::from("events"), Arc::from("by hand"));
     let decision = Arc::new(Decision { sink, at, uid: 0, reason, kind });
-    inbox.put([DecisionNews::Durable { ticket: None, lsn: Lsn(1), decision }]);
+    inbox.put([DecisionNews::Durable { ticket: None, lsn: Lsn(1), decision, row: None }]);
 }
 
 #[test]

@@ -153,12 +153,9 @@ impl Scheduler {
 
     /// Takes one event into a lane that is parked; `false` if it is there already.
     fn park_event(&mut self, order_id: OrderId, sequence: Sequence, bytes: u32, now: Duration) -> bool {
-        let place = match self.snapshot {
-            Some(_) => self.live.lanes.get(&order_id).map_or(Sequence::ZERO, |lane| lane.first),
-            None => sequence,
-        };
-        let entry = self.live.window.get(place).copied();
-        let passed = self.snapshot.is_none() && place <= self.prefix();
+        let place = self.place_of(sequence, self.row_of(order_id));
+        let entry = place.and_then(|place| self.live.window.get(place)).copied();
+        let passed = place.is_some_and(|place| place <= self.prefix());
         let delivered = match entry.map(|entry| entry.state) {
             Some(EntryState::Settled | EntryState::ParkingDelivered) => true,
             Some(EntryState::Open | EntryState::Parking) => false,
@@ -177,16 +174,24 @@ impl Scheduler {
                 self.wishes.delivered(order_id, sequence, now);
             }
         }
-        self.detaches.clear(place, order_id);
-        self.live.settle(order_id, place);
-        self.settle_unread(sequence);
+        if let Some(place) = place {
+            self.detaches.clear(place, order_id);
+            self.live.settle(order_id, place);
+        }
+        self.settle_unread(sequence, place);
         !known
     }
 
     /// A parked event that was not read yet counts as settled, and is passed when it is read.
-    pub(super) fn settle_unread(&mut self, sequence: Sequence) {
-        if self.snapshot.is_none() && sequence > self.live.window.last() {
-            self.settled.insert(sequence);
+    pub(super) fn settle_unread(&mut self, sequence: Sequence, place: Option<Sequence>) {
+        match place {
+            Some(place) if place > self.live.window.last() => {
+                self.settled.insert(place);
+            }
+            None if self.snapshot.is_some_and(|snapshot| sequence > snapshot.at) => {
+                self.settled_after.insert(sequence);
+            }
+            Some(_) | None => {}
         }
     }
 

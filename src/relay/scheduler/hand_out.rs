@@ -37,9 +37,11 @@ impl Scheduler {
         if self.in_flight.len() >= self.cap(in_flight_max) || !self.may_hand_out(now) {
             return None;
         }
-        let (stream, order_id, head) = match self.replay_candidate(now) {
-            Some(candidate) => candidate,
-            None => self.live_candidate(now)?,
+        // Replays and live events take turns: neither waits for the end of the other.
+        let (stream, order_id, head) = if self.replay_last {
+            self.live_candidate(now).or_else(|| self.replay_candidate(now))?
+        } else {
+            self.replay_candidate(now).or_else(|| self.live_candidate(now))?
         };
         let bytes = self.in_flight.bytes().saturating_add(head.bytes as usize);
         if bytes > self.limits.in_flight_bytes_max && !self.in_flight.is_empty() {
@@ -108,6 +110,7 @@ impl Scheduler {
         let Head { sequence, bytes, parked } = head;
         self.in_flight.add(Flight { tag, stream, order_id, sequence, bytes, attempt, handed_at: now });
         self.rate.count(1, now);
+        self.replay_last = stream != StreamId::Live;
         if self.failures_in_a_row >= self.limits.in_flight_max as u64 && !parked && attempt == 1 {
             self.fresh_at = now.saturating_add(self.limits.backoff_max.min(Limits::STALLED_WAIT));
         }

@@ -14,6 +14,8 @@ pub(super) struct Lane {
     pub(super) first: Sequence,
     /// The newest open event in the window.
     pub(super) last: Sequence,
+    /// The order's row in the snapshot that is handed out, where that was told.
+    pub(super) row: Option<Sequence>,
     /// The one event that is handed out and not answered.
     pub(super) in_flight: Option<Tag>,
     /// Decisions that park it, or change why it is parked, and are not durable yet.

@@ -36,6 +36,8 @@ mod outage;
 mod outcomes;
 mod replay;
 mod replays;
+#[cfg(test)]
+mod replays_test;
 mod snapshot;
 #[cfg(test)]
 mod snapshot_test;
@@ -81,6 +83,8 @@ pub struct Scheduler {
     limits: Limits,
     live: Stream,
     replays: Vec<Replay>,
+    /// Whether a replay had its turn last.
+    replay_last: bool,
     /// While a snapshot is handed out, the live stream's sequences are its rows.
     snapshot: Option<Snapshot>,
     in_flight: InFlight,
@@ -106,6 +110,8 @@ pub struct Scheduler {
     skips: Vec<(Sequence, Sequence)>,
     /// Single events that count as settled when they are read.
     settled: HashSet<Sequence, foldhash::fast::RandomState>,
+    /// The same for the events after a snapshot, while that is handed out.
+    settled_after: HashSet<Sequence, foldhash::fast::RandomState>,
     /// Live events delivered since the start: the evidence that the sink takes events.
     delivered: u64,
     /// Events delivered since the start, replays among them.
@@ -126,6 +132,7 @@ impl Scheduler {
         let mut scheduler = Self {
             live: Stream::new(stored.prefix),
             replays: Vec::new(),
+            replay_last: false,
             snapshot: stored.snapshot,
             in_flight: InFlight::default(),
             attached: None,
@@ -148,6 +155,7 @@ impl Scheduler {
                 .filter(|(_, to)| stored.snapshot.is_some() || *to > stored.prefix)
                 .collect(),
             settled: stored.settled.into_iter().filter(|sequence| *sequence > stored.prefix).collect(),
+            settled_after: stored.settled_after.into_iter().collect(),
             delivered: 0,
             delivered_total: 0,
             failures_in_a_row: 0,
@@ -158,6 +166,7 @@ impl Scheduler {
             random: fastrand::Rng::with_seed(limits.seed.rotate_left(17)),
             limits,
         };
+        scheduler.live.snapshot_at = stored.snapshot.map(|snapshot| snapshot.at);
         for lane in stored.lanes {
             scheduler.restore(lane, now);
         }
@@ -171,7 +180,9 @@ impl Scheduler {
         self.parked_lanes.change(None, Some(stored.state));
         self.parked_events += stored.events.len() as u64;
         self.parked_bytes += stored.events.iter().map(|(_, bytes)| u64::from(*bytes)).sum::<u64>();
-        stored.events.iter().for_each(|(sequence, _)| self.settle_unread(*sequence));
+        for (sequence, _) in &stored.events {
+            self.settle_unread(*sequence, self.place_of(*sequence, stored.row));
+        }
         let mut attempts = stored.attempts;
         let events = stored.events.into_iter().map(|(sequence, bytes)| ParkedEvent {
             sequence,

@@ -26,6 +26,7 @@ impl World {
             lanes: self.stored_lanes(),
             paused: self.record.paused,
             halted: self.record.halted,
+            settled_after: Vec::new(),
             snapshot: None,
         };
         self.scheduler = Scheduler::new(self.limits.clone(), stored, self.now);
@@ -39,6 +40,7 @@ impl World {
             attempts: 1,
             reason: Arc::from("stored"),
             events: events.iter().map(|event| (*event, 10)).collect(),
+            row: None,
         };
         self.record.lanes.iter().map(lane).collect()
     }

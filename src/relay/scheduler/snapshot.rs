@@ -4,7 +4,7 @@
 //! that is parked gets the sequence that all of the snapshot carries.
 
 use super::stream::Stream;
-use super::window::EntryState;
+use super::window::{Entry, EntryState};
 use super::{Scheduler, Snapshot, StreamId};
 use crate::contracts::Sequence;
 use crate::domain::OrderId;
@@ -29,7 +29,7 @@ impl Scheduler {
         let lanes = std::mem::take(&mut self.live.lanes);
         self.live = Stream::new(at);
         self.live.lanes = lanes;
-        self.settled.clear();
+        self.settled = std::mem::take(&mut self.settled_after);
         // What is in flight was parked meanwhile, and has that number now.
         self.in_flight.renumber(StreamId::Live, at);
         let orders: Vec<OrderId> = self.live.lanes.keys().copied().collect();
@@ -37,6 +37,39 @@ impl Scheduler {
             self.live.refresh(order_id);
         }
         self.pass_skipped();
+    }
+
+    /// Whether a row is delivered, parked or passed over; also if no snapshot is handed out.
+    #[must_use]
+    pub fn is_row_settled(&self, row: Sequence) -> bool {
+        let settled = |entry: &Entry| entry.state == EntryState::Settled;
+        self.snapshot.is_none()
+            || row <= self.prefix()
+            || self.settled.contains(&row)
+            || self.passes_snapshot()
+            || self.live.window.get(row).is_some_and(settled)
+    }
+
+    /// Tells the row of an order of which an event is going to be parked.
+    pub fn note_row(&mut self, order_id: OrderId, row: Sequence) {
+        if self.snapshot.is_some() {
+            self.live.lanes.entry(order_id).or_default().row = Some(row);
+        }
+    }
+
+    /// The row of an order in the snapshot, as far as it is known.
+    pub(super) fn row_of(&self, order_id: OrderId) -> Option<Sequence> {
+        let lane = self.live.lanes.get(&order_id)?;
+        Some(lane.first).filter(|first| *first != Sequence::ZERO).or(lane.row)
+    }
+
+    /// Where an event is in the stream: a snapshot at the order's row, and what comes after the snapshot nowhere yet.
+    pub(super) fn place_of(&self, sequence: Sequence, row: Option<Sequence>) -> Option<Sequence> {
+        match self.snapshot {
+            Some(snapshot) if sequence > snapshot.at => None,
+            Some(_) => row,
+            None => Some(sequence),
+        }
     }
 
     /// Whether the rest of the snapshot is passed over for good.

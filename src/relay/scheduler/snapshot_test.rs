@@ -10,11 +10,11 @@ const AT: Sequence = Sequence(10);
 const ROWS: u64 = 4;
 const NOW: Duration = Duration::from_millis(1);
 
-fn order(number: u64) -> OrderId {
+pub(super) fn order(number: u64) -> OrderId {
     OrderId::new(Uuid::from_u128(u128::from(number)))
 }
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits {
         in_flight_max: 8,
         in_flight_bytes_max: 1000,
@@ -149,6 +149,7 @@ fn a_restart_goes_on_where_rows_are_open_and_not_where_their_lanes_are_parked() 
         attempts: 1,
         reason: Arc::from("no"),
         events: vec![(AT, 10)],
+        row: Some(Sequence(3)),
     };
     let stored = Stored { prefix: Sequence(1), settled: vec![Sequence(4)], lanes: vec![lane], ..Stored::default() };
     let mut scheduler = scheduler(stored);
@@ -187,4 +188,81 @@ fn an_empty_snapshot_and_one_that_was_passed_over_are_done_at_the_start() {
     assert!(Scheduler::new(limits(), empty, NOW).is_snapshot_done());
     let passed = scheduler(Stored { prefix: Sequence(2), skips: vec![(AT, AT)], ..Stored::default() });
     assert!(passed.is_snapshot_done());
+}
+
+fn park_by_hand(scheduler: &mut Scheduler, number: u64, sequence: Sequence) {
+    scheduler.note_row(order(number), Sequence(number));
+    scheduler.parked(order(number), LaneState::Held, &Arc::from("by hand"), &[(sequence, 10)], false, NOW);
+}
+
+/// Delivers whatever goes out until there is nothing more; gives the rows or sequences, with their orders.
+fn deliver_all(scheduler: &mut Scheduler) -> Vec<(OrderId, Sequence)> {
+    let mut delivered = Vec::new();
+    loop {
+        read(scheduler);
+        let outs = hand_out(scheduler);
+        if outs.is_empty() {
+            return delivered;
+        }
+        for out in outs {
+            scheduler.delivered(out.tag, NOW).unwrap();
+            delivered.push((out.order_id, out.sequence));
+        }
+        decide(scheduler);
+    }
+}
+
+#[test]
+fn an_order_that_is_parked_by_hand_before_its_row_was_read_goes_out_once() {
+    for requeued_early in [false, true] {
+        let mut scheduler = scheduler(Stored::default());
+        read(&mut scheduler);
+        park_by_hand(&mut scheduler, 4, AT);
+        assert_eq!(scheduler.snapshot_left(), ROWS - 1, "what is parked is not left");
+        let mut delivered = Vec::new();
+        if requeued_early {
+            scheduler.requeued(order(4));
+            delivered.extend(deliver_all(&mut scheduler));
+        } else {
+            let rows = deliver_all(&mut scheduler);
+            assert!(rows.iter().all(|(order_id, _)| *order_id != order(4)), "it is held: {rows:?}");
+            delivered.extend(rows);
+            assert!(scheduler.is_snapshot_done());
+            scheduler.end_snapshot();
+            scheduler.requeued(order(4));
+            while let [out] = hand_out(&mut scheduler)[..] {
+                scheduler.delivered(out.tag, NOW).unwrap();
+                decide(&mut scheduler);
+                delivered.push((out.order_id, out.sequence));
+            }
+        }
+        let of_it: Vec<_> = delivered.iter().filter(|(order_id, _)| *order_id == order(4)).collect();
+        assert_eq!(of_it, [&(order(4), AT)], "requeued early: {requeued_early}");
+        assert_eq!(delivered.len() as u64, ROWS);
+        assert_eq!(scheduler.standing().parked_events, 0);
+    }
+}
+
+#[test]
+fn what_is_parked_of_the_events_after_a_snapshot_waits_for_its_end_and_goes_out_once() {
+    let mut scheduler = scheduler(Stored::default());
+    read(&mut scheduler);
+    let outs = hand_out(&mut scheduler);
+    scheduler.delivered(outs[0].tag, NOW).unwrap();
+    park_by_hand(&mut scheduler, 1, AT.next());
+    park_by_hand(&mut scheduler, 3, AT.next().next());
+    assert_eq!(scheduler.lane(order(3)).unwrap().in_flight, Some(AT), "its row is not what was parked");
+    scheduler.requeued(order(1));
+    assert!(hand_out(&mut scheduler).iter().all(|out| out.order_id != order(1)), "it comes after the whole snapshot");
+    outs[1..].iter().for_each(|out| scheduler.delivered(out.tag, NOW).unwrap());
+    deliver_all(&mut scheduler);
+    scheduler.end_snapshot();
+    let [out] = hand_out(&mut scheduler)[..] else { panic!("one waits") };
+    assert_eq!((out.order_id, out.sequence), (order(1), AT.next()));
+    scheduler.delivered(out.tag, NOW).unwrap();
+    decide(&mut scheduler);
+    // The other is passed over while it is parked; neither comes again when the stream gets to it.
+    scheduler.lane_skipped(order(3), AT.next().next());
+    (0..2).for_each(|_| scheduler.push(order(9), 10));
+    assert_eq!((hand_out(&mut scheduler), scheduler.prefix()), (Vec::new(), AT.next().next()));
 }

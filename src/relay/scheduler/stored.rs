@@ -12,6 +12,8 @@ pub struct Stored {
     pub prefix: Sequence,
     /// Events after it that are settled, too.
     pub settled: Vec<Sequence>,
+    /// While a snapshot is handed out: the live events after it that are settled.
+    pub settled_after: Vec<Sequence>,
     /// Ranges passed over for good.
     pub skips: Vec<(Sequence, Sequence)>,
     /// Parked lanes.
@@ -37,6 +39,8 @@ pub struct StoredLane {
     pub reason: Arc<str>,
     /// Its events with their bytes, oldest first.
     pub events: Vec<(Sequence, u32)>,
+    /// While a snapshot is handed out: the order's row, from 1, if it has one.
+    pub row: Option<Sequence>,
 }
 
 /// A snapshot that is handed out.

@@ -29,6 +29,8 @@ pub(super) struct Stream {
     timers: BTreeSet<(Duration, OrderId)>,
     /// Whether a parked lane had its turn last.
     parked_last: bool,
+    /// While a snapshot is handed out, the position that it is as of: what is parked of the events after it waits.
+    pub(super) snapshot_at: Option<Sequence>,
 }
 
 /// What may be handed out.
@@ -50,6 +52,7 @@ impl Stream {
             ready_parked: BTreeSet::new(),
             timers: BTreeSet::new(),
             parked_last: false,
+            snapshot_at: None,
         }
     }
 
@@ -85,7 +88,7 @@ impl Stream {
     pub(super) fn head(&self, order_id: OrderId) -> Option<Head> {
         let lane = self.lanes.get(&order_id).filter(|lane| lane.in_flight.is_none() && lane.parking == 0)?;
         if lane.parked.is_some() {
-            return lane.parked_head();
+            return lane.parked_head().filter(|head| self.snapshot_at.is_none_or(|at| head.sequence <= at));
         }
         let entry = self.window.get(lane.first).filter(|entry| entry.state == EntryState::Open)?;
         Some(Head { sequence: lane.first, bytes: entry.bytes, parked: false })

@@ -68,9 +68,11 @@ fn kind_of(
     }
 }
 
-/// Acts on a durable decision. Replays and jumps of the feed are the caller's.
+/// Acts on a durable decision; `row` is that of the order, if it parks one of a snapshot. Replays and jumps of the feed
+/// are the caller's.
 pub(super) fn apply(
     decision: &Decision,
+    row: Option<u64>,
     own: bool,
     scheduler: &mut Scheduler,
     parked: &mut ParkedEvents,
@@ -79,6 +81,9 @@ pub(super) fn apply(
     match &decision.kind {
         DecisionKind::Parked { order_id, state, events, .. } => {
             keep(parked, *order_id, events);
+            if let Some(row) = row {
+                scheduler.note_row(*order_id, Sequence(row).next());
+            }
             let events: Vec<_> = events.iter().map(|event| (event.sequence, bytes_of(event))).collect();
             scheduler.parked(*order_id, *state, &decision.reason, &events, own, now);
         }

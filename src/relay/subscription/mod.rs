@@ -33,6 +33,7 @@ mod testing;
 mod turn;
 mod view;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ use crate::contracts::{
     AttachInbox, Clock, Decision, DecisionInbox, EventHistory, Progress, ProgressKind, ReplayProgress, ReplayState,
     Sequence, SinkMonitor, SinkRecord, SinkStatus, SinkType, SinkView,
 };
-use crate::domain::Timestamp;
+use crate::domain::{OrderId, Timestamp};
 use connection::{Consumer, Lingering};
 use content::Content;
 use decisions::{ParkedEvents, bytes_of};
@@ -115,7 +116,8 @@ impl Subscription {
         let (base, rows_read) = (progress.position(), progress.details().rows);
         let history = Arc::clone(&ports.history);
         let snapshot = SnapshotFeed::of(record, base, rows_read, ports.rows, history, waker(&control).into());
-        let scheduler = Scheduler::new(settings.limits.clone(), stored(record, progress.as_ref()), now);
+        let stored = stored(record, progress.as_ref(), &ports.lane_rows);
+        let scheduler = Scheduler::new(settings.limits.clone(), stored, now);
         let status = SinkStatus::new(settings.name.to_string(), SinkType::Subscription, scheduler.standing().prefix);
         let limits = &settings.limits;
         let backoff = Backoff::new(limits.backoff_min, limits.backoff_max, limits.seed.wrapping_add(1));
@@ -155,6 +157,10 @@ impl Subscription {
                 // A crash may have come between its end and the removal of its cursor.
                 ReplayState::Done | ReplayState::Cancelled => subscription.end_replay(replay.spec.replay_id),
             }
+        }
+        if subscription.snapshot.is_some() {
+            // A crash may have come before the cursor said that they are parked.
+            record.lanes.keys().for_each(|order_id| subscription.note_unsaved_row(*order_id, now));
         }
         // What is parked shows at once, not only after the first turn.
         subscription.show();
@@ -209,7 +215,7 @@ impl Subscription {
 }
 
 /// What the scheduler goes on from.
-fn stored(record: &SinkRecord, progress: &dyn Progress) -> Stored {
+fn stored(record: &SinkRecord, progress: &dyn Progress, rows: &HashMap<OrderId, Sequence>) -> Stored {
     let (position, details) = (progress.position().sequence, progress.details());
     let snapshot = record.running_snapshot().map(|start| Snapshot { at: position, rows: start.orders });
     let prefix = snapshot.map_or(position, |_| Sequence(details.rows));
@@ -217,17 +223,24 @@ fn stored(record: &SinkRecord, progress: &dyn Progress) -> Stored {
     let is_over = details.kind == ProgressKind::Snapshot && snapshot.is_none();
     let ahead = details.window.settled().filter(|_| !is_over).map(|at| prefix.plus(at));
     // What was skipped of a snapshot carries its position in place of a row.
-    let skipped = record.skipped_events.iter().copied().filter(|_| snapshot.is_none());
+    let (skipped, skipped_after): (Vec<_>, Vec<_>) = match snapshot {
+        None => (record.skipped_events.clone(), Vec::new()),
+        Some(Snapshot { at, .. }) => {
+            (Vec::new(), record.skipped_events.iter().copied().filter(|skipped| *skipped > at).collect())
+        }
+    };
     let lanes = record.lanes.iter().map(|(order_id, lane)| StoredLane {
         order_id: *order_id,
         state: lane.state,
         attempts: lane.attempts,
         reason: Arc::clone(&lane.reason),
         events: lane.events.iter().map(|event| (event.sequence, bytes_of(event))).collect(),
+        row: rows.get(order_id).copied(),
     });
     Stored {
         prefix,
         settled: ahead.chain(skipped).collect(),
+        settled_after: skipped_after,
         skips: record.skipped.clone(),
         lanes: lanes.collect(),
         paused: record.paused,

@@ -1,9 +1,11 @@
 //! What a subscription needs to know, and what it works with.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contracts::{Clock, DecisionBatch, EventHistory, OrderRows, ReplayProgress};
+use crate::contracts::{Clock, DecisionBatch, EventHistory, OrderRows, ReplayProgress, Sequence};
+use crate::domain::OrderId;
 use crate::relay::scheduler::Limits;
 use crossbeam_channel::Sender;
 
@@ -38,6 +40,8 @@ pub struct SubscriptionPorts {
     pub history: Arc<dyn EventHistory>,
     /// Shows the orders, for a snapshot.
     pub rows: Arc<dyn OrderRows>,
+    /// Of the orders whose lanes are parked, the rows in that snapshot, from 1.
+    pub lane_rows: HashMap<OrderId, Sequence>,
     /// Where decisions become plans.
     pub decide: Sender<DecisionBatch>,
     /// Both clocks.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::content::Read;
 use super::{Subscription, decisions};
 use crate::contracts::{DecisionKind, FeedError};
+use crate::domain::OrderId;
 
 /// Rows that are read in one turn.
 const READS_MAX: usize = 1024;
@@ -47,6 +48,12 @@ impl Subscription {
             rows.ending = true;
             self.others.push(self.deciding.decide(DecisionKind::SnapshotEnded, Arc::from(""), self.clock.now()));
         }
+    }
+
+    /// An order of the snapshot is parked: the cursor says so soon, so that it can be skipped for good.
+    pub(super) fn note_unsaved_row(&mut self, order_id: OrderId, now: Duration) {
+        self.shared.note_unsaved_row(order_id);
+        self.saving.save_by(now);
     }
 
     /// It is durably decided that the snapshot is over: the live events come next. Saved soon, so that the cursor says

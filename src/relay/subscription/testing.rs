@@ -1,6 +1,6 @@
 //! A subscription on its own: events without a journal, an executor that only makes durable, and a program by hand.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::BufReader;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -223,6 +223,7 @@ impl Bench {
         let ports = SubscriptionPorts {
             history: Arc::new(events.clone()),
             rows: Arc::new(NoRows),
+            lane_rows: HashMap::new(),
             decide,
             clock: Arc::new(SteadyClock(Instant::now())),
             replays: Arc::new(ReplayCursors {
@@ -253,7 +254,7 @@ impl Bench {
         let decision = Decision { sink: Arc::from("events"), at, uid: 0, reason: Arc::from("by hand"), kind };
         keep(&mut self.record.lock().unwrap(), &decision);
         let decision = Arc::new(decision);
-        self.inbox.put([DecisionNews::Durable { ticket: None, lsn: Lsn(1), decision }]);
+        self.inbox.put([DecisionNews::Durable { ticket: None, lsn: Lsn(1), decision, row: None }]);
     }
 
     pub(super) fn attach(&self) -> Program {
@@ -320,7 +321,7 @@ fn executor(
                 keep(&mut record.lock().unwrap(), &decision);
                 let lsn = Lsn(lsn.fetch_add(1, Ordering::SeqCst));
                 let decision = Arc::new(decision);
-                inbox.put([DecisionNews::Durable { ticket: Some(batch.ticket), lsn, decision }]);
+                inbox.put([DecisionNews::Durable { ticket: Some(batch.ticket), lsn, decision, row: None }]);
             }
         }
     };

@@ -65,9 +65,9 @@ impl Subscription {
     fn hear(&mut self, now: Duration) {
         for news in self.inbox.take() {
             match news {
-                DecisionNews::Durable { ticket, decision, .. } => {
+                DecisionNews::Durable { ticket, decision, row, .. } => {
                     let own = self.deciding.heard(ticket);
-                    self.act(&decision, own, now);
+                    self.act(&decision, row, own, now);
                 }
                 DecisionNews::Full { ticket } => self.deciding.full(ticket, now),
                 DecisionNews::Retry => {
@@ -80,11 +80,12 @@ impl Subscription {
         }
     }
 
-    fn act(&mut self, decision: &Arc<Decision>, own: bool, now: Duration) {
+    fn act(&mut self, decision: &Arc<Decision>, row: Option<u64>, own: bool, now: Duration) {
         let mut scheduler = self.shared.scheduler();
-        decisions::apply(decision, own, &mut scheduler, &mut self.parked, now);
+        decisions::apply(decision, row, own, &mut scheduler, &mut self.parked, now);
         drop(scheduler);
         match &decision.kind {
+            DecisionKind::Parked { order_id, .. } if self.snapshot.is_some() => self.note_unsaved_row(*order_id, now),
             DecisionKind::RangeSkipped { .. } => self.unreadable = None,
             DecisionKind::ReplayStarted(spec) => self.start_replay(spec, now),
             DecisionKind::ReplayEnded { replay_id, .. } => self.end_replay(*replay_id),
@@ -249,7 +250,7 @@ impl Subscription {
         let took = self.clock.monotonic().saturating_sub(began);
         self.monitor.metrics().cursor_save_duration.record_duration(took);
         match saved {
-            Saved::Done => {}
+            Saved::Done => self.shared.note_saved(),
             Saved::Later(error) => {
                 tracing::warn!(sink = &*self.settings.name, %error, "the cursor cannot be saved; deliveries wait for it");
                 self.monitor.update(|status| status.last_error = Some(error.to_string()));

@@ -1,6 +1,6 @@
 //! What others see of a subscription while it works.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,13 +17,16 @@ pub(super) struct Shared {
     failures: Mutex<VecDeque<Failure>>,
     failures_max: usize,
     replays: Mutex<HashMap<Uuid, ReplayView>>,
+    /// Orders of a snapshot that were parked since the cursor was saved.
+    unsaved_rows: Mutex<HashSet<OrderId>>,
     clock: Arc<dyn Clock>,
 }
 
 impl Shared {
     pub(super) fn new(scheduler: Scheduler, clock: Arc<dyn Clock>, failures_max: usize) -> Self {
         let scheduler = Mutex::new(scheduler);
-        Self { scheduler, failures: Mutex::default(), failures_max, replays: Mutex::default(), clock }
+        let (failures, replays, unsaved_rows) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { scheduler, failures, failures_max, replays, unsaved_rows, clock }
     }
 
     pub(super) fn scheduler(&self) -> MutexGuard<'_, Scheduler> {
@@ -49,6 +52,16 @@ impl Shared {
         failures.drain(..surplus);
     }
 
+    /// An order of a snapshot is parked, and the cursor does not say so.
+    pub(super) fn note_unsaved_row(&self, order_id: OrderId) {
+        self.unsaved_rows.lock().unwrap_or_else(PoisonError::into_inner).insert(order_id);
+    }
+
+    /// The cursor says everything.
+    pub(super) fn note_saved(&self) {
+        self.unsaved_rows.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Shows how far the running replays are.
     pub(super) fn show_replays(&self, replays: HashMap<Uuid, ReplayView>) {
         *self.replays.lock().unwrap_or_else(PoisonError::into_inner) = replays;
@@ -69,6 +82,14 @@ impl SinkView for Shared {
 
     fn snapshot_left(&self) -> u64 {
         self.scheduler().snapshot_left()
+    }
+
+    fn is_row_saved(&self, order_id: OrderId) -> bool {
+        !self.unsaved_rows.lock().unwrap_or_else(PoisonError::into_inner).contains(&order_id)
+    }
+
+    fn is_row_settled(&self, row: u64) -> bool {
+        self.scheduler().is_row_settled(Sequence(row).next())
     }
 
     fn events(&self, events: &[Sequence]) -> Vec<EventView> {
