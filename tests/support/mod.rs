@@ -26,7 +26,7 @@ pub use events::{events, events_of, lines};
 pub use fake_daemon::{FakeDaemon, refusal};
 pub use files::{copy_tree, files, flip_byte, resting_files};
 pub use mount::{Mount, must, require_root, run};
-pub use program::Program;
+pub use program::{HandedOut, Program};
 pub use store::Store;
 
 /// How long anything may take before a test gives up: generous, because machines that run tests are busy.

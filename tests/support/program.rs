@@ -45,6 +45,20 @@ impl Program {
         }
     }
 
+    /// As `try_attach`, once; `None` if the daemon is gone.
+    pub fn attach_if_there(store: &Store, params: &Value) -> Option<Result<Program, Value>> {
+        let mut params = params.clone();
+        params["protocol"] = json!(1);
+        params["program"] = json!("a test");
+        let mut client = Client::try_connect(&store.socket()).ok()?;
+        client.try_send_raw(format!("{}\n", request(&json!("attach"), "sink.attach", &params))).ok()?;
+        let mut answer: Value = serde_json::from_str(&client.try_read_line().ok()??).expect("JSON");
+        Some(match answer.get_mut("error") {
+            Some(error) => Err(error.take()),
+            None => Ok(Program { client, attached: answer["result"].take() }),
+        })
+    }
+
     /// The next line; `None` when the connection is closed.
     pub fn line(&mut self) -> Option<Value> {
         let line = self.client.try_read_line().ok()??;
