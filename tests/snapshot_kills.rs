@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::snapshots::ledger::{Ledger, Seen};
 use crate::snapshots::store_before;
 use crate::subscriptions::{bus, wait_for};
-use crate::support::{Client, DEADLINE, Daemon, Program, Store, eventually, lines, poll};
+use crate::support::{Client, DEADLINE, Daemon, HandedOut, Program, Store, eventually, lines, poll};
 
 const IN_FLIGHT_MAX: u64 = 8;
 
@@ -21,9 +21,8 @@ fn saved_rows(store: &Store) -> u64 {
     slots.max().unwrap().1
 }
 
-/// Takes at most `events` events, out of order, and leaves a few unanswered.
-fn take(consumer: &mut Program, seen: &mut Seen, events: usize, random: &mut fastrand::Rng) {
-    let mut held = Vec::new();
+/// Takes at most `events` events, out of order; a few of a life, which are in `held`, are never answered.
+fn take(consumer: &mut Program, held: &mut Vec<HandedOut>, seen: &mut Seen, events: usize, random: &mut fastrand::Rng) {
     for _ in 0..events {
         let Some(out) = consumer.try_event() else { return };
         held.push(out);
@@ -45,10 +44,10 @@ fn kills_of_either_side_lose_no_order_and_repeat_no_more_than_promised() {
     let mut daemon = Daemon::start(&store);
     for kill in 0..KILLS {
         let mut client = Client::connect(&store);
-        let mut consumer = Program::attach(&store, "bus");
+        let (mut consumer, mut held) = (Program::attach(&store, "bus"), Vec::new());
         for _ in 0..8 {
             ledger.change(&mut client);
-            take(&mut consumer, &mut seen, random.usize(1..8), &mut random);
+            take(&mut consumer, &mut held, &mut seen, random.usize(1..8), &mut random);
         }
         // Half of the kills hit the consumer: what it has not answered comes again to the next.
         if kill % 2 == 0 {

@@ -67,7 +67,7 @@ pub struct Consumer<'a> {
     voided: Vec<u64>,
 }
 
-/// It answers at the latest when it holds so many.
+/// It answers at the latest when it holds this many.
 const HELD_MAX: usize = 5;
 
 impl<'a> Consumer<'a> {

@@ -8,7 +8,7 @@ use super::consumer::{Note, Notes};
 use super::{IN_FLIGHT_MAX, Totals};
 use crate::support::{HandedOut, Store, events, orderd};
 
-/// Of events that the program has called delivered, so many may come again after a kill or a connection that was closed:
+/// Of events that the program has called delivered, this many may come again after a kill or a connection that was closed:
 /// what was in flight, what the cursor had not recorded, and parked ones whose decision was not made.
 const AGAIN_MAX: u64 = IN_FLIGHT_MAX as u64 + 64;
 
