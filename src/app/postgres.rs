@@ -11,6 +11,7 @@ use super::host::Host;
 use super::machine::Machine;
 use super::parts::{Background, Parts};
 use super::relaying::{self, Relaying};
+use super::sink_options::SinkOptions;
 use crate::config::{Config, StoreType};
 use crate::contracts::DecisionBatch;
 use crate::executor::{Executor, Operations};

@@ -132,7 +132,8 @@ fn open_snapshot(
     };
     let row = context.store.order_row(order_id);
     if row.is_none() && context.store.order_lsn(order_id)?.is_some() {
-        let problem = format!("this store cannot tell where in the snapshot order {order_id} is; park it once that is over");
+        let problem =
+            format!("this store cannot tell where in the snapshot order {order_id} is; park it once that is over");
         return Err(OperatorRefusal::Invalid(problem).into());
     }
     let row = row.filter(|(number, _)| *number < snapshot.orders);
