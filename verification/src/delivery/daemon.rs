@@ -8,7 +8,7 @@ use orderd::contracts::{
     ConnectionId, DecisionBatch, Envelope, OperatorRequest, Outcome, ParkedLane, PlanStore as _, Request, SinkRecord,
     SinkType, Ticket,
 };
-use orderd::executor::Executor;
+use orderd::executor::{Executor, Task};
 use orderd::relay::{Step, Subscription};
 use orderd::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow, Store};
 
@@ -29,6 +29,7 @@ pub struct Daemon {
     /// Writes checkpoints and deletes.
     pub maintenance: Maintenance,
     worker: Box<Subscription>,
+    tasks: Receiver<Task<Store>>,
     decisions: Receiver<DecisionBatch>,
 }
 
@@ -51,8 +52,8 @@ impl Daemon {
         let core = Core::open(&mut SimHost::new(around), &options).map_err(|error| format!("start: {error}"))?;
         let relay = core.relays.into_iter().next().ok_or("there is no sink")?;
         let RelayWorker::Subscription(worker) = relay.worker else { return Err("no subscription".to_owned()) };
-        let (executor, maintenance, decisions) = (core.executor, core.maintenance, core.decisions);
-        Ok(Self { executor, handle: relay.handle, maintenance, worker, decisions })
+        let (executor, maintenance, tasks, decisions) = (core.executor, core.maintenance, core.tasks, core.decisions);
+        Ok(Self { executor, handle: relay.handle, maintenance, worker, tasks, decisions })
     }
 
     /// One turn of the worker.
@@ -63,11 +64,12 @@ impl Daemon {
         self.worker.step().map_err(|error| format!("the worker ended: {error}"))
     }
 
-    /// The executor makes durable what the worker has decided.
+    /// The executor answers what the worker has asked, and makes durable what it has decided.
     ///
     /// # Errors
     /// It failed.
     pub fn take_decisions(&mut self) -> Result<(), String> {
+        self.tasks.try_iter().for_each(|task| task(self.executor.store()));
         let decisions: Vec<DecisionBatch> = self.decisions.try_iter().collect();
         self.executor.run_with_decisions(&[], decisions).map(drop).map_err(|error| format!("decisions: {error}"))
     }
@@ -77,9 +79,8 @@ impl Daemon {
     /// # Errors
     /// The executor failed, or does not answer.
     pub fn ask(&mut self, request: Request) -> Result<Outcome, String> {
-        let envelope = Envelope { connection: ConnectionId(1), ticket: Ticket(0), uid: 0, request };
         let failed = |error| format!("commit: {error}");
-        let mut answers = self.executor.run(&[envelope]).map_err(failed)?;
+        let mut answers = self.executor.run(&[envelope(request)]).map_err(failed)?;
         while self.executor.has_jobs() {
             answers.extend(self.executor.turn().map_err(failed)?);
         }
@@ -101,6 +102,12 @@ impl Daemon {
     pub fn record(&self) -> Result<&SinkRecord, String> {
         self.executor.store().sink(SINK).ok_or_else(|| "the sink is not recorded".to_owned())
     }
+}
+
+/// A request as it comes to the executor.
+#[must_use]
+pub const fn envelope(request: Request) -> Envelope {
+    Envelope { connection: ConnectionId(1), ticket: Ticket(0), uid: 0, request }
 }
 
 /// The store as maintenance sees it, while nothing else happens.

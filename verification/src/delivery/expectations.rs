@@ -7,6 +7,15 @@ use orderd::domain::{OrderId, OrderState};
 
 use super::program::HandedOut;
 
+/// What is handed out to this sink: an order of the snapshot that it starts with, by its row, or an event, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Item {
+    /// An order of the snapshot; row 0 first.
+    Row(usize),
+    /// An event after it.
+    Event(u64),
+}
+
 /// What clients, program and operator know, over all runs of the daemon.
 #[derive(Debug, Default)]
 pub struct Expectations {
@@ -14,18 +23,22 @@ pub struct Expectations {
     pub events: Vec<(OrderId, u64)>,
     /// The orders as they are.
     pub orders: Vec<OrderState>,
-    bytes: BTreeMap<u64, String>,
+    /// The orders as they were when the sink was first seen, if it starts with a snapshot.
+    pub rows: Vec<OrderState>,
+    /// The last event then; the sink gets those after it.
+    pub position: u64,
+    bytes: BTreeMap<Item, String>,
     /// What the program's target has.
-    pub delivered: BTreeSet<u64>,
+    pub delivered: BTreeSet<Item>,
     /// What the daemon was told of, too, and has read.
-    heard: BTreeSet<u64>,
+    heard: BTreeSet<Item>,
     /// Of these, those that may come again, because the daemon was killed since.
-    may_come_again: BTreeSet<u64>,
+    may_come_again: BTreeSet<Item>,
     came_again: u64,
-    /// Events that an operator has skipped, one by one.
-    pub skipped: BTreeSet<u64>,
-    /// Ranges that an operator has skipped.
-    pub ranges: Vec<(u64, u64)>,
+    /// What an operator has skipped, one by one.
+    pub skipped: BTreeSet<Item>,
+    /// What was passed over in ranges.
+    pub passed: BTreeSet<Item>,
     /// Orders that an operator has parked by hand.
     pub held: BTreeSet<OrderId>,
     /// Whether an operator has paused the sink.
@@ -45,14 +58,53 @@ impl Expectations {
         }
     }
 
+    /// From here on the sink is known: it starts with a snapshot of what there is.
+    pub fn start_with_snapshot(&mut self) {
+        (self.rows, self.position) = (self.orders.clone(), self.last());
+    }
+
     /// The last event's number.
     pub fn last(&self) -> u64 {
         self.events.len() as u64
     }
 
+    /// What the program was handed.
+    ///
+    /// # Errors
+    /// There is no such thing.
+    pub fn item(&self, out: &HandedOut) -> Result<Item, String> {
+        if out.is_snapshot {
+            let row = self.rows.iter().position(|order| order.order_id.to_string() == out.subject);
+            let row = row.filter(|_| out.sequence == self.position && !out.replayed);
+            return row.map(Item::Row).ok_or_else(|| format!("no such order is in the snapshot: {}", out.event));
+        }
+        let is_there = (1..=self.last()).contains(&out.sequence);
+        let item = is_there.then_some(Item::Event(out.sequence));
+        item.ok_or_else(|| format!("there is no event {}", out.sequence))
+    }
+
+    /// What an operator means by an order's event of this number.
+    pub fn parked_item(&self, order_id: OrderId, sequence: u64) -> Item {
+        let row = self.rows.iter().position(|order| order.order_id == order_id && sequence == self.position);
+        row.map_or(Item::Event(sequence), Item::Row)
+    }
+
+    /// The order and the version that an item shows.
+    pub fn order_of(&self, item: Item) -> Option<(OrderId, u64)> {
+        match item {
+            Item::Row(row) => self.rows.get(row).map(|order| (order.order_id, u64::from(order.version))),
+            Item::Event(number) => self.events.get(usize::try_from(number).ok()?.checked_sub(1)?).copied(),
+        }
+    }
+
+    /// Everything that the sink is to get, the snapshot first.
+    pub fn items(&self) -> impl Iterator<Item = Item> + use<> {
+        (0..self.rows.len()).map(Item::Row).chain((self.position + 1..=self.last()).map(Item::Event))
+    }
+
     /// The daemon has read that these were delivered.
-    pub fn heard(&mut self, sequences: impl IntoIterator<Item = u64>) {
-        self.heard.extend(sequences);
+    pub fn heard(&mut self, items: impl IntoIterator<Item = Item>) {
+        self.heard.extend(items);
     }
 
     /// The daemon was killed: what its cursor does not say comes again.
@@ -68,54 +120,65 @@ impl Expectations {
         beside: impl Iterator<Item = &'a HandedOut>,
         record: &SinkRecord,
     ) -> Result<(), String> {
-        let sequence = out.sequence;
-        let place = usize::try_from(sequence).ok().and_then(|number| self.events.get(number.checked_sub(1)?));
-        let Some((order_id, version)) = place.copied() else { return Err(format!("there is no event {sequence}")) };
-        let known = self.bytes.entry(sequence).or_insert_with(|| out.event.clone());
+        let item = self.item(out)?;
+        let known = self.bytes.entry(item).or_insert_with(|| out.event.clone());
         if *known != out.event {
-            return Err(format!("event {sequence} has other bytes: {known} / {}", out.event));
+            return Err(format!("{item:?} has other bytes: {known} / {}", out.event));
         }
-        if !out.event.contains(&format!("\"subject\":\"{order_id}\"")) {
-            return Err(format!("event {sequence} is not of order {order_id}: {}", out.event));
+        let Some((order_id, version)) = self.order_of(item) else { return Err(format!("there is no {item:?}")) };
+        let shows = [format!("\"subject\":\"{order_id}\""), format!("\"orderversion\":{version},")];
+        if !shows.iter().all(|text| out.event.contains(text)) {
+            return Err(format!("{item:?} is not version {version} of order {order_id}: {}", out.event));
         }
         if self.paused {
-            return Err(format!("event {sequence} is handed out while the sink is paused"));
+            return Err(format!("{item:?} is handed out while the sink is paused"));
         }
         if out.replayed {
             return Ok(());
         }
-        let of_order = |number: u64| usize::try_from(number).ok().and_then(|number| self.events.get(number - 1));
         let mut beside = beside.filter(|other| !other.replayed);
-        if beside.any(|other| of_order(other.sequence).is_some_and(|(other, _)| *other == order_id)) {
-            return Err(format!("event {sequence}: another one of its order is unanswered"));
+        if beside.any(|other| other.subject == out.subject) {
+            return Err(format!("{item:?}: another one of its order is unanswered"));
         }
-        let earlier = (1..)
-            .zip(&self.events)
-            .find(|(number, (other, earlier))| *other == order_id && *earlier < version && !self.has_ended(*number));
-        if let Some((number, _)) = earlier {
-            return Err(format!("OVERTAKEN: event {sequence} is handed out before event {number} of its order"));
-        }
-        if self.skipped.contains(&sequence) {
-            return Err(format!("event {sequence} is handed out, and was skipped"));
+        self.is_in_turn(item, order_id, version, record)?;
+        if self.skipped.contains(&item) {
+            return Err(format!("{item:?} is handed out, and was skipped"));
         }
         // A lane whose held events all went through is gone; what was on its way to join it is handed out.
         let state = record.lanes.get(&order_id).map(|lane| lane.state);
         if self.held.contains(&order_id) && matches!(state, Some(LaneState::Held | LaneState::Retrying)) {
-            return Err(format!("event {sequence} is handed out, and its lane was parked by hand; it is {state:?}"));
+            return Err(format!("{item:?} is handed out, and its lane was parked by hand; it is {state:?}"));
         }
         self.held.remove(&order_id);
-        self.may_it_come(sequence, order_id, record)
+        self.may_it_come(item, order_id, record)
+    }
+
+    /// Every earlier one of its order has ended; and the whole snapshot, as far as it is not parked.
+    fn is_in_turn(&self, item: Item, order_id: OrderId, version: u64, record: &SinkRecord) -> Result<(), String> {
+        let is_earlier = |other: &Item| {
+            self.order_of(*other).is_some_and(|(of, earlier)| of == order_id && earlier < version && *other < item)
+        };
+        if let Some(earlier) = self.items().find(|other| is_earlier(other) && !self.has_ended(*other)) {
+            return Err(format!("OVERTAKEN: {item:?} is handed out before {earlier:?} of its order"));
+        }
+        let is_parked = |row: &OrderState| record.lanes.contains_key(&row.order_id);
+        let mut open = (0..self.rows.len()).filter(|row| !self.has_ended(Item::Row(*row)));
+        let open = open.find(|row| self.rows.get(*row).is_some_and(|row| !is_parked(row)));
+        match (item, open) {
+            (Item::Event(_), Some(row)) => Err(format!("OVERTAKEN: {item:?} is handed out before row {row}")),
+            (Item::Event(_) | Item::Row(_), _) => Ok(()),
+        }
     }
 
     /// What the daemon was told of comes again after a kill only, and then not all of it.
-    fn may_it_come(&mut self, sequence: u64, order_id: OrderId, record: &SinkRecord) -> Result<(), String> {
-        if !self.heard.contains(&sequence) {
+    fn may_it_come(&mut self, item: Item, order_id: OrderId, record: &SinkRecord) -> Result<(), String> {
+        if !self.heard.contains(&item) {
             return Ok(());
         }
-        if !self.may_come_again.remove(&sequence) {
-            return Err(format!("AGAIN: event {sequence} was delivered, and is handed out again"));
+        if !self.may_come_again.remove(&item) {
+            return Err(format!("AGAIN: {item:?} was delivered, and is handed out again"));
         }
-        self.heard.remove(&sequence);
+        self.heard.remove(&item);
         self.came_again += u64::from(!record.lanes.contains_key(&order_id));
         if self.came_again > AGAIN_MAX {
             return Err(format!("AGAIN: {} events came again after one kill", self.came_again));
@@ -123,17 +186,15 @@ impl Expectations {
         Ok(())
     }
 
-    /// Whether an event was delivered, or skipped by an operator.
-    pub fn has_ended(&self, sequence: u64) -> bool {
-        self.delivered.contains(&sequence)
-            || self.skipped.contains(&sequence)
-            || self.ranges.iter().any(|(from, to)| (*from..=*to).contains(&sequence))
+    /// Whether an item was delivered, or skipped by an operator.
+    pub fn has_ended(&self, item: Item) -> bool {
+        self.delivered.contains(&item) || self.skipped.contains(&item) || self.passed.contains(&item)
     }
 
     /// Everything was delivered, or skipped by an operator.
     pub fn judge_end(&self) -> Result<(), String> {
-        match (1..=self.last()).find(|sequence| !self.has_ended(*sequence)) {
-            Some(sequence) => Err(format!("LOST: event {sequence} was neither delivered nor skipped by an operator")),
+        match self.items().find(|item| !self.has_ended(*item)) {
+            Some(item) => Err(format!("LOST: {item:?} was neither delivered nor skipped by an operator")),
             None => Ok(()),
         }
     }

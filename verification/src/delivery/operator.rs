@@ -6,6 +6,8 @@ use orderd::contracts::{
 };
 
 use super::daemon::SINK;
+use super::expectations::Item;
+use super::program::HandedOut;
 use super::seen::Thing;
 use super::world::World;
 
@@ -21,9 +23,11 @@ impl World {
         let (sink, reason) = (SINK.to_owned(), "simulated".to_owned());
         match self.rng.below(100) {
             0..=19 => {
+                let in_snapshot = self.daemon()?.record()?.snapshot_running;
                 let done = self.ask(OperatorRequest::LanePark { sink, order_id, reason })?;
                 if done.is_some() {
                     self.seen.hit(Thing::ParkedByHand);
+                    self.seen.hit_if(Thing::RowHeld, in_snapshot);
                     self.known.held.insert(order_id);
                 }
             }
@@ -83,7 +87,8 @@ impl World {
         if self.ask(OperatorRequest::LaneSkip { sink, order_id, sequence, reason })?.is_some() {
             self.is_on_record(after_lsn, &DecisionKind::LaneSkipped { order_id, sequence })?;
             self.seen.hit(Thing::SkippedFirst);
-            self.known.skipped.insert(sequence.0);
+            let item = self.known.parked_item(order_id, sequence.0);
+            self.known.skipped.insert(item);
         }
         Ok(())
     }
@@ -100,28 +105,40 @@ impl World {
     }
 
     fn skip_to(&mut self) -> Result<(), String> {
-        let acked = self.daemon()?.handle.sink.view.acked_sequence().0;
+        let view = &self.daemon()?.handle.sink.view;
+        let (acked, left) = (view.acked_sequence().0, view.snapshot_left());
         let to = acked + self.rng.below(12);
         let (sink, reason) = (SINK.to_owned(), "simulated".to_owned());
         let request = OperatorRequest::SinkSkipTo { sink, to: SkipTo::Sequence(Sequence(to)), reason, dry_run: false };
         if let Some(OperatorResult::Range(range)) = self.ask(request)? {
             self.seen.hit_if(Thing::SkippedTo, range.events > 0);
-            self.known.ranges.push((acked + 1, to.saturating_sub(1)));
-            self.void_skipped(to)?;
+            // Beyond its position, the rest of a snapshot is passed over, too.
+            let passes_rows = left > 0 && to > acked;
+            self.seen.hit_if(Thing::SnapshotPassed, passes_rows);
+            self.void_skipped(acked, to, passes_rows)?;
         }
         Ok(())
     }
 
-    /// What was in flight and is not parked counts for nothing.
-    fn void_skipped(&mut self, to: u64) -> Result<(), String> {
+    /// What comes before `to` and is not parked has ended; what of it was in flight counts for nothing.
+    fn void_skipped(&mut self, acked: u64, to: u64, passes_rows: bool) -> Result<(), String> {
         let record = self.daemon.as_ref().ok_or("no daemon runs")?.record()?;
-        let is_parked = |sequence: u64| {
-            record.lanes.values().any(|lane| lane.events.iter().any(|event| event.sequence.0 == sequence))
+        let is_parked = |item: Item| {
+            let sequence = if let Item::Event(number) = item { number } else { self.known.position };
+            let lane = self.known.order_of(item).and_then(|(order_id, _)| record.lanes.get(&order_id));
+            lane.is_some_and(|lane| lane.events.iter().any(|event| event.sequence.0 == sequence))
         };
-        let Some(program) = &mut self.program else { return Ok(()) };
-        let voided =
-            program.in_flight.extract_if(.., |_, out| !out.replayed && out.sequence < to && !is_parked(out.sequence));
-        program.voided.extend(voided.map(|(tag, _)| tag));
+        let is_meant = |item: &Item| match item {
+            Item::Row(_) => passes_rows,
+            Item::Event(number) => (acked + 1..to).contains(number),
+        };
+        let passed: Vec<Item> = self.known.items().filter(is_meant).filter(|item| !is_parked(*item)).collect();
+        if let Some(program) = &mut self.program {
+            let is_passed = |out: &HandedOut| self.known.item(out).is_ok_and(|item| passed.contains(&item));
+            let voided = program.in_flight.extract_if(.., |_, out| !out.replayed && is_passed(out));
+            program.voided.extend(voided.map(|(tag, _)| tag));
+        }
+        self.known.passed.extend(passed);
         Ok(())
     }
 

@@ -6,13 +6,19 @@ use std::os::unix::net::UnixStream;
 
 use orderd::contracts::{AttachInbox, AttachRequest};
 
+use super::expectations::Item;
+
 /// An event as it was handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandedOut {
     /// Its tag on this connection.
     pub tag: u64,
-    /// Its number.
+    /// Its number; of an order of a snapshot, that of the position.
     pub sequence: u64,
+    /// Its order.
+    pub subject: String,
+    /// Whether it is an order of a snapshot.
+    pub is_snapshot: bool,
     /// Whether a replay hands it out.
     pub replayed: bool,
     /// The event itself.
@@ -42,8 +48,8 @@ pub struct Program {
     pub voided: Vec<u64>,
     /// Tags that were answered.
     pub answered: Vec<u64>,
-    /// Events that it called delivered since the daemon's worker had its last turn.
-    pub said: Vec<u64>,
+    /// What it called delivered since the daemon's worker had its last turn.
+    pub said: Vec<Item>,
 }
 
 impl Program {
@@ -135,7 +141,14 @@ fn parse(line: &str) -> Result<Said, String> {
     if !rest.is_empty() {
         return Err(unreadable());
     }
-    Ok(Said::Event(HandedOut { tag, sequence, replayed, event }))
+    let subject = text_after(&event, "\"subject\":\"").ok_or_else(unreadable)?.to_owned();
+    let is_snapshot = text_after(&event, "\"type\":\"") == Some("OrderSnapshot");
+    Ok(Said::Event(HandedOut { tag, sequence, subject, is_snapshot, replayed, event }))
+}
+
+fn text_after<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = line.split_once(name)?;
+    rest.split('"').next()
 }
 
 fn number_after(line: &str, name: &str) -> Option<u64> {

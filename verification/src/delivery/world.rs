@@ -1,18 +1,20 @@
 //! One run from its seed to its verdict.
 
+use orderd::app::Core;
 use orderd::config::SinkStart;
 use orderd::contracts::{Command, LaneFilter, Outcome as Answered, Request, RequeueTarget};
 use orderd::domain::{Cents, CustomerId, OrderId};
 use orderd::relay::Step;
 use uuid::Uuid;
 
-use super::daemon::{Daemon, DirectSource, IN_FLIGHT_MAX, SINK};
+use super::daemon::{Daemon, DirectSource, IN_FLIGHT_MAX, SINK, envelope};
 use super::expectations::Expectations;
 use super::program::{HandedOut, Program, Said};
 use super::seen::{Seen, Thing};
 use crate::clock::{CountedIds, SimClock};
 use crate::disk::{CrashPolicy, SimDisk};
 use crate::environment::{Environment, SinkSetup};
+use crate::host::SimHost;
 use crate::rng::Rng;
 use crate::sim::options;
 
@@ -58,9 +60,9 @@ pub fn run(seed: u64, log: bool) -> Outcome {
         ids: CountedIds::default(),
         options,
         sinks: vec![sink],
-        data_dir: String::new(),
         bug: None,
         run_seed: seed,
+        data_dir: String::new(),
     };
     let (known, seen) = (Expectations::default(), Seen::default());
     let mut world = World { around, rng, known, seen, daemon: None, program: None };
@@ -73,6 +75,9 @@ pub fn run(seed: u64, log: bool) -> Outcome {
 
 impl World {
     fn live(&mut self) -> Result<(), String> {
+        if self.rng.percent(40) {
+            self.begin_with_a_snapshot()?;
+        }
         for left in (0..self.rng.between(1, 4)).rev() {
             self.start()?;
             for _ in 0..self.rng.between(20, 200) {
@@ -98,9 +103,33 @@ impl World {
         self.daemon.as_mut().ok_or_else(|| "no daemon runs".to_owned())
     }
 
+    /// There are orders before the sink is first seen.
+    fn begin_with_a_snapshot(&mut self) -> Result<(), String> {
+        self.around.run_seed = self.rng.next();
+        let mut options = self.around.core_options();
+        options.sinks.clear();
+        let core = Core::open(&mut SimHost::new(&self.around), &options);
+        let mut executor = core.map_err(|error| format!("start: {error}"))?.executor;
+        for _ in 0..self.rng.between(1, 60) {
+            let request = self.request();
+            let answers = executor.run(&[envelope(request)]).map_err(|error| format!("commit: {error}"))?;
+            if let Some(Answered::Changed { order, .. }) = answers.first().map(|answer| &answer.outcome) {
+                self.known.changed(order);
+            }
+        }
+        drop(executor);
+        self.around.disk.end_process();
+        self.known.start_with_snapshot();
+        self.around.sinks.iter_mut().for_each(|sink| sink.start = SinkStart::Snapshot);
+        Ok(())
+    }
+
     fn start(&mut self) -> Result<(), String> {
         self.around.run_seed = self.rng.next();
-        self.daemon = Some(Daemon::start(&self.around)?);
+        let daemon = Daemon::start(&self.around)?;
+        let left = daemon.handle.sink.view.snapshot_left();
+        self.seen.hit_if(Thing::SnapshotResumed, (1..self.known.rows.len() as u64).contains(&left));
+        self.daemon = Some(daemon);
         Ok(())
     }
 
@@ -144,8 +173,8 @@ impl World {
         }
     }
 
-    /// A client changes an order.
-    fn change(&mut self) -> Result<(), String> {
+    /// What a client asks for.
+    fn request(&mut self) -> Request {
         let orders = &self.known.orders;
         let command = if orders.is_empty() || self.rng.percent(50) {
             let customer_id = CustomerId::new(Uuid::from_u128(7));
@@ -162,7 +191,12 @@ impl World {
                 Command::Cancel { order_id, reason: None }
             }
         };
-        let request = Request::change(command, None);
+        Request::change(command, None)
+    }
+
+    /// A client changes an order.
+    fn change(&mut self) -> Result<(), String> {
+        let request = self.request();
         match self.daemon_mut()?.ask(request)? {
             Answered::Changed { order, .. } => {
                 self.known.changed(&order);
@@ -204,6 +238,9 @@ impl World {
                     let record = self.daemon.as_ref().ok_or("no daemon runs")?.record()?;
                     self.seen.hit_if(Thing::Replayed, out.replayed);
                     self.seen.hit_if(Thing::Halted, record.halted);
+                    let is_parked = record.lanes.keys().any(|order_id| order_id.to_string() == out.subject);
+                    self.seen.hit_if(Thing::Row, out.is_snapshot);
+                    self.seen.hit_if(Thing::RowParked, out.is_snapshot && is_parked);
                     self.say(|| format!("handed out {} as tag {}, replayed {}", out.sequence, out.tag, out.replayed));
                     self.known.handed_out(&out, program.in_flight.values(), record)?;
                     program.in_flight.insert(out.tag, out);
@@ -245,7 +282,7 @@ impl World {
             _ => {
                 let tag = *self.rng.pick(&tags);
                 if let Some(out) = program.in_flight.remove(&tag) {
-                    self.answer_one(&mut program, &out);
+                    self.answer_one(&mut program, &out)?;
                 }
             }
         }
@@ -253,10 +290,10 @@ impl World {
         Ok(())
     }
 
-    fn answer_one(&mut self, program: &mut Program, out: &HandedOut) {
+    fn answer_one(&mut self, program: &mut Program, out: &HandedOut) -> Result<(), String> {
         let tag = out.tag;
         self.say(|| format!("answering tag {tag}"));
-        let character = self.known.events.get(out.sequence as usize - 1).map_or(0, |(order, _)| character(*order));
+        let character = self.known.order_of(self.known.item(out)?).map_or(0, |(order, _)| character(order));
         program.answered.push(tag);
         match (character, self.rng.below(100)) {
             (0, 0..=89) | (_, 0..=1) => {
@@ -267,14 +304,20 @@ impl World {
                 program.say("failed", &format!("{{\"tag\":{tag},\"reason\":\"not now\"}}"));
                 self.seen.hit(Thing::Failed);
             }
-            _ => {
-                program.say("delivered", &format!("{{\"tags\":[{tag}]}}"));
-                if !out.replayed {
-                    self.known.delivered.insert(out.sequence);
-                    program.said.push(out.sequence);
-                }
-            }
+            _ => return self.deliver(program, out),
         }
+        Ok(())
+    }
+
+    /// The program's target has it, and the program says so.
+    fn deliver(&mut self, program: &mut Program, out: &HandedOut) -> Result<(), String> {
+        program.say("delivered", &format!("{{\"tags\":[{}]}}", out.tag));
+        if !out.replayed {
+            let item = self.known.item(out)?;
+            self.known.delivered.insert(item);
+            program.said.push(item);
+        }
+        Ok(())
     }
 
     /// A program comes, goes without a word, or takes over from another, which goes on talking.
@@ -326,12 +369,8 @@ impl World {
             }
             self.turn()?;
             if let Some(mut program) = self.program.take() {
-                for (tag, out) in std::mem::take(&mut program.in_flight) {
-                    program.say("delivered", &format!("{{\"tags\":[{tag}]}}"));
-                    if !out.replayed {
-                        self.known.delivered.insert(out.sequence);
-                        program.said.push(out.sequence);
-                    }
+                for out in std::mem::take(&mut program.in_flight).into_values() {
+                    self.deliver(&mut program, &out)?;
                 }
                 self.program = Some(program);
             }
@@ -339,7 +378,8 @@ impl World {
             self.daemon_mut()?.take_decisions()?;
             self.around.clock.pass(60_000);
             let record = self.daemon()?.record()?;
-            let at_rest = record.lanes.is_empty() && !record.halted && !record.runs_a_replay();
+            let runs = record.snapshot_running || record.runs_a_replay();
+            let at_rest = record.lanes.is_empty() && !record.halted && !runs;
             let acked = self.daemon()?.handle.sink.view.acked_sequence().0;
             if at_rest && acked == self.known.last() {
                 return Ok(());
