@@ -54,7 +54,7 @@ impl World {
 }
 
 fn durable(ticket: Option<u64>, decision: Decision) -> DecisionNews {
-    DecisionNews::Durable { ticket, lsn: Lsn(9), decision: Arc::new(decision) }
+    DecisionNews::Durable { ticket, lsn: Lsn(9), decision: Arc::new(decision), row: None }
 }
 
 #[test]
