@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::contracts::{ParkedLane, StatusModel};
 use crate::executor::Task;
-use crate::journal::{CURSORS_DIR, JournalHandle, SegmentMap};
+use crate::journal::{CURSORS_DIR, JournalHandle, SegmentMap, SegmentPreparer};
 use crate::repo::{CheckpointBegin, CheckpointSource, DedupEntry, LaneName, Maintenance, OrderRow, Store, cursor};
 
 /// How often maintenance looks whether something is due.
@@ -41,7 +41,8 @@ fn turn_until_stopped(
         tracing::debug!(%error, "maintenance runs with the usual priority");
     }
     let segments = Arc::clone(&journal.index);
-    let mut state = SharedState { tasks, journal: segments, stop, at_work_since: Instant::now() };
+    let preparer = maintenance.preparer();
+    let mut state = SharedState { tasks, journal: segments, preparer, stop, at_work_since: Instant::now() };
     loop {
         shown.forgotten.try_iter().for_each(|sink| remove_cursor(journal, &sink));
         maintenance.turn(&mut state);
@@ -87,6 +88,7 @@ const REST_MAX: Duration = Duration::from_millis(100);
 struct SharedState<'a> {
     tasks: Sender<Task<Store>>,
     journal: Arc<SegmentMap>,
+    preparer: SegmentPreparer,
     stop: &'a Receiver<()>,
     at_work_since: Instant,
 }
@@ -130,6 +132,7 @@ impl CheckpointSource for SharedState<'_> {
         if self.stop.recv_timeout(rest) != Err(RecvTimeoutError::Timeout) {
             return Err(io::Error::other("the daemon stops"));
         }
+        self.preparer.turn();
         self.at_work_since = Instant::now();
         Ok(())
     }

@@ -30,8 +30,8 @@ use manifest::Manifest;
 
 use crate::contracts::{Folders, Lsn, Storage};
 use crate::journal::{
-    CHECKPOINTS_DIR, CURSORS_DIR, CheckpointReader, JOURNAL_DIR, PREPARED_PATH, StoreId, begun_without_name,
-    checkpoint_name, list_checkpoints, list_segments, open_store, plan_end, segment_path,
+    CHECKPOINTS_DIR, CURSORS_DIR, CheckpointReader, JOURNAL_DIR, PREPARED_PATH, StoreId, checkpoint_name,
+    list_checkpoints, list_segments, open_store, plan_end, prepared_base, segment_path,
 };
 use crate::storage::Below;
 
@@ -147,7 +147,7 @@ impl Original<'_> {
         let segments = list_segments(self.storage).map_err(self.io("listing", JOURNAL_DIR))?;
         let mut wanted: ToCopy = segments.iter().map(|base_lsn| (segment_path(*base_lsn), Way::Whole)).collect();
         // After a power cut the last segment may still have the name that it was made ahead with.
-        if begun_without_name(self.storage, self.store_id, segments.last().copied())?.is_some() {
+        if prepared_base(self.storage, self.store_id)?.is_some() {
             wanted.push((PREPARED_PATH.to_owned(), Way::Whole));
         }
         Ok(wanted)

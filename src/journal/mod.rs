@@ -48,7 +48,7 @@ pub use file_header::HeaderError;
 pub use format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN};
 pub use identity::{IdentityError, create_store, open_backup, open_store};
 pub use options::JournalOptions;
-pub use prepared::{PREPARED_PATH, begun_without_name};
+pub use prepared::{PREPARED_PATH, prepared_base};
 pub use reader::{FrameRef, JournalReader};
 pub use recovery::{
     Recovered, Recovery, Redo, RedoError, RedoFrame, RedoProblem, RedoRange, TornTail, inspect, inspect_files,

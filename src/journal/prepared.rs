@@ -2,19 +2,21 @@
 //! to it costs the executor no allocation and no sync of a directory.
 //!
 //! ```text
-//! next.prepared    without a header while nobody uses it; with one it is the last segment, whatever it is called
+//! next.prepared    the last segment if a link leads to it or a plan is in it, whatever it is called; otherwise unused
 //! ```
 //!
-//! Whether it is used is told by its header, which is durable before the segment before it gets its link, and says that it
-//! is the last. So a link without a segment after it is damage, and a `next.prepared` without such a header never held a plan.
+//! Its header alone says nothing: after a failed sync it may be in the page cache and not on the medium. Its sync has
+//! succeeded before the segment before it gets its link, and the link's before a plan is written. So a link or a plan,
+//! wherever it is read from, shows that the header is durable; and a `next.prepared` with neither never held a plan.
 
 use std::fmt;
 use std::io;
 
 use super::error::{damaged, io_error};
 use super::file_header::HeaderError;
-use super::format::SegmentHeader;
-use super::segment::{CreateError, NewSegment, read_header, segment_path};
+use super::format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN, SEGMENT_HEADER_LEN, SegmentHeader};
+use super::scan::{Scan, Step};
+use super::segment::{CreateError, NewSegment, segment_path};
 use super::{RecoveryError, StoreId};
 use crate::contracts::{Lsn, Storage, StorageFile};
 
@@ -40,11 +42,11 @@ impl PreparedSegment {
     /// Makes it the segment of `header`. What was written before must be durable.
     pub(super) fn begin(self, storage: &dyn Storage, header: SegmentHeader) -> Result<NewSegment, CreateError> {
         let failed = |operation| move |error| CreateError::Failed(operation, error);
-        // 1. From here on it is the last segment; it holds no plan, and says where the one before it ends.
+        // 1. It holds no plan, and says where the segment before it ends. If this fails, nothing ever leads to it.
         self.file.write_all_at(&header.encode(), 0).map_err(failed("header of a segment"))?;
         self.file.sync_data().map_err(failed("sync of a segment's header"))?;
-        // 2. Its name need not be durable now: under the old one recovery knows it, too. The next one is made only when
-        //    it is.
+        // 2. Its name need not be durable now: by the link to it, recovery knows it under the old one, too. The next one is
+        //    made only when it is.
         storage.rename(PREPARED_PATH, &segment_path(header.base_lsn)).map_err(failed("naming of a segment"))?;
         Ok(NewSegment { file: self.file, header, capacity: self.capacity })
     }
@@ -58,25 +60,34 @@ pub(super) fn discard(storage: &dyn Storage, prepared: PreparedSegment) {
     }
 }
 
-/// The first LSN of the segment that still has the prepared one's name; none if that was never used, or is not there.
+/// The first LSN of the segment that still has the prepared one's name although it holds plans; none if there is none.
 ///
-/// One that is used is the last: it begins after `newest_named`, the last one with a name of its own. What the header says
-/// of one that is not had been in the room before it was this file's: a power cut came between its reservation and its
-/// sync.
+/// It is the last: it begins after `newest_named`, the last one with a name of its own. What is read of one that is not
+/// had been in the room before it was this file's: a power cut came between its reservation and its sync.
 ///
 /// # Errors
 /// It cannot be read, is another store's, or was written by a newer version.
-pub fn begun_without_name(
+pub(super) fn used_without_name(
     storage: &dyn Storage,
     store_id: StoreId,
     newest_named: Option<Lsn>,
 ) -> Result<Option<Lsn>, RecoveryError> {
-    let header = match storage.open_read_only(PREPARED_PATH).and_then(|file| read_header(file.as_ref())) {
-        // A daemon may have given it its name.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        read => read.map_err(io_error("reading", PREPARED_PATH))?,
-    };
-    match SegmentHeader::decode(&header) {
+    let Some(base_lsn) = prepared_base(storage, store_id)? else { return Ok(None) };
+    if newest_named.is_some_and(|newest| base_lsn <= newest) {
+        return Ok(None);
+    }
+    let begin = read_begin(storage, SEGMENT_HEADER_LEN + FRAME_HEADER_LEN + FRAME_BODY_BYTES_MAX)?;
+    let has_plan = SegmentHeader::decode(&begin)
+        .is_ok_and(|header| matches!(Scan::new(&header, &begin).step(), Step::Plan { .. } | Step::Unknown(_)));
+    Ok(has_plan.then_some(base_lsn))
+}
+
+/// The first LSN that the header in the prepared segment's file names, used or not; none if there is no such header.
+///
+/// # Errors
+/// As [`used_without_name`].
+pub fn prepared_base(storage: &dyn Storage, store_id: StoreId) -> Result<Option<Lsn>, RecoveryError> {
+    match SegmentHeader::decode(&read_begin(storage, SEGMENT_HEADER_LEN)?) {
         Err(HeaderError::Damaged) => Ok(None),
         Err(error @ (HeaderError::Version(_) | HeaderError::Features(_))) => {
             Err(RecoveryError::Version { path: PREPARED_PATH.to_owned(), problem: format!("the segment {error}") })
@@ -85,6 +96,18 @@ pub fn begun_without_name(
             let problem = format!("it belongs to store {}, not to {store_id}", header.store_id);
             Err(damaged(PREPARED_PATH, 0, problem))
         }
-        Ok(header) => Ok(Some(header.base_lsn).filter(|base_lsn| newest_named.is_none_or(|newest| newest < *base_lsn))),
+        Ok(header) => Ok(Some(header.base_lsn)),
     }
+}
+
+/// The first bytes of the prepared segment's file, as far as they are there; none if the file is not.
+fn read_begin(storage: &dyn Storage, len: usize) -> Result<Vec<u8>, RecoveryError> {
+    let mut bytes = vec![0; len];
+    match storage.open_read_only(PREPARED_PATH).and_then(|file| file.read_at(&mut bytes, 0)) {
+        Ok(read) => bytes.truncate(read),
+        // A daemon may have given it its name.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => bytes.clear(),
+        Err(error) => return Err(io_error("reading", PREPARED_PATH)(error)),
+    }
+    Ok(bytes)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+use super::format::{FRAME_HEADER_LEN, SEGMENT_HEADER_LEN};
 use super::testing::{ALL, OPTIONS, STORE_ID, SteppedClock, Watched, append, start, try_start};
 use super::{
     Journal, JournalHandle, PREPARED_PATH, RecoveryError, Redo, SegmentPreparer, StoreId, inspect, inspect_files,
@@ -60,6 +61,16 @@ fn unnamed() -> (Files, Lsn) {
     (files, base_lsn)
 }
 
+/// Zeros from `offset` on, as where nothing was written.
+fn cut(files: &mut Files, path: &str, offset: usize) {
+    files.get_mut(path).unwrap().iter_mut().skip(offset).for_each(|byte| *byte = 0);
+}
+
+/// Where the link of the first segment begins.
+fn link_offset(files: &Files) -> usize {
+    files[&segment_path(Lsn(1))].len() - FRAME_HEADER_LEN
+}
+
 /// How a start refuses it, leaving every byte as it was.
 fn refusal(files: &Files) -> RecoveryError {
     let storage = Watched::of(files);
@@ -95,6 +106,19 @@ fn a_change_to_a_segment_that_was_made_ahead_allocates_nothing_and_syncs_no_dire
     );
     append(&mut journal, b"after");
     assert!(!storage.memory.files().contains_key(next));
+}
+
+#[test]
+fn a_segments_name_is_durable_before_the_next_one_gets_a_name() {
+    let storage = Watched::new();
+    let mut journal = start(&storage);
+    fill_half(&mut journal);
+    preparer(&storage, &journal, u64::MAX).turn();
+    rotate(&storage, &mut journal);
+    let calls = rotate(&storage, &mut journal);
+    assert_eq!(calls[0], "sync_dir store/journal", "{calls:?}");
+    let calls = rotate(&storage, &mut journal);
+    assert!(calls[0].starts_with("create"), "{calls:?}");
 }
 
 #[test]
@@ -159,6 +183,45 @@ fn one_that_was_used_is_missed_and_its_damage_told() {
     let range = super::RedoRange::default();
     let refused = inspect(&other, StoreId::from_bytes([8; 16]), &range, &mut |_| Ok(())).unwrap_err().to_string();
     assert!(refused.contains(PREPARED_PATH) && refused.contains("belongs to store"), "{refused}");
+}
+
+#[test]
+fn one_that_a_link_leads_to_is_kept_although_it_holds_no_plan() {
+    let (mut files, base_lsn) = unnamed();
+    cut(&mut files, PREPARED_PATH, SEGMENT_HEADER_LEN);
+    let storage = Watched::of(&files);
+    let (journal, recovered, _) = try_start(&storage, &SteppedClock::default(), OPTIONS, ALL).unwrap();
+    assert_eq!(recovered.last_lsn.next(), base_lsn);
+    assert_eq!(segments(&journal), [1, base_lsn.0]);
+    assert!(!storage.memory.files().contains_key(PREPARED_PATH));
+}
+
+#[test]
+fn one_that_holds_plans_is_read_although_the_link_to_it_is_damaged() {
+    let (mut files, base_lsn) = unnamed();
+    let link = link_offset(&files);
+    files.get_mut(&segment_path(Lsn(1))).unwrap()[link + 8] ^= 1;
+    let storage = Watched::of(&files);
+    let (_, recovered, bodies) = try_start(&storage, &SteppedClock::default(), OPTIONS, ALL).unwrap();
+    assert_eq!((recovered.last_lsn, bodies.last().unwrap().as_slice()), (base_lsn, &b"last"[..]));
+    // The last plan before it is missing, too.
+    files.get_mut(&segment_path(Lsn(1))).unwrap()[link - 8] ^= 1;
+    let told = refusal(&files).to_string();
+    assert!(told.contains(&format!("the next segment begins with {base_lsn}")), "{told}");
+}
+
+#[test]
+fn a_header_that_may_not_be_on_the_medium_is_not_believed() {
+    let (mut files, base_lsn) = unnamed();
+    cut(&mut files, PREPARED_PATH, SEGMENT_HEADER_LEN);
+    let link = link_offset(&files);
+    cut(&mut files, &segment_path(Lsn(1)), link);
+    let storage = Watched::of(&files);
+    let (journal, recovered, _) = try_start(&storage, &SteppedClock::default(), OPTIONS, ALL).unwrap();
+    assert_eq!((recovered.last_lsn.next(), recovered.torn_tail), (base_lsn, None));
+    let calls = storage.calls();
+    assert!(calls.contains(&format!("remove {PREPARED_PATH}")), "{calls:?}");
+    assert_eq!(segments(&journal), [1, base_lsn.0]);
 }
 
 #[test]

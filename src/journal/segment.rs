@@ -134,14 +134,6 @@ pub fn empty_segment(store_id: StoreId) -> Vec<u8> {
     SegmentHeader { epoch: 1, store_id, base_lsn: Lsn::ZERO.next(), chain: 0 }.encode()
 }
 
-/// The bytes of a segment's header, as far as they are there.
-pub fn read_header(file: &dyn StorageFile) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; SEGMENT_HEADER_LEN];
-    let read = file.read_at(&mut bytes, 0)?;
-    bytes.truncate(read);
-    Ok(bytes)
-}
-
 /// Reads a whole segment file into `bytes`.
 pub fn read_segment(file: &dyn StorageFile, bytes: &mut Vec<u8>) -> io::Result<()> {
     let len = usize::try_from(file.len()?).map_err(io::Error::other)?;

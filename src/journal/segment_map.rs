@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::io_error;
-use super::prepared::{PREPARED_NAME, PREPARED_PATH, PreparedSegment, begun_without_name};
+use super::prepared::{PREPARED_NAME, PREPARED_PATH, PreparedSegment, used_without_name};
 use super::segment::{parse_segment_name, segment_path};
 use super::{RecoveryError, StoreId};
 use crate::contracts::{Lsn, Storage};
@@ -152,6 +152,12 @@ impl SegmentMap {
         Some(Lsn(self.unnamed.load(Ordering::Relaxed))).filter(|base_lsn| *base_lsn > Lsn::ZERO)
     }
 
+    /// Takes in the segment that still has the prepared one's name.
+    pub(super) fn put_unnamed(&self, base_lsn: Lsn, bytes: u64) {
+        self.put(base_lsn, SegmentInfo { bytes });
+        self.unnamed.store(base_lsn.0, Ordering::Relaxed);
+    }
+
     pub(super) fn set_named(&self) {
         self.unnamed.store(0, Ordering::Relaxed);
     }
@@ -273,12 +279,10 @@ pub(super) fn map_segments(
         index.put(base_lsn, SegmentInfo { bytes: file.len().map_err(io_error("reading", &path))? });
     }
     if names.iter().any(|name| name == PREPARED_NAME)
-        && let Some(base_lsn) = begun_without_name(storage, store_id, index.newest())?
+        && let Some(base_lsn) = used_without_name(storage, store_id, index.newest())?
     {
-        let path = PREPARED_PATH;
-        let file = storage.open_read_only(path).map_err(io_error("opening", path))?;
-        index.put(base_lsn, SegmentInfo { bytes: file.len().map_err(io_error("reading", path))? });
-        index.unnamed.store(base_lsn.0, Ordering::Relaxed);
+        let file = storage.open_read_only(PREPARED_PATH).map_err(io_error("opening", PREPARED_PATH))?;
+        index.put_unnamed(base_lsn, file.len().map_err(io_error("reading", PREPARED_PATH))?);
     }
     Ok(index)
 }

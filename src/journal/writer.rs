@@ -24,6 +24,8 @@ pub struct Journal {
     pub(super) store_id: StoreId,
     pub(super) condition: Condition,
     pub(super) last: LastSegment,
+    /// The segment before may have a name that is not durable; it is, before another one gets a name.
+    pub(super) name_is_pending: bool,
     /// The frames of the batch that is being put together.
     pub(super) batch: Vec<u8>,
     /// Where some of them will be.
@@ -72,6 +74,7 @@ impl Journal {
             store_id,
             condition: Condition::Open,
             last: end.segment.map_or(LastSegment::Linked, LastSegment::Unlinked),
+            name_is_pending: false,
             batch: Vec::new(),
             batch_marks: Vec::new(),
             appended_lsn: end.last_lsn,
@@ -257,7 +260,7 @@ impl Journal {
         let last = std::mem::replace(&mut self.last, LastSegment::Linked);
         let LastSegment::Active(active) = last else { return Ok(()) };
         let end = active.end();
-        self.write_end(active.segment.file.as_ref(), FrameKind::Seal, &end)
+        self.write_end(active.segment.file.as_ref(), FrameKind::Seal, &end).map(drop)
     }
 
     /// A write found no room: cuts off what of it is there, so that nothing half-written stays behind.

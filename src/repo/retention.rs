@@ -118,6 +118,7 @@ impl Maintenance {
         if !self.cleared {
             self.clear();
         }
+        self.preparer.turn();
         if self.checkpoint_is_due()
             && let Err(error) = self.checkpoint(source)
         {

@@ -58,6 +58,8 @@ marks! {
     CutInCursorSave,
     /// the power was cut while a batch was being committed
     CutInCommit,
+    /// the power was cut while a segment was made ahead, or begun
+    CutInPreparation,
     /// the power was cut while a journal was being closed
     CutInClose,
     /// the power was cut while a sink was at work
@@ -78,6 +80,8 @@ marks! {
     Sealed,
     /// a recovery started from a checkpoint
     FromCheckpoint,
+    /// a recovery found the last segment under the name that it was made ahead with
+    FoundUnnamed,
     /// a recovery found a cursor with one unreadable slot
     CursorSlotTorn,
     /// a recovery was refused for an I/O error

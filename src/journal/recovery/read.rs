@@ -11,7 +11,7 @@ use crate::journal::error::{damaged, io_error};
 use crate::journal::file_header::HeaderError;
 use crate::journal::format::SegmentHeader;
 use crate::journal::last_segment::SegmentEnd;
-use crate::journal::prepared::PREPARED_NAME;
+use crate::journal::prepared::{PREPARED_NAME, PREPARED_PATH, prepared_base};
 use crate::journal::scan::{Scan, Step};
 use crate::journal::segment::{TEMPORARY_SUFFIX, read_segment, segment_path};
 use crate::journal::segment_map::{FrameMark, MarkPace, map_segments};
@@ -53,7 +53,6 @@ pub(super) fn read_journal(
     let names = storage.list(JOURNAL_DIR).map_err(io_error("listing", JOURNAL_DIR))?;
     let index = map_segments(storage, store_id, &names)?;
     let bases: Vec<Lsn> = index.list().into_iter().map(|(base_lsn, _)| base_lsn).collect();
-    let leftovers = names.into_iter().filter(|name| is_leftover(name, &index)).collect();
     // The segment that holds the last replayed plan is read again, although the state has it: it tells whether another
     // segment must follow.
     let holding = index.segment_holding(range.after).filter(|_| range.after > Lsn::ZERO);
@@ -69,7 +68,7 @@ pub(super) fn read_journal(
         index,
         end: None,
         repair: None,
-        leftovers,
+        leftovers: Vec::new(),
     };
     let mut points = Points(range.points.iter().peekable());
     let mut bytes = Vec::new();
@@ -92,24 +91,24 @@ pub(super) fn read_journal(
         }
         points.check(Lsn(base_lsn.0.saturating_sub(1)), header.chain)?;
         let mut scan = Scan::new(&header, &bytes);
-        // A daemon may have begun a segment since the folder was listed. For a read_only the journal ends before it.
-        let is_begun = |base_lsn| match access {
-            Access::Own => false,
-            Access::ReadOnly => storage.open_read_only(&segment_path(base_lsn)).is_ok(),
-        };
-        let marks = redo_segment(&mut scan, next, range, &mut points, &path, &mut read.recovered, redo, &is_begun)?;
-        read.index.mark(base_lsn, &marks);
+        let redone = redo_segment(&mut scan, next, range, &mut points, &path, &mut read.recovered, redo)?;
+        read.index.mark(base_lsn, &redone.marks);
         read.index.add_written(scan.offset as u64);
         read.chain = scan.chain;
         if scan.last_lsn >= base_lsn {
             read.end = Some(SegmentEnd { base_lsn, epoch: header.epoch, offset: scan.plans_end as u64 });
         }
-        if next.is_none() {
+        if redone.is_linked {
+            let lost = missing(&path, scan.plans_end, scan.last_lsn.next());
+            current = open_linked(storage, store_id, access, scan.last_lsn.next(), &read.index, lost)?;
+        }
+        if next.is_none() && current.is_none() {
             let file_len = read.index.list().last().map_or(0, |(_, info)| info.bytes);
             let end = read_end(&scan, &header, range.must_reach, &path, read.recovered.sealed, file_len)?;
             (read.recovered.torn_tail, read.repair) = (end.torn_tail, end.repair);
         }
     }
+    read.leftovers = names.into_iter().filter(|name| is_leftover(name, &read.index)).collect();
     Ok(read)
 }
 
@@ -154,6 +153,29 @@ fn open_segment(storage: &dyn Storage, path: &str, access: Access) -> Result<Box
     }
 }
 
+/// A segment, to be read.
+type Opened = (Lsn, Box<dyn StorageFile>);
+
+/// Opens what a link leads to that no listed name does: the segment that still has the prepared one's name. None if a
+/// daemon has begun it since the folder was listed: for whoever only looks the journal ends before it. Otherwise it is
+/// `lost`.
+fn open_linked(
+    storage: &dyn Storage,
+    store_id: StoreId,
+    access: Access,
+    base_lsn: Lsn,
+    index: &SegmentMap,
+    lost: RecoveryError,
+) -> Result<Option<Opened>, RecoveryError> {
+    if prepared_base(storage, store_id)? == Some(base_lsn) {
+        let file = open_segment(storage, PREPARED_PATH, access)?;
+        index.put_unnamed(base_lsn, file.len().map_err(io_error("reading", PREPARED_PATH))?);
+        return Ok(Some((base_lsn, file)));
+    }
+    let is_begun = access == Access::ReadOnly && storage.open_read_only(&segment_path(base_lsn)).is_ok();
+    if is_begun { Ok(None) } else { Err(lost) }
+}
+
 fn check_header(bytes: &[u8], path: &str, store_id: StoreId, base_lsn: Lsn) -> Result<SegmentHeader, RecoveryError> {
     let header = SegmentHeader::decode(bytes).map_err(|error| match error {
         HeaderError::Damaged => damaged(path, 0, format!("the segment {error}")),
@@ -170,8 +192,19 @@ fn check_header(bytes: &[u8], path: &str, store_id: StoreId, base_lsn: Lsn) -> R
     Ok(header)
 }
 
+/// What reading a segment came to.
+struct RedoneSegment {
+    /// Where some of its frames are.
+    marks: Vec<FrameMark>,
+    /// Whether another segment follows that no name leads to.
+    is_linked: bool,
+}
+
+fn missing(path: &str, offset: usize, base_lsn: Lsn) -> RecoveryError {
+    damaged(path, offset, format!("the segment with LSN {base_lsn} is missing"))
+}
+
 /// Replays the frames up to the next segment's, or, in the last segment, as far as they read.
-#[expect(clippy::too_many_arguments, reason = "one loop over all that a segment holds")]
 fn redo_segment(
     scan: &mut Scan<'_>,
     next: Option<Lsn>,
@@ -180,11 +213,10 @@ fn redo_segment(
     path: &str,
     recovered: &mut Recovered,
     redo: &mut Redo<'_>,
-    is_begun: &dyn Fn(Lsn) -> bool,
-) -> Result<Vec<FrameMark>, RecoveryError> {
+) -> Result<RedoneSegment, RecoveryError> {
     recovered.sealed = false;
     let mut together = Vec::with_capacity(TOGETHER);
-    let mut marks = Vec::new();
+    let (mut marks, mut is_linked) = (Vec::new(), false);
     let mut pace = MarkPace::from(FrameMark { lsn: scan.last_lsn.next(), offset: scan.offset as u64 });
     // What lies behind the next segment's base was left behind by a recovery: it is not looked at again.
     while next.is_none_or(|next| scan.last_lsn.next() < next) && !recovered.sealed {
@@ -205,13 +237,11 @@ fn redo_segment(
             }
             Step::Mark => {}
             Step::Seal => recovered.sealed = true,
-            Step::Link => {
-                let missing = recovered.last_lsn.next();
-                if is_begun(missing) {
-                    break;
-                }
-                return Err(damaged(path, scan.plans_end, format!("the segment with LSN {missing} is missing")));
+            Step::Link if next.is_none() => {
+                is_linked = true;
+                break;
             }
+            Step::Link => return Err(missing(path, scan.plans_end, recovered.last_lsn.next())),
             Step::Unknown(kind) => {
                 let problem = format!("offset {}: {kind}, which this orderd does not know", scan.offset);
                 return Err(RecoveryError::Version { path: path.to_owned(), problem });
@@ -226,7 +256,7 @@ fn redo_segment(
             let problem = format!("LSN {missing} is unreadable or missing, and the next segment begins with {next}");
             Err(damaged(path, scan.offset, problem))
         }
-        Some(_) | None => Ok(marks),
+        Some(_) | None => Ok(RedoneSegment { marks, is_linked }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Starting again: with faults, with the power going once more, twice for comparison, and on damaged copies.
 
+use orderd::journal::segment_path;
 use orderd::relay::{Step, WorkerError};
 
 use super::world::World;
@@ -64,8 +65,10 @@ impl World {
     /// One start; none if it failed for a reason.
     fn start(&mut self) -> Result<Option<Daemon>, String> {
         let injected: u64 = self.around.disk.injected().iter().sum();
+        let before = self.around.disk.tree();
         match Daemon::start(&self.around) {
             Ok(daemon) => {
+                self.marks.hit_if(Mark::FoundUnnamed, has_named_a_segment(&before, &daemon));
                 self.around.disk.set_faults(|now| Faults::none().clone_into_keeping(now));
                 if self.around.disk.has_power() {
                     self.around.disk.cut_in(None);
@@ -226,4 +229,12 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Whether the start found a segment under the name that it was made ahead with: it has a name that was not there.
+fn has_named_a_segment(before: &Tree, daemon: &Daemon) -> bool {
+    let found = before.files();
+    let segments = daemon.files.index.list();
+    let older = segments.iter().rev().skip(1);
+    older.map(|(base_lsn, _)| segment_path(*base_lsn)).any(|path| !found.contains_key(&path))
 }

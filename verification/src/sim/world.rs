@@ -349,6 +349,7 @@ fn mark_of(call: &str) -> Option<Mark> {
         () if is("remove") => Some(Mark::CutInRetention),
         () if is("cursor") => Some(Mark::CutInCursorSave),
         () if is("set_len") => Some(Mark::CutInClose),
+        () if is("next.prepared") => Some(Mark::CutInPreparation),
         () if is(".wal") => Some(Mark::CutInCommit),
         () => None,
     }

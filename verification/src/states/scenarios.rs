@@ -25,6 +25,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "single", tiny_segments: false, script: single },
     Scenario { name: "batch", tiny_segments: false, script: batch },
     Scenario { name: "rotation", tiny_segments: true, script: rotation },
+    Scenario { name: "prepared", tiny_segments: true, script: prepared },
     Scenario { name: "full-write", tiny_segments: false, script: full_write },
     Scenario { name: "full-segment", tiny_segments: true, script: full_segment },
     Scenario { name: "checkpoint", tiny_segments: false, script: checkpoint },
@@ -122,6 +123,24 @@ fn rotation(stage: &mut ScriptRunner) -> Result<(), String> {
         stage.commands(count)?;
     }
     Ok(())
+}
+
+/// Segments are made ahead, used, left unused by a kill, and left over by a stop.
+fn prepared(stage: &mut ScriptRunner) -> Result<(), String> {
+    running(stage)?;
+    stage.record();
+    for _ in 0..4 {
+        let count = stage.shape.between(2, 5);
+        stage.commands(count)?;
+        stage.prepare_segment()?;
+        singles(stage, 1)?;
+    }
+    let count = stage.shape.between(3, 8);
+    stage.killed_in_batch(count)?;
+    stage.start()?;
+    stage.commands(3)?;
+    stage.prepare_segment()?;
+    stage.stop()
 }
 
 /// A write of a batch finds no room: it is taken back, and refused.

@@ -214,6 +214,13 @@ impl ScriptRunner {
         })
     }
 
+    /// Maintenance makes the next segment, if one is wanted.
+    pub fn prepare_segment(&mut self) -> Result<(), String> {
+        let daemon = self.daemon.as_ref().ok_or("no daemon")?;
+        daemon.maintenance.as_ref().ok_or("no maintenance")?.preparer().turn();
+        Ok(())
+    }
+
     fn with_housekeeper(
         &mut self,
         commands: u64,
