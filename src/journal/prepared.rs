@@ -85,7 +85,7 @@ pub(super) fn used_without_name(
 /// The first LSN that the header in the prepared segment's file names, used or not; none if there is no such header.
 ///
 /// # Errors
-/// As [`used_without_name`].
+/// It cannot be read, is another store's, or was written by a newer version.
 pub fn prepared_base(storage: &dyn Storage, store_id: StoreId) -> Result<Option<Lsn>, RecoveryError> {
     match SegmentHeader::decode(&read_begin(storage, SEGMENT_HEADER_LEN)?) {
         Err(HeaderError::Damaged) => Ok(None),
