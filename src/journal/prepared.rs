@@ -16,7 +16,7 @@ use super::error::{damaged, io_error};
 use super::file_header::HeaderError;
 use super::format::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_LEN, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::scan::{Scan, Step};
-use super::segment::{CreateError, NewSegment, segment_path};
+use super::segment::{CreateError, NewSegment, is_no_room, segment_path};
 use super::{RecoveryError, StoreId};
 use crate::contracts::{Lsn, Storage, StorageFile};
 
@@ -43,7 +43,13 @@ impl PreparedSegment {
     pub(super) fn begin(self, storage: &dyn Storage, header: SegmentHeader) -> Result<NewSegment, CreateError> {
         let failed = |operation| move |error| CreateError::Failed(operation, error);
         // 1. It holds no plan, and says where the segment before it ends. If this fails, nothing ever leads to it.
-        self.file.write_all_at(&header.encode(), 0).map_err(failed("header of a segment"))?;
+        if let Err(error) = self.file.write_all_at(&header.encode(), 0) {
+            if is_no_room(&error) {
+                discard(storage, self);
+                return Err(CreateError::NotNow(error));
+            }
+            return Err(CreateError::Failed("header of a segment", error));
+        }
         self.file.sync_data().map_err(failed("sync of a segment's header"))?;
         // 2. Its name need not be durable now: by the link to it, recovery knows it under the old one, too. The next one is
         //    made only when it is.

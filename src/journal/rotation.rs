@@ -110,8 +110,9 @@ impl Journal {
             let is_linked = self.last.end().is_some_and(|end| end.base_lsn != header.base_lsn);
             if is_linked && prepared.capacity >= reserve.saturating_add(SEGMENT_HEADER_LEN as u64) {
                 // The one before has a durable name since this one was made.
+                let segment = prepared.begin(self.storage.as_ref(), header)?;
                 self.name_is_pending = true;
-                return prepared.begin(self.storage.as_ref(), header);
+                return Ok(segment);
             }
             discard(self.storage.as_ref(), prepared);
         }

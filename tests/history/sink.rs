@@ -114,7 +114,9 @@ impl Arrivals {
             ends.insert(*lsn, end);
         }
         for (number, dump) in history.dumps.iter().enumerate() {
-            let end = dump.plans.last().and_then(|plan| ends.get(&plan.lsn)).copied().unwrap_or(0);
+            // Its last plan may be one that changes no order.
+            let last_lsn = dump.plans.last().map_or(0, |plan| plan.lsn);
+            let end = ends.range(..=last_lsn).next_back().map_or(0, |(_, end)| *end);
             let given = self.first.iter().filter(|(_, life)| **life < dump.life);
             let given = given.map(|(sequence, _)| *sequence).max().unwrap_or(0);
             if given > end {

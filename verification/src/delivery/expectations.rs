@@ -5,16 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use orderd::contracts::{LaneState, SinkRecord};
 use orderd::domain::{OrderId, OrderState};
 
+use super::item::Item;
 use super::program::HandedOut;
-
-/// What is handed out to this sink: an order of the snapshot that it starts with, by its row, or an event, by its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Item {
-    /// An order of the snapshot; row 0 first.
-    Row(usize),
-    /// An event after it.
-    Event(u64),
-}
 
 /// What clients, program and operator know, over all runs of the daemon.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@
 mod campaign;
 mod daemon;
 mod expectations;
+mod item;
 mod operator;
 mod program;
 mod seen;

@@ -6,7 +6,7 @@ use orderd::contracts::{
 };
 
 use super::daemon::SINK;
-use super::expectations::Item;
+use super::item::Item;
 use super::program::HandedOut;
 use super::seen::Thing;
 use super::world::World;

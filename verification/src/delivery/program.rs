@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use orderd::contracts::{AttachInbox, AttachRequest};
 
-use super::expectations::Item;
+use super::item::Item;
 
 /// An event as it was handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
