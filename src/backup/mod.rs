@@ -16,6 +16,7 @@ mod manifest;
 mod restore;
 mod source;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use copy::BackupReport;
@@ -88,12 +89,7 @@ type ToCopy = Vec<(String, Way)>;
 impl Original<'_> {
     fn copy_to(&self, dir: &str, source: &mut dyn BackupSource) -> Result<BackupReport, BackupError> {
         let mut copier = Copier::new(self.files, self.data_dir, dir, source);
-        // 2. The cursors come before the position is named: what a sink has seen is then in the journal up to there.
-        for name in self.storage.list(CURSORS_DIR).map_err(self.io("listing", CURSORS_DIR))? {
-            copier.copy_changing(&format!("{CURSORS_DIR}/{name}"))?;
-        }
-        // 3. The position. Everything up to it is durable.
-        let position = copier.position()?;
+        let position = self.cursors_and_position(&mut copier)?;
         // 4. What needs no more than that.
         let mut wanted = self.checkpoints(position.as_ref())?;
         wanted.extend(match &position {
@@ -122,6 +118,29 @@ impl Original<'_> {
             layout::give_to_owner_of(self.files, &identity, &below(dir, path))?;
         }
         Ok(report)
+    }
+
+    /// Copies the cursors, and has the position named: everything up to it is durable.
+    fn cursors_and_position(&self, copier: &mut Copier<'_>) -> Result<Option<Position>, BackupError> {
+        let mut copied = BTreeSet::new();
+        loop {
+            // 2. The cursors come before the position is named: what a sink has seen is then in the journal up to there.
+            for name in self.cursors()? {
+                if copied.insert(name.clone()) {
+                    copier.copy_changing(&format!("{CURSORS_DIR}/{name}"))?;
+                }
+            }
+            // 3. The position. A sink that is recorded up to there had its cursor before. Where one is new since the others
+            //    were copied, the position is named again, after that one.
+            let position = copier.position()?;
+            if self.cursors()?.iter().all(|name| copied.contains(name)) {
+                return Ok(position);
+            }
+        }
+    }
+
+    fn cursors(&self) -> Result<Vec<String>, BackupError> {
+        self.storage.list(CURSORS_DIR).map_err(self.io("listing", CURSORS_DIR))
     }
 
     /// The checkpoints that need no plan after the position.
@@ -157,17 +176,27 @@ impl Original<'_> {
     fn journal_up_to(&self, lsn: Lsn) -> Result<ToCopy, BackupError> {
         let segments = list_segments(self.storage).map_err(self.io("listing", JOURNAL_DIR))?;
         // A full segment says that another one follows: at the very end of one, that is the next one's header.
+        // The one before the last may still be about to say so; where the last is, it need not be told.
         let needed: Vec<_> = segments.into_iter().filter(|base_lsn| *base_lsn <= lsn.next()).collect();
         let Some((last, full)) = needed.split_last() else {
             return Err(BackupError::Damaged(format!("{JOURNAL_DIR}: there is no segment")));
         };
-        let mut wanted: ToCopy = full.iter().map(|base_lsn| (segment_path(*base_lsn), Way::Finished)).collect();
-        let path = segment_path(*last);
+        let mut wanted = ToCopy::new();
+        if let Some((before, finished)) = full.split_last() {
+            wanted.extend(finished.iter().map(|base_lsn| (segment_path(*base_lsn), Way::Finished)));
+            wanted.push(self.segment_up_to(*before, Lsn(last.0.saturating_sub(1)))?);
+        }
+        wanted.push(self.segment_up_to(*last, lsn)?);
+        Ok(wanted)
+    }
+
+    /// A segment up to the end of a plan.
+    fn segment_up_to(&self, base_lsn: Lsn, lsn: Lsn) -> Result<(String, Way), BackupError> {
+        let path = segment_path(base_lsn);
         let read = self.storage.open_read_only(&path).and_then(|file| read_whole(file.as_ref()));
         let end = plan_end(&read.map_err(self.io("reading", &path))?, lsn)
             .ok_or_else(|| BackupError::Damaged(format!("{path}: it does not hold plan {lsn}")))?;
-        wanted.push((path, Way::Beginning(end as u64)));
-        Ok(wanted)
+        Ok((path, Way::Beginning(end as u64)))
     }
 
     fn io(&self, operation: &'static str, path: &str) -> impl FnOnce(std::io::Error) -> BackupError + use<> {
