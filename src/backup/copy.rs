@@ -93,7 +93,9 @@ impl<'a> Copier<'a> {
             // Another file system, or one that has no links: that a copy fails, too, says more.
             return self.copy(path, None);
         }
-        let file = self.open(&to)?;
+        // Its end may have been read back after a kill and never been synced: a power cut would take it back here, too.
+        let file = self.files.open(&to).map_err(BackupError::io("opening", &to))?;
+        file.sync_data().map_err(BackupError::io("syncing", &to))?;
         let bytes = self.read_through(path, file.as_ref(), &to)?;
         self.linked_bytes = self.linked_bytes.saturating_add(bytes);
         Ok(())
